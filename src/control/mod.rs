@@ -1,0 +1,84 @@
+//! The words on the control socket: one JSON request per line, one JSON response per line.
+
+use crate::time::Wall;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Request {
+    Status,
+    Calls,
+    Registrations,
+    /// Finished calls, newest first. Answered by the daemon's read-only connection, not by the core.
+    Cdr {
+        limit: u32,
+        reference: Option<String>,
+    },
+    /// End as SIGTERM would.
+    Stop,
+}
+
+/// At most this many records are given at once.
+pub const MAX_CDR: u32 = 10_000;
+/// A request line longer than this is refused.
+pub const MAX_REQUEST: usize = 64 * 1024;
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Response {
+    Status(Status),
+    Calls(Vec<LiveCall>),
+    Registrations(Vec<Registration>),
+    Cdr(Vec<serde_json::Value>),
+    Done,
+    Failed(String),
+}
+
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Status {
+    pub version: String,
+    pub started: Wall,
+    pub calls: u64,
+    pub legs: u64,
+    /// Media ports granted now, and free ones still resting.
+    pub ports_used: u64,
+    pub ports_resting: u64,
+    /// Unfinished SIP transactions, and finished ones kept for retransmissions.
+    pub transactions: u64,
+    pub transactions_finished: u64,
+    pub dialogs: u64,
+    pub registrations: u64,
+    pub questions_open: u64,
+    pub writes_open: u64,
+    pub calls_total: u64,
+    pub answered_total: u64,
+    pub rejected_total: u64,
+    pub panics_contained: u64,
+    pub listeners: Vec<String>,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct LiveCall {
+    pub reference: String,
+    /// "routing", "in-flow", ... (the architecture's `Phase`).
+    pub phase: String,
+    pub from: String,
+    pub name: String,
+    pub dialled: String,
+    pub source: String,
+    pub started: Wall,
+    pub answered: Option<Wall>,
+    pub flow: Option<String>,
+    pub node: Option<String>,
+    pub language: String,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Registration {
+    pub user: String,
+    pub contact: String,
+    pub address: String,
+    pub transport: String,
+    pub expires: Wall,
+    pub user_agent: String,
+}

@@ -1,0 +1,119 @@
+//! A mistake with its place: file, line, column, the text that stands there, and the nearest right name.
+//!
+//! Everything an administrator writes is judged into one list of these, never into the first of them only.
+//! Invariant: lines and columns count from 1, as editors do.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// At most this many faults are reported of one load; the rest are counted.
+pub const MAX_FAULTS: usize = 200;
+
+/// Where in which file. `line` 0 stands for the file as a whole.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+pub struct Place {
+    pub file: String,
+    pub line: u32,
+    pub column: u32,
+    /// The text of that line, as the administrator wrote it.
+    pub excerpt: String,
+}
+
+/// One mistake, or one doubtful thing.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Fault {
+    pub place: Place,
+    /// Finishes the sentence "this is wrong: ...".
+    pub message: String,
+    /// The nearest right name, when one is near enough.
+    pub suggestion: Option<String>,
+    /// True for what is doubtful but does not stop the start.
+    pub warning: bool,
+}
+
+/// Written as compilers write: `file:line:column: message`, the line below it, a caret under the column.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Place { file, line, column, excerpt } = &self.place;
+        f.write_str(file)?;
+        if *line > 0 {
+            write!(f, ":{line}:{column}")?;
+        }
+        let kind = if self.warning { "warning: " } else { "" };
+        write!(f, ": {kind}{}", self.message)?;
+        if let Some(name) = &self.suggestion {
+            write!(f, "; did you mean `{name}`?")?;
+        }
+        if *line > 0 && !excerpt.is_empty() {
+            let indent = usize::try_from(column.saturating_sub(1)).unwrap_or(0);
+            write!(f, "\n{line:>6} | {excerpt}\n       | {:indent$}^", "")?;
+        }
+        Ok(())
+    }
+}
+
+/// The candidate nearest to `wrong`, if it is near enough to be what was meant: at most a third of the letters differ.
+pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    candidates
+        .into_iter()
+        .map(|candidate| (distance(wrong, candidate), candidate))
+        .filter(|(steps, candidate)| *steps <= candidate.chars().count().max(wrong.chars().count()).div_ceil(3))
+        .min()
+        .map(|(_, candidate)| candidate.to_string())
+}
+
+/// Letters inserted, removed, changed or swapped with their neighbour (optimal string alignment), ignoring case.
+fn distance(a: &str, b: &str) -> usize {
+    const LONGEST: usize = 64;
+    let letters = |text: &str| -> Vec<char> { text.chars().take(LONGEST).flat_map(char::to_lowercase).collect() };
+    let (a, b) = (letters(a), letters(b));
+    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for (i, row) in rows.iter_mut().enumerate() {
+        row[0] = i;
+    }
+    rows[0] = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        for j in 1..=b.len() {
+            let change = usize::from(a[i - 1] != b[j - 1]);
+            let mut best = (rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(rows[i - 1][j - 1] + change);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            rows[i][j] = best;
+        }
+    }
+    rows[a.len()][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_right_name_is_offered_and_a_stranger_is_not() {
+        let verbs = ["answer", "play", "menu", "language", "hangup"];
+        assert_eq!(nearest("paly", verbs).as_deref(), Some("play"));
+        assert_eq!(nearest("Hang-up", verbs).as_deref(), Some("hangup"));
+        assert_eq!(nearest("voicemail", verbs), None);
+    }
+
+    #[test]
+    fn a_fault_shows_the_line_with_a_caret_under_the_column() {
+        let fault = Fault {
+            place: Place {
+                file: "ivr-flows/main.yaml".into(),
+                line: 7,
+                column: 5,
+                excerpt: "    paly: {prompts: [welcome]}".into(),
+            },
+            message: "unknown verb `paly`".into(),
+            suggestion: Some("play".into()),
+            warning: false,
+        };
+        assert_eq!(
+            fault.to_string(),
+            "ivr-flows/main.yaml:7:5: unknown verb `paly`; did you mean `play`?\n     \
+             7 |     paly: {prompts: [welcome]}\n       |     ^"
+        );
+    }
+}

@@ -1,0 +1,4 @@
+//! The media plane.
+
+mod words;
+pub use words::*;

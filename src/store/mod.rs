@@ -1,0 +1,111 @@
+//! The words of what must outlive the process: records and facts. No SQLite here.
+
+use crate::id::{Name, WriteId};
+use crate::time::Wall;
+use serde::{Deserialize, Serialize};
+
+/// One thing to be kept. The store commits in groups, in order, and answers each with [`Committed`].
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Write {
+    pub id: WriteId,
+    pub at: Wall,
+    pub what: What,
+}
+
+/// A fact, and the current-state row that changes with it, committed together.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum What {
+    CallStarted(CallStarted),
+    /// The finished record: its row replaces the one of `CallStarted`.
+    CallEnded(CallRecord),
+    /// A phone's binding, whole; replaces that of the same user and contact.
+    Bound(BindingRow),
+    Unbound {
+        user: Name,
+        contact: String,
+    },
+}
+
+/// `outcome` says whether it is on the disk.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Committed {
+    pub id: WriteId,
+    pub outcome: Result<(), String>,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct CallStarted {
+    /// 16 hexadecimal digits, unique for ever.
+    pub reference: String,
+    pub started: Wall,
+    pub from: PartyNumber,
+    pub dialled: String,
+    pub source: String,
+}
+
+/// A telephone number (or user) and name: kept in one erasable table, facts carry its id.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+pub struct PartyNumber {
+    pub number: String,
+    pub name: String,
+}
+
+/// The truth of one call (CDR).
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct CallRecord {
+    pub reference: String,
+    pub started: Wall,
+    /// When we answered the caller.
+    pub answered: Option<Wall>,
+    pub ended: Wall,
+    pub from: PartyNumber,
+    pub dialled: String,
+    /// "trunk NAME" or "extension NAME".
+    pub source: String,
+    /// One of a closed list of words ([`OUTCOMES`]).
+    pub outcome: String,
+    /// Who ended it: "caller", "exchange", "network".
+    pub ended_by: String,
+    pub legs: Vec<LegRecord>,
+    pub path: Vec<PathStep>,
+}
+
+/// Every outcome a record can have.
+pub const OUTCOMES: &[&str] = &["completed", "cancelled", "refused", "failed", "internal error"];
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct LegRecord {
+    /// "caller", later "agent", "extension", "trunk".
+    pub role: String,
+    pub party: PartyNumber,
+    pub sip_call_id: String,
+    pub started: Wall,
+    pub answered: Option<Wall>,
+    pub ended: Wall,
+    /// How it ended, in a few words: "bye", "cancel", "no ack", "refused 404", "timeout".
+    pub ending: String,
+    pub codec: String,
+    pub packets_sent: u64,
+    pub packets_received: u64,
+    pub packets_lost: u64,
+    pub jitter_ms: f32,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PathStep {
+    pub flow: String,
+    pub node: String,
+    pub verb: String,
+    pub entered: Wall,
+    pub left: Wall,
+    pub outcome: String,
+}
+
+/// A phone's binding as it is kept over a restart; `body` is the serialised binding (JSON), opaque here.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct BindingRow {
+    pub user: Name,
+    pub contact: String,
+    pub expires: Wall,
+    pub body: String,
+}
