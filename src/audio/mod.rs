@@ -1,1 +1,4 @@
-//! Placeholder.
+//! Sound as numbers.
+
+mod library;
+pub use library::{Clip, Library};
