@@ -1,16 +1,17 @@
 //! One call and its legs.
 //!
-//! Who holds the call is its [`Phase`]. Invariant: a leg's port is granted exactly as long as its audio is opening or open, and a call
-//! is forgotten only when its record has been handed to the store.
+//! Who holds the call is its [`Phase`]. Legs come and go while the call lasts; each leaves its record with the call. Invariant: a leg
+//! stands in the exchange as long as its port is granted, and a call until its last leg is gone and its record is written.
 
 use crate::id::{CallId, LegId, Name};
 use crate::media::{self, ShardId};
 use crate::sdp::{Agreed, Description};
 use crate::sip::{DialogId, Path, Source};
-use crate::store::PartyNumber;
+use crate::store::{LegRecord, PartyNumber};
 use crate::time::Wall;
 use crate::{ivr, sip};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -23,10 +24,15 @@ pub struct Call {
     pub from: PartyNumber,
     pub dialled: String,
     pub language: Name,
+    /// All legs of a call live on one shard.
     pub shard: ShardId,
     pub started: Wall,
     pub answered: Option<Wall>,
-    pub caller: Leg,
+    pub caller: LegId,
+    /// Every leg that is not gone yet, the caller's included.
+    pub legs: BTreeSet<LegId>,
+    /// What the legs that are gone have left.
+    pub gone: Vec<LegRecord>,
     /// The stays of the sessions that are over; the running one's are in its phase.
     pub path: Vec<ivr::Visit>,
 }
@@ -99,7 +105,11 @@ impl EndedBy {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Leg {
     pub id: LegId,
+    pub call: CallId,
     pub role: Role,
+    /// Who is at the other end: decides what may be believed about where its audio comes from.
+    pub peer: Source,
+    pub shard: ShardId,
     pub dialog: DialogId,
     /// The session is still alive for the SIP room: it has not said `Ended`.
     pub session_open: bool,
@@ -182,8 +192,8 @@ impl Leg {
 
     /// Where RTP may come from: a provider sends from where it says; a phone may sit behind NAT, and is then believed only
     /// from the host that its signalling comes from.
-    pub fn source_rule(&self, source: &Source) -> media::SourceRule {
-        match source {
+    pub fn source_rule(&self) -> media::SourceRule {
+        match self.peer {
             Source::Trunk(_) => media::SourceRule::Signalled,
             Source::Extension(_) => media::SourceRule::Latch { host: self.path.remote.ip() },
         }

@@ -8,28 +8,28 @@ use crate::store::{CallRecord, LegRecord, PathStep};
 use crate::time::Now;
 
 /// The truth about `call`, which is over.
-pub fn record(call: &Call, now: Now) -> CallRecord {
+pub fn record(call: Call, now: Now) -> CallRecord {
     let (outcome, by, ended) = match call.phase {
         Phase::Ended { outcome, by, at } => (outcome, by, at),
-        // Only a condemned call is recorded before it has ended.
         Phase::Routing { .. } | Phase::InFlow { .. } => (Outcome::InternalError, EndedBy::Exchange, now.wall),
     };
     CallRecord {
-        reference: call.reference.clone(),
+        source: on_sip::source_words(&call.source),
+        reference: call.reference,
         started: call.started,
         answered: call.answered,
         ended,
-        from: call.from.clone(),
-        dialled: call.dialled.clone(),
-        source: on_sip::source_words(&call.source),
+        from: call.from,
+        dialled: call.dialled,
         outcome: outcome.word().into(),
         ended_by: by.word().into(),
-        legs: vec![leg_record(&call.caller, now)],
+        legs: call.gone,
         path: call.path.iter().map(|visit| step(visit, ended)).collect(),
     }
 }
 
-fn leg_record(leg: &Leg, now: Now) -> LegRecord {
+/// What a leg leaves with its call.
+pub fn leg_record(leg: &Leg, now: Now) -> LegRecord {
     let statistics = match leg.audio {
         Audio::Closed { statistics } => statistics,
         Audio::Opening { .. } | Audio::Open { .. } | Audio::Closing { .. } => Statistics::default(),

@@ -9,10 +9,12 @@ impl Pbx {
     /// Whether the exchange's books agree with each other. The simulator asks after every step, the daemon after a contained panic.
     pub fn check(&self) -> Result<(), String> {
         let mut ports = BTreeSet::new();
-        for call in self.calls.values() {
-            let leg = &call.caller;
-            if self.legs.get(&leg.id) != Some(&call.id) {
-                return Err(format!("{:?} of {:?} is not in the table of legs", leg.id, call.id));
+        for leg in self.legs.values() {
+            let Some(call) = self.calls.get(&leg.call) else {
+                return Err(format!("{:?} belongs to no call", leg.id));
+            };
+            if !call.legs.contains(&leg.id) {
+                return Err(format!("{:?} does not know its {:?}", call.id, leg.id));
             }
             if leg.session_open && self.dialogs.get(&leg.dialog) != Some(&leg.id) {
                 return Err(format!("{:?} has a session that nobody knows", leg.id));
@@ -23,7 +25,7 @@ impl Pbx {
                 return Err(format!("port {port} is held by two legs"));
             }
             match (&call.phase, leg.audio) {
-                (Phase::Ended { .. }, Audio::Open { .. }) => {
+                (Phase::Ended { .. }, Audio::Open { .. } | Audio::Opening { .. }) => {
                     return Err(format!("{:?} is over and its audio is open", call.id));
                 }
                 (Phase::InFlow { .. }, Audio::Opening { .. } | Audio::Closing { .. }) => {
@@ -32,8 +34,13 @@ impl Pbx {
                 _ => {}
             }
         }
-        if self.legs.len() != self.calls.len() {
-            return Err(format!("{} legs for {} calls", self.legs.len(), self.calls.len()));
+        for call in self.calls.values() {
+            if call.legs.is_empty() {
+                return Err(format!("{:?} has no leg and stands in the books", call.id));
+            }
+            if let Some(leg) = call.legs.iter().find(|leg| !self.legs.contains_key(leg)) {
+                return Err(format!("{:?} has {leg:?}, which is gone", call.id));
+            }
         }
         if ports != *self.ports.granted() {
             return Err(format!("ports granted {:?} are not the ports held {ports:?}", self.ports.granted()));

@@ -20,7 +20,7 @@
 //! | `call` | a call, its legs, who holds it |
 //! | `ports` | media ports, granted and resting |
 //! | `route` | where a dialled number leads |
-//! | `leg` | a leg's audio: port, offer, answer, renegotiation |
+//! | `leg` | a leg's audio: port, offer, answer, renegotiation; the end of a leg |
 //! | `finish` | how a call ends, however it ends |
 //! | `cdr` | a finished call as a record |
 //! | `on_*` | translators: one total `match` each over what one room says |
@@ -53,6 +53,7 @@ use crate::sip::{self, DialogId};
 use crate::store;
 use crate::time::{Duration, Moment, Now, Timers, Wall};
 use crate::{ask, ivr, media};
+use call::Leg;
 use ports::Ports;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
@@ -60,7 +61,7 @@ use std::sync::Arc;
 
 /// Words passed between rooms because of one event; more is a loop of ours.
 const MAX_WORDS: usize = 100_000;
-/// How long a call that is over waits for its audio's statistics before its record is written without them.
+/// How long a leg that is over waits for its audio's statistics before it is retired without them.
 const CLOSING: Duration = Duration::from_secs(5);
 /// How long the world has to answer a question.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -72,9 +73,8 @@ pub struct Pbx {
     endpoint: sip::Endpoint,
     #[serde(with = "crate::time::pairs")]
     calls: BTreeMap<CallId, Call>,
-    /// Which call a leg belongs to; a leg stands here from its birth until its call is forgotten.
     #[serde(with = "crate::time::pairs")]
-    legs: BTreeMap<LegId, CallId>,
+    legs: BTreeMap<LegId, Leg>,
     /// Which leg a SIP session belongs to, until the SIP room has said the last word of it.
     #[serde(with = "crate::time::pairs")]
     dialogs: BTreeMap<DialogId, LegId>,
@@ -112,8 +112,8 @@ enum Timer {
     Session(CallId),
     /// The longest a call may last.
     CallLimit(CallId),
-    /// The statistics of a call that is over have not come.
-    Closing(CallId),
+    /// The statistics of a leg that is over have not come.
+    Closing(LegId),
     /// A question has not been answered.
     Ask(AskId),
 }
@@ -204,7 +204,7 @@ impl Pbx {
                     self.with_session(call, |session, out| session.handle_timeout(now, out));
                 }
                 Timer::CallLimit(call) => self.hang_up(call, Outcome::Completed, now, out),
-                Timer::Closing(call) => self.record(call, now, out),
+                Timer::Closing(leg) => self.retire_leg(leg, now, out),
                 Timer::Ask(ask) => {
                     self.on_answer(ask::Answer { id: ask, reply: ask::Reply::Failed("nobody answered in time".into()) }, now)
                 }

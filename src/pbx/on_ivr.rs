@@ -15,9 +15,9 @@ impl Pbx {
             Command::Answer => self.answer(id, now, out),
             Command::Play { play, language, prompts, repeat } => {
                 let sounds = prompts.into_iter().map(|name| media::Sound { language: language.clone(), name }).collect();
-                self.command_media(call, media::Command::Play { leg: call.caller.id, play, sounds, repeat }, out);
+                self.command_media(call, media::Command::Play { leg: call.caller, play, sounds, repeat }, out);
             }
-            Command::StopPlaying => self.command_media(call, media::Command::Stop { leg: call.caller.id }, out),
+            Command::StopPlaying => self.command_media(call, media::Command::Stop { leg: call.caller }, out),
             Command::Hangup { cause } => {
                 if cause == Cause::Loop {
                     tracing::warn!(call = %call.reference, "the flow went round and round and was ended");
@@ -34,13 +34,14 @@ impl Pbx {
     /// acknowledgement is here: from then on no word of ours is lost.
     fn answer(&mut self, id: CallId, now: Now, out: &mut Vec<Action>) {
         let Some(call) = self.calls.get_mut(&id) else { return };
-        let (None, Some(description)) = (call.answered, call.caller.local.clone()) else { return };
+        let Some(leg) = self.legs.get_mut(&call.caller) else { return };
+        let (None, Some(description)) = (call.answered, leg.local.clone()) else { return };
         call.answered = Some(now.wall);
-        call.caller.answered = Some(now.wall);
-        let dialog = call.caller.dialog;
+        leg.answered = Some(now.wall);
+        let (dialog, leg) = (leg.dialog, leg.id);
         self.totals.answered += 1;
         // Before the 200 leaves: what the caller says at once must find an open ear.
-        self.connect_audio(id, out);
+        self.connect_audio(leg, out);
         self.command_sip(sip::Command::Accept { dialog, sdp: description }, now);
     }
 }

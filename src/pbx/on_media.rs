@@ -1,9 +1,10 @@
 //! What the media plane reports, and what it means for the others.
 
 use super::call::Audio;
-use super::{Action, Pbx, Phase};
+use super::{Action, Pbx, Phase, on_sip};
 use crate::id::{CallId, LegId};
 use crate::media::{Report, Statistics};
+use crate::sip::Status;
 use crate::time::Now;
 use crate::{ivr, store};
 
@@ -24,64 +25,74 @@ impl Pbx {
     }
 
     /// The port is ours: the flow takes the call.
-    fn opened(&mut self, leg: LegId, now: Now, out: &mut Vec<Action>) {
-        let Some(id) = self.call_of_leg(leg) else { return };
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        let Audio::Opening { port, .. } = call.caller.audio else { return };
-        call.caller.audio = Audio::Open { port };
-        let Phase::Routing { flow: name } = &call.phase else { return };
-        let Some(flow) = self.config.flows.get(name).cloned() else {
-            self.refuse(id, crate::sip::Status(500), now, out);
-            return;
-        };
+    fn opened(&mut self, id: LegId, now: Now, out: &mut Vec<Action>) {
+        let Some(call) = self.call_of_leg(id) else { return };
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let Audio::Opening { port, .. } = leg.audio else { return };
+        leg.audio = Audio::Open { port };
         // Is there a codec in common? Known before anybody is told that we answer.
-        let offer = call.caller.offer.take();
+        let offer = leg.offer.take();
         if let Err(status) = self.describe(id, offer.as_ref()) {
-            self.refuse(id, status, now, out);
+            self.refuse(call, status, now, out);
             return;
         }
+        self.begin_flow(call, now, out);
+    }
+
+    /// From here on a flow speaks with the caller, and the store knows of the call.
+    fn begin_flow(&mut self, id: CallId, now: Now, out: &mut Vec<Action>) {
         let Some(call) = self.calls.get_mut(&id) else { return };
-        let session = ivr::Session::new(flow, call.language.clone());
-        call.phase = Phase::InFlow { session: Box::new(session) };
+        let Phase::Routing { flow } = &call.phase else { return };
+        let Some(flow) = self.config.flows.get(flow).cloned() else {
+            // A reload took the flow away between the routing and the port.
+            self.refuse(id, Status(500), now, out);
+            return;
+        };
+        call.phase = Phase::InFlow { session: Box::new(ivr::Session::new(flow, call.language.clone())) };
         let started = store::CallStarted {
             reference: call.reference.clone(),
             started: call.started,
             from: call.from.clone(),
             dialled: call.dialled.clone(),
-            source: super::on_sip::source_words(&call.source),
+            source: on_sip::source_words(&call.source),
         };
         self.write(store::What::CallStarted(started), now, out);
         self.tell_session(id, ivr::Event::Begin, now);
     }
 
     /// Somebody else holds that port: another one, before any SDP has left.
-    fn open_failed(&mut self, leg: LegId, why: &str, now: Now, out: &mut Vec<Action>) {
-        let Some(id) = self.call_of_leg(leg) else { return };
-        let Some(call) = self.calls.get(&id) else { return };
-        let Audio::Opening { port, tries } = call.caller.audio else { return };
-        tracing::debug!(call = %call.reference, port, why, "a media port could not be bound");
-        let over = matches!(call.phase, Phase::Ended { .. });
-        self.free_audio(id, Statistics::default(), now);
-        if over {
-            self.record(id, now, out);
-        } else if let Err(status) = self.open_audio(id, tries + 1, now, out) {
-            tracing::warn!(why, "no media port could be bound; the call is refused");
-            self.refuse(id, status, now, out);
+    fn open_failed(&mut self, id: LegId, why: &str, now: Now, out: &mut Vec<Action>) {
+        let Some(call) = self.call_of_leg(id) else { return };
+        let Some(audio) = self.legs.get(&id).map(|leg| leg.audio) else { return };
+        match audio {
+            Audio::Opening { port, tries } => {
+                tracing::debug!(port, why, "a media port could not be bound");
+                self.free_audio(id, Statistics::default(), now);
+                if let Err(status) = self.open_audio(id, tries + 1, now, out) {
+                    tracing::warn!(why, "no media port could be bound; the call is refused");
+                    self.refuse(call, status, now, out);
+                }
+            }
+            Audio::Closing { .. } => {
+                self.free_audio(id, Statistics::default(), now);
+                self.retire_leg(id, now, out);
+            }
+            Audio::Open { .. } | Audio::Closed { .. } => {}
         }
     }
 
-    fn closed(&mut self, leg: LegId, statistics: Statistics, now: Now, out: &mut Vec<Action>) {
-        let Some(id) = self.call_of_leg(leg) else { return };
-        let Some(call) = self.calls.get(&id) else { return };
-        match call.caller.audio {
+    fn closed(&mut self, id: LegId, statistics: Statistics, now: Now, out: &mut Vec<Action>) {
+        let Some(call) = self.call_of_leg(id) else { return };
+        let Some(audio) = self.legs.get(&id).map(|leg| leg.audio) else { return };
+        match audio {
             Audio::Closing { .. } => {
                 self.free_audio(id, statistics, now);
-                self.record(id, now, out);
+                self.retire_leg(id, now, out);
             }
             // The media plane gave the leg up by itself (a fault of ours, contained): without audio there is no call.
             Audio::Open { .. } | Audio::Opening { .. } => {
                 self.free_audio(id, statistics, now);
-                self.hang_up(id, super::Outcome::InternalError, now, out);
+                self.hang_up(call, super::Outcome::InternalError, now, out);
             }
             Audio::Closed { .. } => {}
         }
@@ -94,7 +105,7 @@ impl Pbx {
     }
 
     fn call_of_leg(&mut self, leg: LegId) -> Option<CallId> {
-        let call = self.legs.get(&leg).copied();
+        let call = self.legs.get(&leg).map(|leg| leg.call);
         self.subject = self.subject.or(call);
         call
     }

@@ -1,6 +1,7 @@
 //! What the SIP room says, and what it means for the others.
 
 use super::call::{Audio, Leg, Role, ending_words};
+use super::leg::Farewell;
 use super::{Action, Call, EndedBy, Outcome, Pbx, Phase, Purpose, Timer, route};
 use crate::id::{CallId, LegId};
 use crate::media::{ShardId, Statistics};
@@ -9,6 +10,7 @@ use crate::sip::{Binding, Command, DialogId, Ending, Event, IncomingCall, Output
 use crate::store::{BindingRow, PartyNumber, What};
 use crate::time::Now;
 use crate::{ask, ivr};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// The longest caller name and number that are kept.
@@ -60,40 +62,34 @@ impl Pbx {
             self.command_sip(Command::Refuse { dialog, status: Status(503) }, now);
             return;
         }
-        let (id, call) = self.new_call(dialog, &invite, now);
         let destination = route::route(&self.config, &invite.dialled);
-        tracing::info!(
-            call = %call.reference,
-            from = %shortened(&call.from.number),
-            dialled = %shortened(&call.dialled),
-            source = %source_words(&call.source),
-            "call arrived"
-        );
+        let (id, leg) = self.new_call(dialog, &invite, now);
         self.subject = Some(id);
-        self.dialogs.insert(dialog, call.caller.id);
-        self.legs.insert(call.caller.id, id);
-        self.calls.insert(id, call);
-        self.timers.set(Timer::CallLimit(id), now.mono + self.config.limits.call_duration);
         let opened = destination.and_then(|flow| {
             if let Some(call) = self.calls.get_mut(&id) {
                 call.phase = Phase::Routing { flow };
             }
-            self.open_audio(id, 0, now, out)
+            self.open_audio(leg, 0, now, out)
         });
         if let Err(status) = opened {
             self.refuse(id, status, now, out);
         }
     }
 
-    fn new_call(&mut self, dialog: DialogId, invite: &IncomingCall, now: Now) -> (CallId, Call) {
+    /// A call with its caller's leg, entered into the books.
+    fn new_call(&mut self, dialog: DialogId, invite: &IncomingCall, now: Now) -> (CallId, LegId) {
         self.next.call += 1;
         self.next.leg += 1;
-        let id = CallId(self.next.call);
+        let (id, leg) = (CallId(self.next.call), LegId(self.next.leg));
         let from = PartyNumber { number: clipped(&invite.from.user), name: clipped(&invite.from.display) };
         let bind = invite.path.local.ip();
+        let shard = ShardId(u16::try_from(id.0 % u64::from(self.shards)).unwrap_or(0));
         let caller = Leg {
-            id: LegId(self.next.leg),
+            id: leg,
+            call: id,
             role: Role::Caller,
+            peer: invite.source.clone(),
+            shard,
             dialog,
             session_open: true,
             party: from.clone(),
@@ -107,7 +103,7 @@ impl Pbx {
             version: 1,
             agreed: None,
             ssrc: self.rng.u32(),
-            // Low enough not to wrap within a receiver's first look (RFC 3711 section 3.3.1 asks for less than 2^15).
+            // Below 2^15, so that a receiver's first look never meets a wrap (RFC 3711 section 3.3.1).
             first_sequence: u16::try_from(self.rng.below(1 << 15)).unwrap_or(0),
             first_timestamp: self.rng.u32(),
             started: now.wall,
@@ -122,14 +118,26 @@ impl Pbx {
             from,
             dialled: clipped(&invite.dialled),
             language: route::language(&self.config, &invite.source),
-            // All legs of a call live on one shard.
-            shard: ShardId(u16::try_from(id.0 % u64::from(self.shards)).unwrap_or(0)),
+            shard,
             started: now.wall,
             answered: None,
-            caller,
+            caller: leg,
+            legs: BTreeSet::from([leg]),
+            gone: Vec::new(),
             path: Vec::new(),
         };
-        (id, call)
+        tracing::info!(
+            call = %call.reference,
+            from = %shortened(&call.from.number),
+            dialled = %shortened(&call.dialled),
+            source = %source_words(&call.source),
+            "call arrived"
+        );
+        self.dialogs.insert(dialog, leg);
+        self.legs.insert(leg, caller);
+        self.calls.insert(id, call);
+        self.timers.set(Timer::CallLimit(id), now.mono + self.config.limits.call_duration);
+        (id, leg)
     }
 
     /// The address that a peer is told: the external one for peers outside, when there is one.
@@ -142,10 +150,10 @@ impl Pbx {
 
     /// The acknowledgement has come: the caller hears us from now on.
     fn confirmed(&mut self, dialog: DialogId, answer: Option<Description>, now: Now, out: &mut Vec<Action>) {
-        let Some(id) = self.call_of(dialog) else { return };
+        let (Some(id), Some(leg)) = (self.call_of(dialog), self.dialogs.get(&dialog).copied()) else { return };
         if let Some(answer) = answer {
-            match self.accept_answer(id, &answer) {
-                Ok(()) => self.connect_audio(id, out),
+            match self.accept_answer(leg, &answer) {
+                Ok(()) => self.connect_audio(leg, out),
                 Err(_) => {
                     self.hang_up(id, Outcome::Failed, now, out);
                     return;
@@ -157,10 +165,11 @@ impl Pbx {
 
     /// The peer wants to talk otherwise: hold, resume, another address or codec.
     fn renegotiate(&mut self, dialog: DialogId, offer: Option<Description>, now: Now, out: &mut Vec<Action>) {
-        let answer = match self.call_of(dialog) {
-            Some(id) => self.describe(id, offer.as_ref()).inspect(|_| {
+        self.call_of(dialog);
+        let answer = match self.dialogs.get(&dialog).copied() {
+            Some(leg) => self.describe(leg, offer.as_ref()).inspect(|_| {
                 if offer.is_some() {
-                    self.connect_audio(id, out);
+                    self.connect_audio(leg, out);
                 }
             }),
             None => Err(Status(481)),
@@ -169,22 +178,24 @@ impl Pbx {
     }
 
     fn renegotiated(&mut self, dialog: DialogId, outcome: Result<Description, Status>, out: &mut Vec<Action>) {
-        let Some(id) = self.call_of(dialog) else { return };
+        self.call_of(dialog);
+        let Some(leg) = self.dialogs.get(&dialog).copied() else { return };
         // A refusal leaves the session as it was (RFC 3261 section 14.1); so does an answer that fits nothing of ours.
         if let Ok(answer) = outcome
-            && self.accept_answer(id, &answer).is_ok()
+            && self.accept_answer(leg, &answer).is_ok()
         {
-            self.connect_audio(id, out);
+            self.connect_audio(leg, out);
         }
     }
 
     fn session_ended(&mut self, dialog: DialogId, ending: &Ending, now: Now, out: &mut Vec<Action>) {
         let Some(id) = self.call_of(dialog) else { return };
-        self.dialogs.remove(&dialog);
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        call.caller.session_open = false;
-        call.caller.end(now.wall, ending_words(ending));
-        let answered = call.answered.is_some();
+        let Some(leg) = self.dialogs.remove(&dialog) else { return };
+        if let Some(leg) = self.legs.get_mut(&leg) {
+            leg.session_open = false;
+            leg.end(now.wall, ending_words(ending));
+        }
+        let answered = self.calls.get(&id).is_some_and(|call| call.answered.is_some());
         let (outcome, by) = match ending {
             Ending::Bye { .. } => (Outcome::Completed, EndedBy::Caller),
             Ending::Cancelled if answered => (Outcome::Completed, EndedBy::Caller),
@@ -193,7 +204,7 @@ impl Pbx {
             Ending::Refused { .. } => (Outcome::Refused, EndedBy::Caller),
             Ending::Ours => (if answered { Outcome::Completed } else { Outcome::Refused }, EndedBy::Exchange),
         };
-        self.finish(id, outcome, by, now, out);
+        self.finish(id, outcome, by, Farewell::HangUp, now, out);
     }
 
     fn bound(&mut self, binding: &Binding, now: Now, out: &mut Vec<Action>) {
@@ -207,7 +218,7 @@ impl Pbx {
     }
 
     pub(super) fn call_of(&mut self, dialog: DialogId) -> Option<CallId> {
-        let call = self.dialogs.get(&dialog).and_then(|leg| self.legs.get(leg)).copied();
+        let call = self.dialogs.get(&dialog).and_then(|leg| self.legs.get(leg)).map(|leg| leg.call);
         self.subject = self.subject.or(call);
         call
     }
