@@ -182,7 +182,14 @@ impl Endpoint {
     }
 
     /// A request inside the session.
-    pub(super) fn send_inside(&mut self, id: DialogId, request: Request, owner: Owner, now: Now, out: &mut Vec<Output>) -> Option<TxId> {
+    pub(super) fn send_inside(
+        &mut self,
+        id: DialogId,
+        request: Request,
+        owner: Owner,
+        now: Now,
+        out: &mut Vec<Output>,
+    ) -> Option<TxId> {
         let way = self.sessions.get(&id)?.dialog.way();
         Some(self.transactions.send(request, way, owner, &mut self.rng, now.mono, out))
     }

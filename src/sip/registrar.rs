@@ -125,8 +125,12 @@ impl Registrar {
     /// A stream has closed: the bindings stay, only their way is no longer that stream.
     pub fn disconnected(&mut self, connection: ConnectionId) {
         let from = (connection, Name::from(""));
-        let users: Vec<Name> =
-            self.by_connection.range(from..).take_while(|(other, _)| *other == connection).map(|(_, user)| user.clone()).collect();
+        let users: Vec<Name> = self
+            .by_connection
+            .range(from..)
+            .take_while(|(other, _)| *other == connection)
+            .map(|(_, user)| user.clone())
+            .collect();
         for user in users {
             for kept in self.users.get_mut(&user).into_iter().flatten() {
                 if kept.binding.path.connection == Some(connection) {
@@ -174,12 +178,13 @@ impl Registrar {
         };
         let mut params = contact.params.clone();
         params.remove("expires");
-        if let Some(id) = old {
-            self.remove(asked.user, id);
-        } else if self.kept(asked.user).count() >= max_contacts.max(1)
-            && let Some(oldest) = self.kept(asked.user).next().map(|kept| kept.id)
-        {
-            self.unbind(asked.user, oldest, out);
+        let oldest = self.kept(asked.user).next().map(|kept| kept.id);
+        match (old, oldest) {
+            (Some(id), _) => drop(self.remove(asked.user, id)),
+            (None, Some(oldest)) if self.kept(asked.user).count() >= max_contacts.max(1) => {
+                self.unbind(asked.user, oldest, out);
+            }
+            _ => {}
         }
         self.keep(binding.clone(), params, now.mono + life);
         out.push(Output::Event(Event::Bound { binding }));

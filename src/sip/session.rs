@@ -129,9 +129,7 @@ pub enum Act {
 pub fn step(phase: Phase, event: Event) -> (Next, &'static [Act]) {
     use Act::{Ack, Bye, Cancel, Invite, Refuse, Terminate};
     use Next::{End, Go};
-    use Phase::{
-        Answered, Calling, Cancelling, Confirmed, Leaving, Owing, Parting, Proceeding, Resolving, Ringing, Unwanted,
-    };
+    use Phase::{Answered, Calling, Cancelling, Confirmed, Leaving, Owing, Parting, Proceeding, Resolving, Ringing, Unwanted};
     match (phase, event) {
         (Resolving, Event::Found) => (Go(Calling), &[Invite]),
         (Resolving, Event::Hangup | Event::Failure) => (End, &[]),
@@ -251,8 +249,7 @@ pub enum Clock {
 }
 
 impl Clock {
-    pub const ALL: [Clock; 6] =
-        [Clock::Repeat, Clock::NoAck, Clock::Ring, Clock::Remind, Clock::Glare, Clock::Reoffer];
+    pub const ALL: [Clock; 6] = [Clock::Repeat, Clock::NoAck, Clock::Ring, Clock::Remind, Clock::Glare, Clock::Reoffer];
 }
 
 /// The refusal of an incoming call when the command named none.

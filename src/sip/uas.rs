@@ -84,7 +84,7 @@ impl Endpoint {
     }
 
     /// True when the request needs nothing that we do not have; otherwise it is refused (RFC 3261 section 8.2.2.3).
-    fn has_extensions(&mut self, request: &Request, tx: TxId, now: Now, out: &mut Vec<Output>) -> bool {
+    pub(super) fn has_extensions(&mut self, request: &Request, tx: TxId, now: Now, out: &mut Vec<Output>) -> bool {
         let required = request.require();
         if !required.is_empty() {
             self.refuse_with(request, tx, Status(420), &[(Header::Unsupported, &required.join(", "))], now, out);

@@ -356,15 +356,7 @@ impl Transactions {
         tx
     }
 
-    fn launch(
-        &mut self,
-        request: Request,
-        branch: &str,
-        path: Path,
-        owner: Owner,
-        now: Moment,
-        out: &mut Vec<Output>,
-    ) -> TxId {
+    fn launch(&mut self, request: Request, branch: &str, path: Path, owner: Owner, now: Moment, out: &mut Vec<Output>) -> TxId {
         let reliable = path.transport.is_reliable();
         let (machine, acts) = match request.method {
             Method::Invite => (Machine::InviteClient(invite_client::State::Calling), invite_client::begin(reliable)),
@@ -426,14 +418,7 @@ impl Transactions {
         notice
     }
 
-    fn act(
-        &mut self,
-        tx: TxId,
-        act: Act,
-        response: Option<&Response>,
-        now: Moment,
-        out: &mut Vec<Output>,
-    ) -> Option<Heard> {
+    fn act(&mut self, tx: TxId, act: Act, response: Option<&Response>, now: Moment, out: &mut Vec<Output>) -> Option<Heard> {
         let transaction = self.all.get_mut(&tx)?;
         match act {
             Act::Send => {
@@ -553,9 +538,7 @@ fn ack_of_refusal(invite: &[u8], response: &Response) -> Option<Vec<u8>> {
 
 fn is_finished(machine: Machine) -> bool {
     match machine {
-        Machine::InviteClient(state) => {
-            !matches!(state, invite_client::State::Calling | invite_client::State::Proceeding)
-        }
+        Machine::InviteClient(state) => !matches!(state, invite_client::State::Calling | invite_client::State::Proceeding),
         Machine::Client(state) => !matches!(state, client::State::Trying | client::State::Proceeding),
         Machine::InviteServer(state) => state != invite_server::State::Proceeding,
         Machine::Server(state) => !matches!(state, server::State::Trying | server::State::Proceeding),
