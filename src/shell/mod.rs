@@ -27,6 +27,7 @@
 
 pub mod fence;
 pub mod listeners;
+pub mod reactor;
 pub mod secrets;
 pub mod store;
 pub mod sys;
