@@ -16,6 +16,7 @@
 //! | `listeners.rs` | binds what the configuration lists, or says in one sentence why not | |
 //! | `reactor/` | the tokio thread: TCP, the control socket, names, read-only reports | in: the peer waits (TCP); out: the core is told "unreachable" |
 //! | `store/` | the store thread: SQLite, group commit, migrations | the write is answered "failed" at once |
+//! | `media.rs`, `media/` | the media threads | see there |
 //! | `fence.rs` | what the lab may reach | |
 //! | `secrets.rs` | generated secrets | |
 //! | `sys/` | system calls | |
@@ -27,6 +28,7 @@
 
 pub mod fence;
 pub mod listeners;
+pub mod media;
 pub mod reactor;
 pub mod secrets;
 pub mod store;
