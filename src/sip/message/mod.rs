@@ -37,7 +37,8 @@ pub use headers::{CSeq, Headers};
 pub use method::Method;
 pub use name::Name;
 pub use params::Params;
-pub use parse::{MAX_CONTACTS, MAX_FIELD, MAX_FIELDS, MAX_MESSAGE, MAX_VIAS, Malformed, parse};
+pub(in crate::sip) use parse::content_length;
+pub use parse::{MAX_CONTACTS, MAX_FIELD, MAX_FIELDS, MAX_MESSAGE, MAX_VIAS, Malformed, parse, refusal};
 pub use uri::{MAX_URI, Scheme, Uri};
 pub use via::{MAGIC_COOKIE, Via};
 
