@@ -1,1 +1,4 @@
 //! Placeholder.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)]
+
+pub mod files;
