@@ -28,7 +28,7 @@ impl Bench {
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).expect("a temporary folder");
         let database = folder.join("centrala.db");
-        let (diary, _) = Diary::open(&database, 1, Wall::default()).expect("a new database");
+        let (diary, _) = Diary::open(&database, Duration::from_millis(100), 1, Wall::default()).expect("a new database");
         let address = "127.0.0.1:0".parse().expect("an address");
         let bound = listeners::bind(&[Listener { address, transport: Transport::Tcp, algorithms: Vec::new() }]);
         let bound = bound.expect("a free port");
