@@ -1,4 +1,5 @@
 //! The media plane.
 
 mod words;
+pub use crate::audio::Library;
 pub use words::*;

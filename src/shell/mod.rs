@@ -2,3 +2,4 @@
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
 pub mod files;
+pub mod media;
