@@ -4,8 +4,8 @@
   rtp.py CAPTURE.pcap EXCHANGE_PORT [--wav PREFIX]
 
 The capture holds the SIP of the exchange (UDP, its port is EXCHANGE_PORT) and the RTP; the media addresses are read from the
-SDP of each Call-ID, so that other traffic on the loopback is not counted. One JSON list is printed: a stream per direction with
-packets, lost, duplicated, reordered; late_ms (p50, p99, max of |arrival spacing - 20 ms| inside talk spurts); digits by
+SDP of each Call-ID, so that other traffic on the loopback is not counted. One JSON list is printed: a stream per direction, by
+whom it was sent, with packets, lost, duplicated, reordered; late_ms (p50, p99, max of |arrival spacing - 20 ms| inside talk spurts); digits by
 RFC 4733. With --wav each G.711 stream is also written as it was timed by its RTP timestamps, losses being silence.
 """
 import argparse
@@ -71,8 +71,8 @@ def media_of(message):
 
 
 class Stream:
-    def __init__(self, call, source, target, event):
-        self.call, self.source, self.target, self.event = call, source, target, event
+    def __init__(self, call, by, source, target, event):
+        self.call, self.by, self.source, self.target, self.event = call, by, source, target, event
         self.packets = []   # (seconds, extended sequence, timestamp, payload type, payload)
         self.extended = None
 
@@ -97,7 +97,7 @@ class Stream:
             if kind == self.event and len(payload) >= 4 and payload[0] < 16 and timestamp != last:
                 digits, last = digits + KEYS[payload[0]], timestamp
         quantile = lambda share: round(float(np.quantile(late, share)), 2) if late else None
-        return dict(call=self.call, source="%s:%d" % self.source, target="%s:%d" % self.target, packets=len(places), audio=len(audio),
+        return dict(call=self.call, by=self.by, source="%s:%d" % self.source, target="%s:%d" % self.target, packets=len(places), audio=len(audio),
                     lost=max(places) - min(places) + 1 - len(set(places)), duplicated=len(places) - len(set(places)),
                     reordered=sum(b < a for a, b in zip(places, places[1:])), late_ms=dict(p50=quantile(0.5), p99=quantile(0.99), max=quantile(1)),
                     seconds=round(self.packets[-1][0] - self.packets[0][0], 2), digits=digits)
@@ -134,8 +134,8 @@ def main():
     for call, sides in offers.items():
         if len(sides) == 2:
             (phone, phone_event), (exchange, exchange_event) = sides["phone"], sides["exchange"]
-            streams[exchange, phone] = Stream(call, exchange, phone, phone_event)
-            streams[phone, exchange] = Stream(call, phone, exchange, exchange_event)
+            streams[exchange, phone] = Stream(call, "exchange", exchange, phone, phone_event)
+            streams[phone, exchange] = Stream(call, "phone", phone, exchange, exchange_event)
     for seconds, source, target, payload in seen:
         if (source, target) in streams:
             streams[source, target].take(seconds, payload)
