@@ -1,5 +1,6 @@
 //! Centrala, a telephone exchange: the map of the code.
 
+pub mod acd;
 pub mod ask;
 pub mod audio;
 pub mod cli;
