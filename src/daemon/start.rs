@@ -12,11 +12,11 @@ use crate::shell::fence::Fence;
 use crate::shell::listeners::{self, Bound};
 use crate::shell::media::{Media, MediaSettings};
 use crate::shell::reactor::{MAX_CONNECTIONS, Reactor, ReactorSettings};
+use crate::shell::secrets;
 use crate::shell::store::Diary;
 use crate::shell::sys::clock;
 use crate::shell::sys::signals::Signals;
 use crate::shell::udp::Doors;
-use crate::shell::secrets;
 use crate::sip;
 use crate::time::Now;
 use std::fs::{File, TryLockError};
@@ -112,12 +112,11 @@ fn log(config: &Config) {
 /// One daemon per data folder. The lock goes with the process, however it ends.
 fn lock(data: &Path) -> Result<File, String> {
     let path = data.join("centrala.lock");
-    let file = File::create(&path).map_err(|fault| format!("could not write into the data folder {}: {fault}", data.display()))?;
+    let file =
+        File::create(&path).map_err(|fault| format!("could not write into the data folder {}: {fault}", data.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(format!("another centrala is running on the data folder {}", data.display()))
-        }
+        Err(TryLockError::WouldBlock) => Err(format!("another centrala is running on the data folder {}", data.display())),
         Err(TryLockError::Error(fault)) => Err(format!("could not lock {}: {fault}", path.display())),
     }
 }

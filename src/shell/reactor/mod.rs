@@ -152,9 +152,9 @@ impl Reactor {
         true
     }
 
-    /// One message over a stream. What cannot be taken comes back as the news that it could not be sent.
-    pub fn send(&self, path: Path, bytes: Vec<u8>) -> Result<(), Input> {
-        self.orders.try_send(Order::Send { path, bytes }).map_err(|_| Input::Unreachable { path })
+    /// One message over a stream. The path comes back when there is no room for it.
+    pub fn send(&self, path: Path, bytes: Vec<u8>) -> Result<(), Path> {
+        self.orders.try_send(Order::Send { path, bytes }).map_err(|_| path)
     }
 
     /// Closes a stream after what was sent before has left.
