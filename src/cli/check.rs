@@ -2,6 +2,7 @@
 //!
 //! Invariant: what `check` passes, `run` starts with (but for what only running can tell: a port in use, a secret taken away).
 
+use crate::audio::wav;
 use crate::config::{self, Config, Overrides, SecretRef, Sources};
 use crate::fault::{Fault, Faults, Place};
 use crate::shell::files;
@@ -93,22 +94,9 @@ fn summarise(config: &Config, sources: &Sources) -> String {
 
 fn check_sounds(sources: &Sources, faults: &mut Faults) {
     for (_, _, path) in files::sound_files(sources) {
-        if let Err(why) = files::read_sound(&path).and_then(|bytes| check_wav(&bytes)) {
+        if let Err(why) = files::read_sound(&path).and_then(|bytes| wav::read(&bytes)) {
             faults.add(Place::whole(&path.display().to_string()), format!("could not read the sound: {why}"));
         }
-    }
-}
-
-/// Reads a sound to its end.
-fn check_wav(bytes: &[u8]) -> Result<(), String> {
-    let mut wav = hound::WavReader::new(bytes).map_err(|error| error.to_string())?;
-    let read = match wav.spec().sample_format {
-        hound::SampleFormat::Float => wav.samples::<f32>().try_fold(0_u64, |count, sample| sample.map(|_| count + 1)),
-        hound::SampleFormat::Int => wav.samples::<i32>().try_fold(0_u64, |count, sample| sample.map(|_| count + 1)),
-    };
-    match read.map_err(|error| error.to_string())? {
-        0 => Err("it is empty".into()),
-        _ => Ok(()),
     }
 }
 

@@ -48,6 +48,7 @@ pub enum Command {
     Registrations(registrations::Registrations),
     Cdr(cdr::Cdr),
     Stop(stop::Stop),
+    Sounds(sounds::Sounds),
 }
 
 /// Everything but `run`, which is the daemon's.
@@ -55,6 +56,7 @@ pub fn ask(command: &Command) -> ExitCode {
     let answered = match command {
         Command::Run(_) => return ExitCode::from(2),
         Command::Check(arguments) => return check::run(arguments),
+        Command::Sounds(arguments) => return sounds::run(arguments),
         Command::Status(arguments) => status::run(arguments),
         Command::Calls(arguments) => calls::run(arguments),
         Command::Registrations(arguments) => registrations::run(arguments),

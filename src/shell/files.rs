@@ -61,6 +61,14 @@ pub fn read_sound(path: &Path) -> Result<Vec<u8>, String> {
     read(path, MAX_SOUND).map_err(|error| reason(&error))
 }
 
+/// Writes a file whole or not at all: beside it first, then renamed. The error is a sentence.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let written = fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, path));
+    written.map_err(|error| format!("could not write {}: {}", path.display(), reason(&error)))
+}
+
 /// Where a secret that is kept in a file is.
 pub fn secret_path(data: &Path, file: &str) -> PathBuf {
     // An absolute `file` stands for itself: `join` replaces all before it.
