@@ -56,6 +56,7 @@
 //! A task per call, `async` flows, locks in the core, a global event bus, FFI to another SIP stack, a scripting language in flows,
 //! queue truth in SQL.
 
+pub mod acd;
 pub mod ask;
 pub mod audio;
 pub mod cli;

@@ -132,6 +132,12 @@ impl Shard {
         Some(leg)
     }
 
+    /// Panics as a fault of ours would, while `leg` is at work.
+    #[cfg(test)]
+    pub fn panic_at(&mut self, leg: LegId) {
+        self.with(leg, |_| panic!("planted by a test"));
+    }
+
     fn open(&mut self, id: LegId, now: Moment) {
         if self.legs == 0 {
             // Nothing was due while there was nobody: no catching up.

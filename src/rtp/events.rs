@@ -168,7 +168,7 @@ impl Receiver {
 impl Heard {
     fn includes(&self, ssrc: u32, timestamp: u32, event: u8) -> bool {
         let since_first = timestamp.wrapping_sub(self.timestamp.wrapping_sub(self.before));
-        let of_a_segment = since_first <= self.before && since_first % u32::from(SEGMENT) == 0;
+        let of_a_segment = since_first <= self.before && since_first.is_multiple_of(u32::from(SEGMENT));
         let next_segment = timestamp == self.timestamp.wrapping_add(u32::from(SEGMENT));
         self.ssrc == ssrc && self.event == event && (of_a_segment || next_segment)
     }

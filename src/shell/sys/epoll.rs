@@ -7,7 +7,7 @@ use crate::time::Duration;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-/// At most this many descriptors are told of by one wait; the others by the next.
+/// Unless asked otherwise, at most this many descriptors are told of by one wait; the others by the next.
 const MAX_TOLD: usize = 64;
 
 pub struct Epoll {
@@ -17,9 +17,14 @@ pub struct Epoll {
 
 impl Epoll {
     pub fn new() -> io::Result<Epoll> {
+        Epoll::with_room(MAX_TOLD)
+    }
+
+    /// Told of at most `room` descriptors by one wait.
+    pub fn with_room(room: usize) -> io::Result<Epoll> {
         // SAFETY: no memory is passed; the descriptor returned is new and nobody else's.
         let fd = unsafe { OwnedFd::from_raw_fd(checked(libc::epoll_create1(libc::EPOLL_CLOEXEC))?) };
-        Ok(Epoll { fd, told: vec![libc::epoll_event { events: 0, u64: 0 }; MAX_TOLD] })
+        Ok(Epoll { fd, told: vec![libc::epoll_event { events: 0, u64: 0 }; room] })
     }
 
     /// `token` is told whenever there is something to read at `fd`, until `fd` is closed.
