@@ -20,7 +20,7 @@ use crate::shell::udp::Doors;
 use crate::sip;
 use crate::time::Now;
 use std::fs::{File, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
 use tracing::{info, warn};
@@ -57,12 +57,13 @@ pub fn start(options: Options) -> Result<Exchange, Refused> {
     if restored.crash_lost > 0 {
         warn!(calls = restored.crash_lost, "the last run died during calls; they are recorded as lost");
     }
+    let fence = Fence { lab: config.lab };
     let settings = MediaSettings {
         shards: (config.media.shards > 0).then_some(config.media.shards),
         silent_after: config.media.silent_after,
+        fence,
     };
     let media = Media::start(settings, library).map_err(|fault| format!("could not start the media threads: {fault}"))?;
-    let fence = Fence { lab: config.lab };
     let control_socket = options.data.join(crate::control::SOCKET);
     let reactor = Reactor::start(ReactorSettings {
         listeners: tcp,
@@ -102,10 +103,11 @@ fn refusal(unloadable: Unloadable) -> Refused {
 /// The log goes to stderr: to the journal under systemd, which adds the time itself.
 fn log(config: &Config) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(&config.logging.level));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
+    let colours = io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).with_ansi(colours);
     let under_systemd = std::env::var_os("JOURNAL_STREAM").is_some();
     // A second start within one process (a test) keeps the first one's log.
-    let _ = if under_systemd { log.without_time().with_ansi(false).try_init() } else { log.try_init() };
+    let _ = if under_systemd { log.without_time().try_init() } else { log.try_init() };
     guard::log_panics();
 }
 

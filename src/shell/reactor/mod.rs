@@ -168,9 +168,7 @@ impl Reactor {
     pub fn ask(&self, ask: Ask, patience: Duration) -> Result<(), Answer> {
         let id = ask.id;
         let order = Order::Resolve { ask, patience };
-        self.orders
-            .try_send(order)
-            .map_err(|_| Answer { id, reply: Reply::Failed("the exchange is too busy to ask".into()) })
+        self.orders.try_send(order).map_err(|_| Answer { id, reply: Reply::Failed("the exchange is too busy to ask".into()) })
     }
 
     /// Answers somebody at the control socket.
