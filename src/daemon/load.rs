@@ -59,8 +59,7 @@ fn missing_secrets(sources: &Sources, data: &Path) -> Result<Vec<String>, String
                 Some(rng) => rng,
                 None => rng.insert(chance()?),
             };
-            secrets::generate(&path, rng)
-                .map_err(|fault| format!("could not write the secret {}: {fault}", path.display()))?;
+            secrets::generate(&path, rng).map_err(|fault| format!("could not write the secret {}: {fault}", path.display()))?;
         }
         names.push(name);
     }

@@ -64,7 +64,9 @@ pub struct Parts {
 enum Course {
     Running,
     /// Calls are being hung up; at this moment we go whatever is left.
-    Stopping { until: Moment },
+    Stopping {
+        until: Moment,
+    },
     /// A second signal: at once.
     Gone,
 }
@@ -306,7 +308,7 @@ impl Exchange {
                 } else {
                     self.parts.doors.send(path, bytes)
                 };
-                sent.err().map(Event::Sip)
+                sent.err().map(|path| Event::Sip(Input::Unreachable { path }))
             }
             Action::CloseConnection { connection } => {
                 self.parts.reactor.close(connection);
