@@ -106,13 +106,7 @@ fn a_registration_is_kept_renewed_and_taken_back() {
         pair.run(Duration::from_secs(1));
         let life = Duration::from_secs(30);
         assert_eq!(*pair.last(PHONE), Event::Registration { registration, outcome: Ok(life) });
-        assert_eq!(
-            pair.said(EXCHANGE),
-            ["401", "423", "401", "200"][if pair.said(EXCHANGE).len() == 3 { 4.. } else { 0.. }]
-                .iter()
-                .map(|word| word.to_string())
-                .collect::<Vec<_>>()
-        );
+        assert_eq!(pair.said(EXCHANGE), ["401", "423", "401", "200"]);
         let Event::Bound { binding } = pair.last(EXCHANGE) else { panic!("{:?}", pair.sides[EXCHANGE].events) };
         assert_eq!((&*binding.user, binding.path), ("1001", pair.path(EXCHANGE)));
         pair.run(Duration::from_secs(300));
