@@ -75,6 +75,15 @@ pub struct Tally {
     pub overtaken: u64,
 }
 
+impl Tally {
+    pub fn add(&mut self, other: &Tally) {
+        self.sent += other.sent;
+        self.lost += other.lost;
+        self.doubled += other.doubled;
+        self.overtaken += other.overtaken;
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct Network {
     /// From everybody to the exchange.
