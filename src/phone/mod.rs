@@ -12,6 +12,7 @@
 //! |----------|-------------------------------------------|
 //! | mod.rs   | the machine: lines and their negotiation  |
 //! | words.rs | what it is told and what it says          |
+//! | tests.rs | two phones on one wire                    |
 //!
 //! It is a client like any other: it knows nothing of the exchange but its address. Whoever drives it owns the sockets, and
 //! the audio: the simulator's callers and the softphone of the command line are two such drivers. Invariant: every line that was
@@ -337,3 +338,6 @@ fn agent_settings(settings: &Settings) -> sip::Settings {
         ..sip::Settings::default()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -252,9 +252,8 @@ impl World {
 
     /// A sound begins to be sent to an address: whoever listens there hears it.
     pub(super) fn hears(&mut self, at: SocketAddr, sound: Sound) {
-        let owner = |person: &&mut Person| {
-            person.address.ip() == at.ip() && !person.vanished && person.attempt_at(at.port()).is_some()
-        };
+        let owner =
+            |person: &&mut Person| person.address.ip() == at.ip() && !person.vanished && person.attempt_at(at.port()).is_some();
         self.trace.say(self.clock.mono(), || format!("{at} hears {}/{}", sound.language, sound.name));
         let Some(person) = self.people.iter_mut().find(owner) else { return };
         if let Some(call) = person.attempt_at(at.port()) {

@@ -33,14 +33,6 @@ impl<T> Agenda<T> {
     pub fn take(&mut self) -> Option<(Moment, T)> {
         self.entries.pop_first().map(|((at, _), what)| (at, what))
     }
-
-    pub fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
 }
 
 #[cfg(test)]

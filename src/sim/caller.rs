@@ -47,6 +47,45 @@ pub struct Plan {
     pub quirk: Quirk,
 }
 
+impl Plan {
+    /// A plain call at once: listens to the end and presses nothing.
+    pub fn to(number: &str) -> Plan {
+        Plan {
+            at: Duration::ZERO,
+            dials: number.into(),
+            delayed: false,
+            keys: Keys::TelephoneEvent,
+            presses: Vec::new(),
+            leaves: Leaves::Never,
+            quirk: Quirk::None,
+        }
+    }
+}
+
+impl Life {
+    /// Somebody who calls through the trunk, over UDP.
+    pub fn stranger(number: &str, calls: Vec<Plan>) -> Life {
+        Life {
+            identity: Identity::Trunk { number: number.into() },
+            transport: Transport::Udp,
+            registers: None,
+            unregisters: None,
+            expires: Duration::ZERO,
+            calls,
+        }
+    }
+
+    /// A phone of ours, over UDP, that knows its password and registers at once.
+    pub fn extension(user: &str, calls: Vec<Plan>) -> Life {
+        Life {
+            identity: Identity::Extension { user: user.into(), password: super::lab::password(user) },
+            registers: Some(Duration::ZERO),
+            expires: Duration::from_secs(600),
+            ..Life::stranger(user, calls)
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Keys {
     TelephoneEvent,

@@ -177,8 +177,12 @@ impl Ledger {
             ),
             Action::Media { command, .. } => self.media(command),
             Action::Ask(ask) => {
-                judge(Invariant::QuestionsAreBounded, self.questions_seen.insert(ask.id), || format!("{:?} was asked before", ask.id))?;
-                judge(Invariant::QuestionsAreBounded, ask.deadline > now, || format!("{:?} is asked after its deadline", ask.id))?;
+                judge(Invariant::QuestionsAreBounded, self.questions_seen.insert(ask.id), || {
+                    format!("{:?} was asked before", ask.id)
+                })?;
+                judge(Invariant::QuestionsAreBounded, ask.deadline > now, || {
+                    format!("{:?} is asked after its deadline", ask.id)
+                })?;
                 self.questions.insert(ask.id);
                 let open = self.questions.len();
                 judge(Invariant::QuestionsAreBounded, open <= ask::MAX_OPEN, || format!("{open} questions are open"))
@@ -213,7 +217,9 @@ impl Ledger {
                 }
                 // The driver may not have said yet that the port was refused: harmless.
                 Some(LegEntry::Failed) => Ok(()),
-                Some(LegEntry::Closing(_) | LegEntry::Closed) => judge(Invariant::LegClosedOnce, false, || format!("{leg:?} is closed again")),
+                Some(LegEntry::Closing(_) | LegEntry::Closed) => {
+                    judge(Invariant::LegClosedOnce, false, || format!("{leg:?} is closed again"))
+                }
                 None => judge(Invariant::NoActionForAnUnknownLeg, false, || unknown(leg)),
             },
             Command::Play { leg, play, .. } => {
@@ -383,7 +389,11 @@ mod tests {
         let play = |leg| media(Command::Play { leg: LegId(leg), play: PlayId(1), sounds: Vec::new(), repeat: false });
         check("in order", vec![Ok(open(1, 16384)), Err(opened(1)), Ok(play(1)), Ok(close(1)), Ok(open(2, 16384))], None);
         check("closed twice", vec![Ok(open(1, 16384)), Ok(close(1)), Ok(close(1))], Some(Invariant::LegClosedOnce));
-        check("play after close", vec![Ok(open(1, 16384)), Ok(close(1)), Ok(play(1))], Some(Invariant::NoActionForAnUnknownLeg));
+        check(
+            "play after close",
+            vec![Ok(open(1, 16384)), Ok(close(1)), Ok(play(1))],
+            Some(Invariant::NoActionForAnUnknownLeg),
+        );
         check("one port twice", vec![Ok(open(1, 16384)), Ok(open(2, 16384))], Some(Invariant::PortsAreUnique));
         check("an odd port", vec![Ok(open(1, 16385))], Some(Invariant::PortsAreUnique));
         let failed = Event::Media(Report::OpenFailed { leg: LegId(1), why: String::new() });

@@ -63,7 +63,8 @@ nodes:
     hangup: {cause: busy}
 ";
 
-const FLOWS: [(&str, &str, &str); 4] = [("100", "main", MAIN), ("101", "stays", STAYS), ("201", "loops", LOOPS), ("501", "idles", IDLES)];
+const FLOWS: [(&str, &str, &str); 4] =
+    [("100", "main", MAIN), ("101", "stays", STAYS), ("201", "loops", LOOPS), ("501", "idles", IDLES)];
 
 const USERS: [&str; 5] = ["1001", "1002", "1003", "1004", "1005"];
 const REALM: &str = "lab";

@@ -59,7 +59,7 @@ impl Tale {
         other.quirks.iter().for_each(|(quirk, count)| *self.quirks.entry(quirk).or_default() += count);
         other.recorded.iter().for_each(|(word, count)| *self.recorded.entry(word.clone()).or_default() += count);
         self.network.add(&other.network);
-        self.visited.merge(&other.visited);
+        self.visited.merge(other.visited);
     }
 }
 

@@ -23,7 +23,11 @@ const PRESS: Duration = Duration::from_millis(120);
 #[derive(Clone, PartialEq, Debug)]
 pub enum Cue {
     /// The sound `index` of a play begins; past the last one the play ends or begins again.
-    Sound { leg: LegId, play: PlayId, index: usize },
+    Sound {
+        leg: LegId,
+        play: PlayId,
+        index: usize,
+    },
     Report(Report),
 }
 
@@ -34,7 +38,10 @@ pub enum Upshot {
     Report(Report),
     Later(Moment, Cue),
     /// A sound begins to be sent to this address.
-    Hears { at: SocketAddr, sound: Sound },
+    Hears {
+        at: SocketAddr,
+        sound: Sound,
+    },
 }
 
 #[derive(Clone, Debug)]

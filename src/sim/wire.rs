@@ -109,7 +109,9 @@ impl World {
         }
         match first {
             Some(moment) => self.agenda.enter(moment, Happening::Arrives { at, path, bytes }),
-            None => self.trace.say(self.clock.mono(), || format!("lost: {} to {}   {}", path.remote, path.local, headline(&bytes))),
+            None => {
+                self.trace.say(self.clock.mono(), || format!("lost: {} to {}   {}", path.remote, path.local, headline(&bytes)))
+            }
         }
     }
 

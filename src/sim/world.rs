@@ -109,16 +109,33 @@ pub enum Who {
 #[derive(Clone, Debug)]
 pub enum Happening {
     /// A message reaches somebody.
-    Arrives { at: Who, path: Path, bytes: Vec<u8> },
+    Arrives {
+        at: Who,
+        path: Path,
+        bytes: Vec<u8>,
+    },
     /// A stream ends for somebody.
-    Breaks { at: Who, connection: sip::ConnectionId },
+    Breaks {
+        at: Who,
+        connection: sip::ConnectionId,
+    },
     /// A person does something.
-    Act { who: usize, act: super::acts::Act },
+    Act {
+        who: usize,
+        act: super::acts::Act,
+    },
     Media(Cue),
     /// A telephone-event reaches one of our audio ports.
-    Key { from: SocketAddr, to: SocketAddr, digit: char },
+    Key {
+        from: SocketAddr,
+        to: SocketAddr,
+        digit: char,
+    },
     /// Nothing has come from this audio address for long, or something comes again.
-    Silence { from: SocketAddr, silent: bool },
+    Silence {
+        from: SocketAddr,
+        silent: bool,
+    },
     Answer(Answer),
     /// It is too late to answer a question.
     Overdue(AskId),
@@ -268,7 +285,7 @@ impl World {
     /// Which states the exchange's user agent and the phones' have been in.
     pub fn visited(&self) -> sip::Visited {
         let mut visited = self.pbx.visited();
-        self.people.iter().for_each(|person| visited.merge(&person.phone.endpoint().visited()));
+        self.people.iter().for_each(|person| visited.merge(person.phone.endpoint().visited()));
         visited
     }
 
@@ -539,7 +556,6 @@ impl World {
         self.connections += 1;
         sip::ConnectionId(self.connections)
     }
-
 }
 
 /// The exchange's own chance: another than the world's, and a fresh one at each reseeding.
