@@ -144,7 +144,7 @@ impl Phone {
         let from = Party { display: self.settings.display.clone(), user: self.settings.user.clone() };
         let outgoing = OutgoingCall {
             target,
-            path: Some(self.settings.exchange),
+            path: (!self.settings.follows_domain).then_some(self.settings.exchange),
             local: self.settings.exchange.local,
             from,
             to: Party { display: String::new(), user: number },

@@ -34,6 +34,7 @@ fn phone(who: usize) -> Phone {
         user: ["alice", "bob"][who].into(),
         display: String::new(),
         domain: address(1 - who).ip().to_string(),
+        follows_domain: false,
         credentials: None,
         expires: Duration::from_secs(60),
         ring: Duration::from_secs(30),

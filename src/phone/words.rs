@@ -17,6 +17,8 @@ pub struct Settings {
     pub display: String,
     /// The host part of its address and of what it dials.
     pub domain: String,
+    /// Calls go where the domain's name leads (its addresses are asked for), not straight to `exchange`.
+    pub follows_domain: bool,
     /// What it proves itself with when it is challenged; a trunk's side has none.
     pub credentials: Option<Credentials>,
     /// How long a registration is asked for.

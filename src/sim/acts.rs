@@ -6,7 +6,7 @@ use super::caller::{Identity, Keys, Leaves, Life, Outcome, Person, Quirk};
 use super::invariants::Verdict;
 use super::lab;
 use super::network::draw;
-use super::world::{Happening, PATIENCE, Who, World};
+use super::world::{Happening, PATIENCE, REPLY, Who, World};
 use crate::media::Sound;
 use crate::phone::{self, Command, Report};
 use crate::sip::DialogId;
@@ -191,10 +191,11 @@ impl World {
             match action {
                 phone::Action::Transmit { path, bytes } => self.deliver_inbound(who, path, bytes),
                 phone::Action::CloseConnection { connection } => self.close_stream(connection),
-                // A phone knows one address, its exchange's; names it cannot ask for.
-                phone::Action::Resolve { query, .. } => {
-                    let nobody = crate::sip::Input::Resolved { query, addresses: Vec::new() };
-                    self.tell_phone(who, phone::Event::Sip(nobody))?;
+                phone::Action::Resolve { query, host } => {
+                    let fails = self.rng.chance(self.circumstances.answers_failed);
+                    let addresses = if fails { Vec::new() } else { self.resolve(&host) };
+                    let at = self.clock.mono() + draw(REPLY, &mut self.rng);
+                    self.agenda.enter(at, Happening::Resolved { who, query, addresses });
                 }
                 phone::Action::Report(report) => self.report(who, report)?,
             }

@@ -16,6 +16,8 @@ use std::net::SocketAddr;
 pub struct Life {
     pub identity: Identity,
     pub transport: Transport,
+    /// Dials the exchange by its name, and asks for its address.
+    pub follows_domain: bool,
     /// When the phone registers, and when it takes that back.
     pub registers: Option<Duration>,
     pub unregisters: Option<Duration>,
@@ -68,6 +70,7 @@ impl Life {
         Life {
             identity: Identity::Trunk { number: number.into() },
             transport: Transport::Udp,
+            follows_domain: false,
             registers: None,
             unregisters: None,
             expires: Duration::ZERO,
@@ -123,8 +126,10 @@ pub enum Quirk {
     Holds(Duration),
     /// Asks whether the exchange is still there, this long after the answer.
     Probes(Duration),
-    /// Everything said by this phone after the answer is said twice.
+    /// Everything said by this phone is said twice.
     Echoes,
+    /// A proxy on the way says 100 to whatever the phone asks.
+    Proxied,
 }
 
 impl Quirk {
@@ -141,6 +146,7 @@ impl Quirk {
             Quirk::Holds(_) => "holds",
             Quirk::Probes(_) => "probes",
             Quirk::Echoes => "says everything twice",
+            Quirk::Proxied => "has a hasty proxy",
         }
     }
 }

@@ -34,8 +34,9 @@ impl<T: Copy> Weighted<T> {
     }
 }
 
-/// The numbers of the simulated exchange: the walk through the flow, a line that stays, a loop, one that idles, and nobody's.
-const NUMBERS: Weighted<&str> = Weighted(&[(60, "100"), (12, "101"), (8, "201"), (8, "501"), (12, "999")]);
+/// The numbers of the simulated exchange: the walk through the flow, a line that stays, a loop, one that idles, one
+/// that answers only to hang up, and nobody's.
+const NUMBERS: Weighted<&str> = Weighted(&[(60, "100"), (12, "101"), (8, "201"), (8, "501"), (4, "301"), (12, "999")]);
 
 /// Misbehaviours; durations are drawn afterwards.
 const QUIRKS: Weighted<Quirk> = Weighted(&[
@@ -49,6 +50,7 @@ const QUIRKS: Weighted<Quirk> = Weighted(&[
     (9, Quirk::Holds(Duration::ZERO)),
     (7, Quirk::Probes(Duration::ZERO)),
     (5, Quirk::Echoes),
+    (3, Quirk::Proxied),
 ]);
 
 const KEYS: &[u8] = b"111999123#*0";
@@ -72,6 +74,7 @@ fn extension(index: u32, rng: &mut Rng) -> Life {
     Life {
         identity: Identity::Extension { user, password },
         transport: transport(rng),
+        follows_domain: false,
         registers,
         unregisters,
         expires: Duration::from_secs(if rng.chance(300) { 40 } else { 600 }),
@@ -80,10 +83,13 @@ fn extension(index: u32, rng: &mut Rng) -> Life {
 }
 
 fn stranger(index: usize, rng: &mut Rng) -> Life {
+    let transport = transport(rng);
     let number = if rng.chance(50) { "1001".to_string() } else { format!("+4822123{index:04}") };
     Life {
         identity: Identity::Trunk { number },
-        transport: transport(rng),
+        transport,
+        // The name says nothing of a port or a transport: it leads to UDP (RFC 3263 section 4.1).
+        follows_domain: transport == Transport::Udp && rng.chance(200),
         registers: None,
         unregisters: None,
         expires: Duration::ZERO,

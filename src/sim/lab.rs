@@ -63,8 +63,18 @@ nodes:
     hangup: {cause: busy}
 ";
 
-const FLOWS: [(&str, &str, &str); 4] =
-    [("100", "main", MAIN), ("101", "stays", STAYS), ("201", "loops", LOOPS), ("501", "idles", IDLES)];
+/// Answers only to hang up: the BYE waits for the ACK.
+const ENDS: &str = "
+start: pick-up
+nodes:
+  pick-up:
+    answer: {next: bye}
+  bye:
+    hangup: {cause: normal}
+";
+
+const FLOWS: [(&str, &str, &str); 5] =
+    [("301", "ends", ENDS), ("100", "main", MAIN), ("101", "stays", STAYS), ("201", "loops", LOOPS), ("501", "idles", IDLES)];
 
 const USERS: [&str; 5] = ["1001", "1002", "1003", "1004", "1005"];
 const REALM: &str = "lab";

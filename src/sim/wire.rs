@@ -5,8 +5,9 @@
 
 use super::caller::Quirk;
 use super::trace::headline;
-use super::world::{EXCHANGE, Happening, Who, World};
-use crate::sip::{ConnectionId, Path};
+use super::world::{EXCHANGE, EXCHANGE_NAME, Happening, Who, World};
+use crate::sip::message::{Message, Method, Response, parse};
+use crate::sip::{ConnectionId, Path, Status};
 use crate::time::{Duration, Moment};
 use memchr::memmem;
 use std::net::{IpAddr, SocketAddr};
@@ -47,6 +48,13 @@ impl World {
             Quirk::NamedContact => {
                 let named = with_named_contact(&bytes, path.local, who);
                 self.send(who, path, named, Duration::ZERO);
+            }
+            Quirk::Proxied => {
+                if let Some(trying) = trying(&bytes) {
+                    let back = Path { local: path.remote, remote: path.local, ..path };
+                    self.deliver_outbound(back, trying);
+                }
+                self.send(who, path, bytes, Duration::ZERO);
             }
             Quirk::Echoes => {
                 self.send(who, path, bytes.clone(), Duration::ZERO);
@@ -136,6 +144,9 @@ impl World {
 
     /// The addresses of a host name, as this world knows them.
     pub(super) fn resolve(&self, host: &str) -> Vec<IpAddr> {
+        if host == EXCHANGE_NAME {
+            return vec![EXCHANGE.ip()];
+        }
         let who = host.strip_prefix("phone").and_then(|rest| rest.strip_suffix(".example")).and_then(|n| n.parse().ok());
         who.and_then(|who: usize| self.people.get(who)).map(|person| person.address.ip()).into_iter().collect()
     }
@@ -143,6 +154,14 @@ impl World {
 
 const FORK_LAG: Duration = Duration::from_millis(20);
 const ECHO_LAG: Duration = Duration::from_millis(10);
+
+/// 100 to a request that expects an answer; a proxy's, so it may come for any method.
+fn trying(bytes: &[u8]) -> Option<Vec<u8>> {
+    match parse(bytes) {
+        Ok(Message::Request(request)) if request.method != Method::Ack => Some(Response::to(&request, Status(100)).to_bytes()),
+        _ => None,
+    }
+}
 
 fn call_id(bytes: &[u8]) -> Option<&str> {
     let start = memmem::find(bytes, b"\r\nCall-ID:")? + b"\r\nCall-ID:".len();

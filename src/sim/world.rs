@@ -19,11 +19,13 @@ use crate::sip::{self, Credentials, Path};
 use crate::store::{Committed, Write};
 use crate::time::{Duration, Moment, Timers};
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 /// Where the exchange is.
 pub const EXCHANGE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5060);
+/// What its name is, to those who ask.
+pub const EXCHANGE_NAME: &str = "exchange.example";
 /// Media shards of a simulated exchange.
 pub const SHARDS: u16 = 3;
 /// Nobody waits longer than this for anything after dialling; longer than the exchange lets a call last.
@@ -42,7 +44,7 @@ const STATUS_EVERY: u64 = 64;
 /// The store commits within this time.
 const COMMIT: Duration = Duration::from_millis(120);
 /// A question is answered within this time, if at all.
-const REPLY: Duration = Duration::from_millis(900);
+pub(super) const REPLY: Duration = Duration::from_millis(900);
 
 /// The circumstances of a world, beside its seed and its cast.
 #[derive(Clone, Debug)]
@@ -137,6 +139,12 @@ pub enum Happening {
         silent: bool,
     },
     Answer(Answer),
+    /// A phone learns the addresses of a name, or that there are none.
+    Resolved {
+        who: usize,
+        query: sip::QueryId,
+        addresses: Vec<IpAddr>,
+    },
     /// It is too late to answer a question.
     Overdue(AskId),
     Committed(Committed),
@@ -330,6 +338,9 @@ impl World {
                 }
             }
             Happening::Answer(answer) => self.tell(Event::Answer(answer))?,
+            Happening::Resolved { who, query, addresses } => {
+                self.tell_phone(who, phone::Event::Sip(sip::Input::Resolved { query, addresses }))?;
+            }
             Happening::Overdue(question) => self.ledger.forget_question(question),
             Happening::Committed(committed) => self.tell(Event::Committed(committed))?,
         }
@@ -477,7 +488,8 @@ impl World {
             exchange: Path { transport: life.transport, local: address, remote: EXCHANGE, connection: None },
             user,
             display: format!("Caller {who}"),
-            domain: EXCHANGE.ip().to_string(),
+            domain: if life.follows_domain { EXCHANGE_NAME.into() } else { EXCHANGE.ip().to_string() },
+            follows_domain: life.follows_domain,
             credentials,
             expires: life.expires,
             ring: PATIENCE,
