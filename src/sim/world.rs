@@ -246,7 +246,9 @@ impl World {
             self.rewrite()?;
         }
         if reseed {
+            // Neither chance nor secrets are written down with the state: both are given anew.
             self.pbx.reseed(chance_of_the_exchange(self.seed, steps));
+            self.tell(Event::Reload(self.circumstances.config.clone()))?;
         }
         if self.agenda.next() == Some(at) {
             if let Some((_, happening)) = self.agenda.take() {
