@@ -12,6 +12,9 @@ use std::fmt;
 /// At most this many faults are reported of one load; the rest are counted.
 pub const MAX_FAULTS: usize = 200;
 
+/// Names of about the right length that are compared to find the nearest.
+const MAX_CANDIDATES: usize = 500;
+
 /// Where in which file. `line` 0 stands for the file as a whole.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
 pub struct Place {
@@ -92,7 +95,8 @@ impl Faults {
         wrong: &str,
         known: impl IntoIterator<Item = &'a str>,
     ) {
-        self.push(Fault { place, message: message.into(), suggestion: nearest(wrong, known), warning: false });
+        let suggestion = if self.is_full() { None } else { nearest(wrong, known) };
+        self.push(Fault { place, message: message.into(), suggestion, warning: false });
     }
 
     pub fn warn(&mut self, place: Place, message: impl Into<String>) {
@@ -106,6 +110,11 @@ impl Faults {
         } else if !fault.warning {
             self.more += 1;
         }
+    }
+
+    /// True when further faults are only counted.
+    pub fn is_full(&self) -> bool {
+        self.list.len() >= MAX_FAULTS
     }
 
     /// True when nothing but warnings was found.
@@ -136,10 +145,14 @@ impl Faults {
 
 /// The candidate nearest to `wrong`, if it is near enough to be what was meant: at most a third of the letters differ.
 pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let length = wrong.chars().count();
+    let allowed = |candidate: &str| candidate.chars().count().max(length).div_ceil(3);
     candidates
         .into_iter()
+        .filter(|candidate| candidate.chars().count().abs_diff(length) <= allowed(candidate))
+        .take(MAX_CANDIDATES)
         .map(|candidate| (distance(wrong, candidate), candidate))
-        .filter(|(steps, candidate)| *steps <= candidate.chars().count().max(wrong.chars().count()).div_ceil(3))
+        .filter(|(steps, candidate)| *steps <= allowed(candidate))
         .min()
         .map(|(_, candidate)| candidate.to_string())
 }

@@ -245,3 +245,51 @@ nodes:
         "welcome:next notice:next menu:no_input",
     );
 }
+
+mod configurations {
+    use centrala::config::{Config, Destination, Overrides, SecretRef, load, secret_references};
+    use centrala::shell::files;
+    use centrala::sip::Transport;
+    use std::path::Path;
+
+    fn read(folder: &str, overrides: &Overrides) -> Config {
+        let sources = files::gather(Path::new(folder)).expect("a folder of this repository");
+        let made = |_: &SecretRef| Ok("a secret that was made".to_string());
+        load(&sources, overrides, &made).unwrap_or_else(|faults| panic!("{faults:#?}"))
+    }
+
+    #[test]
+    fn the_shipped_configuration_has_no_fault() {
+        let config = read("config", &Overrides::default());
+        assert_eq!(config.warnings, []);
+        assert!(!config.lab);
+        assert_eq!(config.numbers["100"], Destination::Flow("main".into()));
+        let sources = files::gather(Path::new("config")).expect("a folder of this repository");
+        let secrets: Vec<_> = secret_references(&sources).iter().map(ToString::to_string).collect();
+        assert_eq!(secrets, ["${file:1001}", "${file:1002}", "${file:1003}"]);
+    }
+
+    #[test]
+    fn the_lab_is_what_the_tests_and_the_bench_call() {
+        let at = "127.0.0.1:5070".parse().expect("an address");
+        let uas = "127.0.0.3:7100".parse().expect("an address");
+        let config = read("tests/lab", &Overrides { sip: Some(at), trunk_uas: Some(uas) });
+        assert_eq!(config.warnings, []);
+        assert!(config.lab);
+        let listeners: Vec<_> = config.sip.listeners.iter().map(|listener| (listener.address, listener.transport)).collect();
+        assert_eq!(listeners, [(at, Transport::Udp), (at, Transport::Tcp)]);
+        let users: Vec<_> = config.sip.users.keys().map(|user| &**user).collect();
+        assert_eq!(users, ["1001", "1002", "1003", "1004", "1005"]);
+        // printf 1001:centrala:pw1001 | md5sum
+        assert_eq!(config.sip.users["1001"].ha1_md5, "24e80240b92d2138042537c42ed0e4c2");
+        assert_eq!(config.trunks["provider"].send_to, Some(uas));
+        let addresses: Vec<_> = config.sip.trunks[0].addresses.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            (&*config.sip.trunks[0].name, addresses),
+            ("provider", vec!["127.0.0.2".to_string(), "127.0.0.3".to_string()])
+        );
+        let numbers: Vec<_> = config.numbers.iter().map(|(number, Destination::Flow(flow))| (&**number, &**flow)).collect();
+        assert_eq!(numbers, [("100", "main"), ("101", "stay"), ("201", "loop"), ("501", "idle")]);
+        assert_eq!(config.flows["main"].language.as_deref(), Some("pl"));
+    }
+}

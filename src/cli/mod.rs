@@ -1,1 +1,5 @@
 //! Placeholder.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)]
+
+pub mod check;
+pub mod sounds;

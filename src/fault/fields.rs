@@ -25,7 +25,7 @@ impl Reader<'_> {
     }
 
     pub fn fault(&mut self, spot: Spot, message: impl Into<String>) {
-        self.faults.add(self.source.place(spot), message);
+        self.source.complain(self.faults, spot, message);
     }
 
     pub fn unknown<'a>(
@@ -35,7 +35,7 @@ impl Reader<'_> {
         wrong: &str,
         known: impl IntoIterator<Item = &'a str>,
     ) {
-        self.faults.add_unknown(self.source.place(spot), message, wrong, known);
+        self.source.complain_unknown(self.faults, spot, message, wrong, known);
     }
 
     /// The fields of a mapping; nothing at all counts as a mapping without fields. `what` names it in complaints.

@@ -4,9 +4,11 @@
 //! another. It is built from the parser's events without recursion. Aliases are expanded and counted; tags and merge keys are
 //! refused. Invariant: whatever the bytes are, reading takes time and memory in proportion to [`MAX_BYTES`] and [`MAX_WEIGHT`].
 
+use super::fields::shorten;
 use super::{Faults, Place};
 use serde_saphyr::granit_parser::{self, Event, Parser, ScalarStyle, Span};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Slot;
 
 /// The longest file, in bytes.
 pub const MAX_BYTES: usize = 1024 * 1024;
@@ -120,14 +122,53 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// Notes a fault. The place is not even looked up when no more faults are kept.
+    pub fn complain(&self, faults: &mut Faults, spot: Spot, message: impl Into<String>) {
+        let place = if faults.is_full() { Place::default() } else { self.place(spot) };
+        faults.add(place, message);
+    }
+
+    /// As `complain`, of a name that is unknown.
+    pub fn complain_unknown<'k>(
+        &self,
+        faults: &mut Faults,
+        spot: Spot,
+        message: impl Into<String>,
+        wrong: &str,
+        known: impl IntoIterator<Item = &'k str>,
+    ) {
+        let place = if faults.is_full() { Place::default() } else { self.place(spot) };
+        faults.add_unknown(place, message, wrong, known);
+    }
+
+    /// The excerpt never shows a password.
     pub fn place(&self, spot: Spot) -> Place {
         let line = usize::try_from(spot.line).unwrap_or(0).checked_sub(1).and_then(|index| self.text.lines().nth(index));
         // A tab or a control character would move the caret or the terminal.
         let clean = |c: char| if c.is_control() { ' ' } else { c };
-        let excerpt = line.unwrap_or_default().trim_end().chars().take(MAX_EXCERPT).map(clean).collect();
+        let excerpt = line.unwrap_or_default().trim_end().chars().take(MAX_EXCERPT).map(clean).collect::<String>();
+        let excerpt = mask(excerpt);
         Place { file: self.file.to_string(), line: spot.line, column: spot.column, excerpt }
     }
 }
+
+/// Stars in place of what follows `password:` on the same line, as many, so that the caret stays where it was.
+fn mask(excerpt: String) -> String {
+    let mut masked = String::with_capacity(excerpt.len());
+    let mut rest = excerpt.as_str();
+    while let Some(end) = rest.find(SECRET_KEY).map(|at| at + SECRET_KEY.len()) {
+        let (before, after) = rest.split_at(end);
+        masked.push_str(before);
+        let until = after.find([',', '}']).unwrap_or(after.len());
+        let hide = |c: char| if c.is_whitespace() || matches!(c, '"' | '\'' | ':') { c } else { '*' };
+        masked.extend(after[..until].chars().map(hide));
+        rest = &after[until..];
+    }
+    masked + rest
+}
+
+/// The one field of the administrator's files whose value is a secret.
+const SECRET_KEY: &str = "password";
 
 fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
@@ -148,7 +189,7 @@ pub fn read(source: &Source<'_>, faults: &mut Faults) -> Option<Node> {
             Err(error) => {
                 let mark = error.marker();
                 let spot = Spot { line: count(mark.line().max(1)), column: count(mark.col() + 1) };
-                faults.add(source.place(spot), format!("not YAML: {}", error.info()));
+                source.complain(builder.faults, spot, format!("not YAML: {}", error.info()));
                 return None;
             }
         }
@@ -165,7 +206,12 @@ struct Open {
 
 enum OpenKind {
     List(Vec<Node>),
-    Map { entries: Vec<Entry>, key: Option<(String, Spot)> },
+    /// `lines` says where each key stood first.
+    Map {
+        entries: Vec<Entry>,
+        lines: BTreeMap<String, u32>,
+        key: Option<(String, Spot)>,
+    },
 }
 
 struct Builder<'s, 'f> {
@@ -203,7 +249,11 @@ impl Builder<'_, '_> {
             }
             Event::MappingStart(_, anchor, tag) => {
                 self.refuse_tag(tag.is_some(), spot);
-                self.begin(Open { spot, anchor, what: OpenKind::Map { entries: Vec::new(), key: None } })?;
+                self.begin(Open {
+                    spot,
+                    anchor,
+                    what: OpenKind::Map { entries: Vec::new(), lines: BTreeMap::new(), key: None },
+                })?;
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 let Open { spot, anchor, what } = self.open.pop()?;
@@ -247,13 +297,16 @@ impl Builder<'_, '_> {
         };
         match &mut open.what {
             OpenKind::List(items) => items.push(node),
-            OpenKind::Map { entries, key } => match key.take() {
-                Some((key, spot)) => match entries.iter().find(|entry| entry.key == key) {
-                    Some(first) => {
-                        let message = format!("`{key}` stands here twice; first on line {}", first.spot.line);
-                        self.faults.add(self.source.place(spot), message);
+            OpenKind::Map { entries, lines, key } => match key.take() {
+                Some((key, spot)) => match lines.entry(key) {
+                    Slot::Occupied(first) => {
+                        let message = format!("`{}` stands here twice; first on line {}", shorten(first.key()), first.get());
+                        self.source.complain(self.faults, spot, message);
                     }
-                    None => entries.push(Entry { key, spot, value: node }),
+                    Slot::Vacant(free) => {
+                        entries.push(Entry { key: free.key().clone(), spot, value: node });
+                        free.insert(spot.line);
+                    }
                 },
                 None => match node.value {
                     Value::Text { text, .. } if text == "<<" => {
@@ -272,7 +325,7 @@ impl Builder<'_, '_> {
 
     fn refuse_tag(&mut self, tagged: bool, spot: Spot) {
         if tagged {
-            self.faults.add(self.source.place(spot), "tags (`!...`) are not used here");
+            self.source.complain(self.faults, spot, "tags (`!...`) are not used here");
         }
     }
 
@@ -286,7 +339,7 @@ impl Builder<'_, '_> {
     }
 
     fn stop(&mut self, spot: Spot, message: String) -> Option<()> {
-        self.faults.add(self.source.place(spot), message);
+        self.source.complain(self.faults, spot, message);
         None
     }
 }

@@ -8,6 +8,7 @@ use super::flow::Draft;
 use super::reading::Seen;
 use crate::fault::fields::Reader;
 use crate::fault::nearest;
+use crate::fault::tree::Spot;
 use crate::id::Name;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +25,8 @@ fn resolve(draft: &Draft, reader: &mut Reader<'_>) -> BTreeMap<Name, Vec<Name>> 
     let known = || draft.seen.keys().map(|name| &**name);
     let mut unknown = |name: &Name, spot| {
         reader.unknown(spot, format!("no node `{name}`"), name, known());
-        nearest(name, known()).map(Name::from)
+        // Beyond the faults that are kept it is not worth the search.
+        if reader.faults.is_full() { None } else { nearest(name, known()).map(Name::from) }
     };
     if let Some((start, spot)) = &draft.start
         && !draft.seen.contains_key(start)
@@ -79,48 +81,45 @@ impl Graph<'_> {
         }
     }
 
-    /// Every way round through nodes that take neither input nor time, once, at the node of it that stands first.
+    /// Every way round through nodes that take neither input nor time; a node that is in several is named once. A depth-first walk:
+    /// a link back to where the walk came through closes a loop.
     fn report_loops(&self, reader: &mut Reader<'_>) {
-        let mut done = BTreeSet::new();
-        let mut nodes: Vec<_> = self.draft.seen.iter().collect();
+        let passes = |node: &Name| self.seen(node).is_some_and(|seen| !seen.waits);
+        let mut nodes: Vec<_> = self.draft.seen.iter().filter(|(node, _)| passes(node)).collect();
         nodes.sort_by_key(|(_, seen)| seen.spot);
-        for (node, seen) in nodes {
-            if let Some(way) = self.way_round(node, &mut done) {
-                let way: Vec<_> = way.iter().map(|name| &**name).collect();
-                reader.fault(seen.spot, format!("a loop without the caller's input or a wait: {}", way.join(" -> ")));
+        let (mut done, mut told) = (BTreeSet::new(), BTreeSet::new());
+        for (first, _) in nodes {
+            let mut way: Vec<(&Name, usize)> = if done.contains(first) { Vec::new() } else { vec![(first, 0)] };
+            while let Some((node, link)) = way.last_mut() {
+                let node: &Name = node;
+                let Some(next) = self.links(node).get(*link) else {
+                    done.insert(node);
+                    way.pop();
+                    continue;
+                };
+                *link += 1;
+                if !passes(next) || done.contains(next) {
+                    continue;
+                }
+                match way.iter().position(|(node, _)| *node == next) {
+                    None => way.push((next, 0)),
+                    Some(at) => {
+                        let round: Vec<_> = way[at..].iter().map(|(node, _)| *node).collect();
+                        if round.iter().all(|node| told.insert(*node)) {
+                            self.report_loop(&round, reader);
+                        }
+                    }
+                }
             }
         }
     }
 
-    /// From a node back to itself without a wait. Nodes that are `done` are not gone through again: a loop through them is known.
-    fn way_round(&self, first: &Name, done: &mut BTreeSet<Name>) -> Option<Vec<Name>> {
-        let passes = |node: &Name| self.seen(node).is_some_and(|seen| !seen.waits);
-        if done.contains(first) || !passes(first) {
-            return None;
-        }
-        let mut came_from: BTreeMap<Name, Name> = BTreeMap::new();
-        let mut open = vec![first.clone()];
-        while let Some(node) = open.pop() {
-            for next in self.links(&node) {
-                if next == first {
-                    let mut way = vec![first.clone()];
-                    let mut back = node.clone();
-                    while back != *first {
-                        way.push(back.clone());
-                        back = came_from.get(&back)?.clone();
-                    }
-                    way.push(first.clone());
-                    way.reverse();
-                    done.extend(way.iter().cloned());
-                    return Some(way);
-                }
-                if passes(next) && !done.contains(next) && !came_from.contains_key(next) {
-                    came_from.insert(next.clone(), node.clone());
-                    open.push(next.clone());
-                }
-            }
-        }
-        None
+    /// At the node of it that stands first in the file.
+    fn report_loop(&self, round: &[&Name], reader: &mut Reader<'_>) {
+        let spot = |node: &Name| self.seen(node).map(|seen| seen.spot).unwrap_or_default();
+        let first = (0..round.len()).min_by_key(|at| spot(round[*at])).unwrap_or(0);
+        let way: Vec<_> = (0..=round.len()).map(|step| &**round[(first + step) % round.len()]).collect();
+        reader.fault(spot(round[first]), format!("a loop without the caller's input or a wait: {}", way.join(" -> ")));
     }
 
     /// Walks every node in every language in which a caller can come to it.
@@ -138,13 +137,20 @@ impl Graph<'_> {
             open.extend(next.filter(|place| reached.insert(place.clone())));
         }
         let empty = BTreeSet::new();
+        let mut missing: BTreeMap<(Spot, &Name), Vec<Name>> = BTreeMap::new();
         for (node, language) in reached {
             let Some(seen) = self.seen(&node).filter(|_| world.knows(&language)) else { continue };
             let sounds = world.sounds.get(&language).unwrap_or(&empty);
             for (prompt, spot) in seen.prompts.iter().filter(|(prompt, _)| !sounds.contains(prompt)) {
-                let message = format!("no sound `{prompt}` in language `{language}`");
-                reader.unknown(*spot, message, prompt, sounds.iter().map(|name| &**name));
+                missing.entry((*spot, prompt)).or_default().push(language.clone());
             }
+        }
+        for ((spot, prompt), languages) in missing {
+            let known = languages.iter().flat_map(|language| world.sounds.get(language).unwrap_or(&empty)).map(|name| &**name);
+            // A prompt that another language has is not misspelt, only not recorded.
+            let recorded = world.sounds.values().any(|sounds| sounds.contains(prompt));
+            let known: Vec<_> = if recorded { Vec::new() } else { known.collect() };
+            reader.unknown(spot, format!("no sound `{prompt}` in {}", languages.join(", ")), prompt, known);
         }
     }
 }

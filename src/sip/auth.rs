@@ -29,7 +29,10 @@ const NOBODY: &str = "0000000000000000000000000000000000000000000000000000000000
 pub enum Verdict {
     Proved(Name),
     /// Ask (again). `stale`: the secret was right, only the nonce has aged, so the phone need not ask its user.
-    Ask { stale: bool, why: Option<Rejection> },
+    Ask {
+        stale: bool,
+        why: Option<Rejection>,
+    },
 }
 
 /// What a digest has to fit: the request and where it came from.
@@ -141,13 +144,8 @@ impl Guard {
             Algorithm::Md5 => secret.ha1_md5.as_str(),
             Algorithm::Sha256 => secret.ha1_sha256.as_str(),
         });
-        let question = Question {
-            method: claim.method,
-            uri: written,
-            nonce: credentials.get("nonce").unwrap_or_default(),
-            nc,
-            cnonce,
-        };
+        let question =
+            Question { method: claim.method, uri: written, nonce: credentials.get("nonce").unwrap_or_default(), nc, cnonce };
         let expected = digest::answer(algorithm, secret, question);
         let given = credentials.get("response").unwrap_or_default().to_ascii_lowercase();
         let right: bool = expected.as_bytes().ct_eq(given.as_bytes()).into();

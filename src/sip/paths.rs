@@ -3,13 +3,33 @@
 //! Invariant: nothing is ever sent to a multicast, broadcast or unspecified address, whatever a message asks for.
 
 use super::message::Request;
-use super::{ConnectionId, Output, Path};
+use super::{ConnectionId, Output, Path, Transport};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
-/// The port of SIP when none is named (RFC 3261 section 19.1.2).
-pub const DEFAULT_PORT: u16 = 5060;
+/// The port of SIP when none is named (RFC 3261 section 19.1.2, RFC 7118 section 5).
+pub fn default_port(transport: Transport) -> u16 {
+    match transport {
+        Transport::Udp | Transport::Tcp => 5060,
+        Transport::Tls => 5061,
+        Transport::Ws => 80,
+        Transport::Wss => 443,
+    }
+}
+
+impl Transport {
+    /// Its name in a Via.
+    pub fn token(self) -> &'static str {
+        match self {
+            Transport::Udp => "UDP",
+            Transport::Tcp => "TCP",
+            Transport::Tls => "TLS",
+            Transport::Ws => "WS",
+            Transport::Wss => "WSS",
+        }
+    }
+}
 
 /// The streams that are known to be open: those that something came over and that have not been reported closed.
 #[derive(Clone, Default, Debug, Serialize, Deserialize)]
@@ -57,17 +77,16 @@ pub fn is_somebody(address: IpAddr) -> bool {
 /// Where the response to `request` goes over UDP (RFC 3261 section 18.2.2, RFC 3581 section 4): back to the source address,
 /// and to the source port if the sender asked for it by `rport`, else to the port of its Via.
 pub fn response_path(request: &Request, path: Path) -> Path {
-    if path.transport.is_reliable() || request.via().wants_rport() {
+    if path.transport.is_reliable() || request.via().rport().is_some() {
         return path;
     }
-    let port = request.via().port().unwrap_or(DEFAULT_PORT);
-    Path { remote: SocketAddr::new(path.remote.ip(), port), ..path }
+    Path { remote: SocketAddr::new(path.remote.ip(), request.via().port_or_default()), ..path }
 }
 
 /// Where the response goes when the stream that brought the request has gone.
 pub fn response_fallback(request: &Request, path: Path) -> Option<SocketAddr> {
     path.connection?;
-    Some(SocketAddr::new(path.remote.ip(), request.via().port().unwrap_or(DEFAULT_PORT)))
+    Some(SocketAddr::new(path.remote.ip(), request.via().port_or_default()))
 }
 
 /// True when an address that `host` wrote about itself can be reached from where we are: it is the address that we see, or

@@ -326,7 +326,7 @@ impl Headers {
 
     /// True when a field of that name and value could be read.
     pub(super) fn keeps(&self, name: &Name, value: &[u8]) -> bool {
-        Typed::default().read(name, scan::trim(value)).is_ok()
+        Typed::default().read(name, value.trim_ascii()).is_ok()
     }
 
     fn refresh_last(&mut self) {
@@ -351,7 +351,13 @@ impl Headers {
     fn keep(&mut self, name: Name, value: &[u8]) -> Field {
         let place = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
         let start = place(self.text.len());
-        self.text.extend(scan::trim(value).iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }));
+        self.text.extend_from_slice(value.trim_ascii());
+        // A fold is as good as a blank, and a line break of our own making would begin another header.
+        for byte in &mut self.text[start as usize..] {
+            if matches!(byte, b'\r' | b'\n') {
+                *byte = b' ';
+            }
+        }
         Field { name, start, end: place(self.text.len()) }
     }
 

@@ -14,7 +14,7 @@
 //! |---|---|
 //! | `parse` | one whole message: start line, fields, body; every limit |
 //! | `headers` | the fields and what is asked of them |
-//! | `uri` `address` `via` `params` `credentials` `method` `name` `status` | the parts |
+//! | `uri` `same` `address` `via` `params` `credentials` `method` `name` `status` | the parts |
 //! | `scan` | characters, blanks, quoted strings |
 //!
 //! Invariant: hostile bytes stop here. Whatever comes out has one Via, From, To, Call-ID and CSeq that can be relied upon.
@@ -26,8 +26,11 @@ mod method;
 mod name;
 mod params;
 mod parse;
+mod same;
 mod scan;
 mod status;
+#[cfg(test)]
+mod tests;
 mod uri;
 mod via;
 
@@ -37,7 +40,8 @@ pub use headers::{CSeq, Headers};
 pub use method::Method;
 pub use name::Name;
 pub use params::Params;
-pub use parse::{MAX_CONTACTS, MAX_FIELD, MAX_FIELDS, MAX_MESSAGE, MAX_VIAS, Malformed, parse};
+pub(in crate::sip) use parse::content_length;
+pub use parse::{MAX_CONTACTS, MAX_FIELD, MAX_FIELDS, MAX_MESSAGE, MAX_VIAS, Malformed, parse, refusal};
 pub use uri::{MAX_URI, Scheme, Uri};
 pub use via::{MAGIC_COOKIE, Via};
 

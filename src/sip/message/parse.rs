@@ -157,11 +157,7 @@ fn read_fields(lines: &mut Lines, size: usize, kind: Kind) -> Result<(Headers, O
             return Err(Fault { status: TOO_LARGE, why: "a header field of more than 4 KB" });
         }
         if name == Name::ContentLength {
-            let this = scan::number(scan::trim(value)).and_then(|length| usize::try_from(length).ok());
-            let this = this.ok_or("a malformed Content-Length")?;
-            if length.replace(this).is_some_and(|earlier| earlier != this) {
-                return Err("two Content-Lengths that differ".into());
-            }
+            read_content_length(value, &mut length)?;
             continue;
         }
         headers.append(name.clone(), value);
@@ -270,8 +266,33 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// The refusal of a request that cannot be read, made of what can be read of it: its topmost Via at least.
-fn refusal(bytes: &[u8], status: Status) -> Option<Response> {
+/// Repeating it is allowed, changing one's mind is not: that is how one message is smuggled in another's body.
+fn read_content_length(value: &[u8], length: &mut Option<usize>) -> Result<(), &'static str> {
+    let this = scan::number(value.trim_ascii()).and_then(|length| usize::try_from(length).ok());
+    let this = this.ok_or("a malformed Content-Length")?;
+    match length.replace(this) {
+        Some(earlier) if earlier != this => Err("two Content-Lengths that differ"),
+        _ => Ok(()),
+    }
+}
+
+/// The Content-Length of a message on a stream, from its start line to the end of its header section: without one nobody knows
+/// where it ends (RFC 3261 section 18.3).
+pub(in crate::sip) fn content_length(head: &[u8]) -> Result<usize, &'static str> {
+    let mut lines = Lines { bytes: head, at: 0 };
+    lines.line()?;
+    let mut length = None;
+    while let Some(line) = lines.field()? {
+        if let Ok((Name::ContentLength, value)) = split_field(line) {
+            read_content_length(value, &mut length)?;
+        }
+    }
+    length.ok_or("no Content-Length")
+}
+
+/// The refusal of a request that cannot be read, made of what can be read of it: its topmost Via at least. `None` for ACK and for
+/// responses, which nobody answers.
+pub fn refusal(bytes: &[u8], status: Status) -> Option<Response> {
     let bytes = &bytes[..bytes.len().min(MAX_MESSAGE)];
     if is_response(bytes) || bytes.starts_with(b"ACK ") {
         return None;

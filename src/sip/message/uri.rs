@@ -358,7 +358,7 @@ fn unescape(text: &str) -> Cow<'_, str> {
 }
 
 /// The byte that `%HH` at the beginning of `text` stands for.
-fn escape(text: &[u8]) -> Option<u8> {
+pub(super) fn escape(text: &[u8]) -> Option<u8> {
     let [b'%', high, low, ..] = text else { return None };
     let digit = |byte: u8| char::from(byte).to_digit(16);
     u8::try_from(digit(*high)? * 16 + digit(*low)?).ok()

@@ -6,8 +6,8 @@
 
 use super::{Act, Timer, client, invite_client, invite_server, server};
 use crate::id::{Rng, Table};
-use crate::sip::message::{Method, Name, Request, Response};
-use crate::sip::paths::{Streams, response_fallback};
+use crate::sip::message::{Message, Method, Name, Request, Response, Via, parse};
+use crate::sip::paths::{Streams, response_fallback, response_path};
 use crate::sip::visited::Visited;
 use crate::sip::{DialogId, Output, Path, RegistrationId, Status};
 use crate::time::{Duration, Moment, Timers};
@@ -42,11 +42,13 @@ pub enum Owner {
 }
 
 /// What the layer tells the core about a client transaction.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Notice {
     pub tx: TxId,
     pub owner: Owner,
     pub heard: Heard,
+    /// With a challenge and other refusals that ask for the request anew: the request, and the way it went.
+    pub request: Option<Box<(Request, Path)>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -122,7 +124,7 @@ impl Transactions {
             _ => Machine::Server(server::State::Trying),
         };
         let fallback = response_fallback(request, path);
-        self.add(machine, key.into(), Owner::Nobody, path, fallback, Vec::new())
+        self.add(machine, key.into(), Owner::Nobody, response_path(request, path), fallback, Vec::new())
     }
 
     /// A request of this transaction came again.
@@ -165,6 +167,11 @@ impl Transactions {
         self.all.get(&tx).map(|it| it.owner)
     }
 
+    /// The way that it goes.
+    pub fn path(&self, tx: TxId) -> Option<Path> {
+        self.all.get(&tx).map(|it| it.path)
+    }
+
     /// True while no final response has been given.
     pub fn is_unanswered(&self, tx: TxId) -> bool {
         self.all.get(&tx).is_some_and(|it| !is_finished(it.machine))
@@ -196,7 +203,7 @@ impl Transactions {
         out: &mut Vec<Output>,
     ) -> TxId {
         let branch = format!("z9hG4bK{}", rng.hex(20));
-        request.push_via(path.transport, path.local, &branch);
+        request.push_via(&Via::new(path.transport.token(), path.local, &branch));
         self.launch(request, &branch, path, owner, now, out)
     }
 
@@ -213,7 +220,7 @@ impl Transactions {
         if let Some(reason) = reason {
             cancel.headers.push(Name::Reason, reason);
         }
-        let branch = cancel.via().branch().unwrap_or_default().to_string();
+        let branch = cancel.via().branch().to_string();
         self.launch(cancel, &branch, path, Owner::Nobody, now, out);
         self.lose_patience(tx, now);
     }
@@ -225,12 +232,6 @@ impl Transactions {
         {
             self.timers.set((tx, Timer::Patience), now + Timer::Patience.first());
         }
-    }
-
-    /// The request as it was sent, to send it anew with credentials or later. `None` once it is finished.
-    pub fn request(&self, tx: TxId) -> Option<(Request, Path)> {
-        let transaction = self.all.get(&tx)?;
-        Some((own_request(&transaction.bytes)?, transaction.path))
     }
 
     /// Sends the core's ACK for the 2xx with this To tag, now and whenever that 2xx comes again.
@@ -246,12 +247,12 @@ impl Transactions {
     /// A response came. What the core should hear of it, if anything.
     pub fn receive(&mut self, response: &Response, now: Moment, out: &mut Vec<Output>) -> Option<Notice> {
         let method = &response.cseq().method;
-        let tx = self.find(&client_key(response.via().branch()?, method))?;
+        let tx = self.find(&client_key(response.via().branch(), method))?;
         let transaction = self.all.get(&tx)?;
         let happening = match (transaction.machine, response.status.0) {
             (Machine::InviteClient(_), ..=199) => Happening::InviteClient(invite_client::Event::Provisional),
             (Machine::InviteClient(_), 200..=299) => {
-                let tag = response.to().tag().unwrap_or_default();
+                let tag = response.to_().tag().unwrap_or_default();
                 if let Some((_, path, ack)) = transaction.acks.iter().find(|(acked, ..)| acked == tag) {
                     self.streams.transmit(*path, None, ack.clone(), out);
                     return None;
@@ -263,7 +264,13 @@ impl Transactions {
             (Machine::Client(_), _) => Happening::Client(client::Event::Final),
             _ => return None,
         };
-        self.step(tx, happening, Some(response), now, out)
+        // Read back before the table lets go of it.
+        let request = match response.status.0 {
+            401 | 407 | 423 => own_request(&transaction.bytes).map(|request| Box::new((request, transaction.path))),
+            _ => None,
+        };
+        let notice = self.step(tx, happening, Some(response), now, out)?;
+        Some(Notice { request, ..notice })
     }
 
     /// Nothing can be sent to `path.remote`: the client transactions that wait for it fail.
@@ -349,15 +356,7 @@ impl Transactions {
         tx
     }
 
-    fn launch(
-        &mut self,
-        request: Request,
-        branch: &str,
-        path: Path,
-        owner: Owner,
-        now: Moment,
-        out: &mut Vec<Output>,
-    ) -> TxId {
+    fn launch(&mut self, request: Request, branch: &str, path: Path, owner: Owner, now: Moment, out: &mut Vec<Output>) -> TxId {
         let reliable = path.transport.is_reliable();
         let (machine, acts) = match request.method {
             Method::Invite => (Machine::InviteClient(invite_client::State::Calling), invite_client::begin(reliable)),
@@ -408,7 +407,7 @@ impl Transactions {
         let mut notice = None;
         for act in acts {
             if let Some(heard) = self.act(tx, *act, response, now, out) {
-                notice = Some(Notice { tx, owner, heard });
+                notice = Some(Notice { tx, owner, heard, request: None });
             }
         }
         if is_terminated(machine) {
@@ -419,14 +418,7 @@ impl Transactions {
         notice
     }
 
-    fn act(
-        &mut self,
-        tx: TxId,
-        act: Act,
-        response: Option<&Response>,
-        now: Moment,
-        out: &mut Vec<Output>,
-    ) -> Option<Heard> {
+    fn act(&mut self, tx: TxId, act: Act, response: Option<&Response>, now: Moment, out: &mut Vec<Output>) -> Option<Heard> {
         let transaction = self.all.get_mut(&tx)?;
         match act {
             Act::Send => {
@@ -505,28 +497,12 @@ impl Transactions {
 /// not give a unique branch (RFC 2543, or the bare cookie) everything that RFC 2543 compares.
 pub fn request_key(request: &Request, method: &Method) -> String {
     let via = request.via();
-    let sent_by = via.sent_by();
-    match via.branch() {
-        Some(branch) if branch.len() > COOKIE.len() && is_cookie(branch) => {
-            format!("s|{branch}|{}|{}", sent_by.to_ascii_lowercase(), method.as_str())
-        }
-        branch => format!(
-            "o|{}|{}|{}|{}|{}|{}|{}",
-            request.uri,
-            request.from_().tag().unwrap_or_default(),
-            request.call_id(),
-            request.cseq().number,
-            sent_by.to_ascii_lowercase(),
-            branch.unwrap_or_default(),
-            method.as_str()
-        ),
+    let (host, port, method) = (via.host.to_ascii_lowercase(), via.port_or_default(), method.as_str());
+    if via.is_3261() {
+        return format!("s|{}|{host}|{port}|{method}", via.branch());
     }
-}
-
-const COOKIE: &str = "z9hG4bK";
-
-fn is_cookie(branch: &str) -> bool {
-    branch.get(..COOKIE.len()).is_some_and(|start| start.eq_ignore_ascii_case(COOKIE))
+    let (uri, tag, cseq) = (request.uri.as_str(), request.from_().tag().unwrap_or_default(), request.cseq().number);
+    format!("o|{uri}|{tag}|{}|{cseq}|{via}|{method}", request.call_id())
 }
 
 fn client_key(branch: &str, method: &Method) -> String {
@@ -534,8 +510,8 @@ fn client_key(branch: &str, method: &Method) -> String {
 }
 
 fn own_request(bytes: &[u8]) -> Option<Request> {
-    match crate::sip::message::parse(bytes) {
-        Ok(crate::sip::message::Message::Request(request)) => Some(request),
+    match parse(bytes) {
+        Ok(Message::Request(request)) => Some(request),
         _ => None,
     }
 }
@@ -544,7 +520,9 @@ fn own_request(bytes: &[u8]) -> Option<Request> {
 /// (RFC 3261 sections 9.1 and 17.1.1.3).
 fn in_the_name_of(invite: &Request, method: Method) -> Request {
     let mut request = Request::new(method, invite.uri.clone());
-    request.copy(invite, &[Name::Via, Name::Route, Name::From, Name::To, Name::CallId, Name::MaxForwards]);
+    for name in [Name::Via, Name::MaxForwards, Name::Route, Name::From, Name::To, Name::CallId] {
+        request.headers.copy(&invite.headers, name);
+    }
     request.set_cseq(invite.cseq().number);
     request
 }
@@ -552,15 +530,15 @@ fn in_the_name_of(invite: &Request, method: Method) -> Request {
 fn ack_of_refusal(invite: &[u8], response: &Response) -> Option<Vec<u8>> {
     let invite = own_request(invite)?;
     let mut ack = in_the_name_of(&invite, Method::Ack);
-    ack.set_to_of(response);
+    if let Some(to) = response.headers.get(Name::To) {
+        ack.headers.set(Name::To, to);
+    }
     Some(ack.to_bytes())
 }
 
 fn is_finished(machine: Machine) -> bool {
     match machine {
-        Machine::InviteClient(state) => {
-            !matches!(state, invite_client::State::Calling | invite_client::State::Proceeding)
-        }
+        Machine::InviteClient(state) => !matches!(state, invite_client::State::Calling | invite_client::State::Proceeding),
         Machine::Client(state) => !matches!(state, client::State::Trying | client::State::Proceeding),
         Machine::InviteServer(state) => state != invite_server::State::Proceeding,
         Machine::Server(state) => !matches!(state, server::State::Trying | server::State::Proceeding),
