@@ -57,12 +57,13 @@ pub fn start(options: Options) -> Result<Exchange, Refused> {
     if restored.crash_lost > 0 {
         warn!(calls = restored.crash_lost, "the last run died during calls; they are recorded as lost");
     }
+    let fence = Fence { lab: config.lab };
     let settings = MediaSettings {
         shards: (config.media.shards > 0).then_some(config.media.shards),
         silent_after: config.media.silent_after,
+        fence,
     };
     let media = Media::start(settings, library).map_err(|fault| format!("could not start the media threads: {fault}"))?;
-    let fence = Fence { lab: config.lab };
     let control_socket = options.data.join(crate::control::SOCKET);
     let reactor = Reactor::start(ReactorSettings {
         listeners: tcp,
