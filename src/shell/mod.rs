@@ -17,6 +17,7 @@
 //! | `reactor/` | the tokio thread: TCP, the control socket, names, read-only reports | in: the peer waits (TCP); out: the core is told "unreachable" |
 //! | `store/` | the store thread: SQLite, group commit, migrations | the write is answered "failed" at once |
 //! | `media.rs`, `media/` | the media threads | see there |
+//! | `files.rs` | the administrator's folders | |
 //! | `fence.rs` | what the lab may reach | |
 //! | `secrets.rs` | generated secrets | |
 //! | `sys/` | system calls | |
@@ -27,8 +28,10 @@
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
 pub mod fence;
+pub mod files;
 pub mod listeners;
 pub mod media;
+pub mod reactor;
 pub mod secrets;
 pub mod store;
 pub mod sys;

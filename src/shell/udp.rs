@@ -105,19 +105,19 @@ impl Doors {
         }
     }
 
-    /// Puts a datagram into its door; it leaves with [`Doors::flush`].
-    pub fn send(&mut self, path: Path, bytes: Vec<u8>) -> Result<(), Input> {
+    /// Puts a datagram into its door; it leaves with [`Doors::flush`]. The path comes back when nothing can be sent there.
+    pub fn send(&mut self, path: Path, bytes: Vec<u8>) -> Result<(), Path> {
         if !self.fence.lets_through(path.remote.ip()) {
             if self.lost.fenced == 0 {
                 warn!(to = %path.remote.ip(), "the lab sends nothing outside this machine: dropped");
             }
             self.lost.fenced += 1;
-            return Err(Input::Unreachable { path });
+            return Err(path);
         }
         let Some(door) = self.door_of(&path) else {
             debug!(from = %path.local, "no listener of ours to send from");
             self.lost.dropped += 1;
-            return Err(Input::Unreachable { path });
+            return Err(path);
         };
         if door.waiting.len() >= MAX_WAITING {
             self.lost.dropped += 1;
@@ -248,7 +248,7 @@ mod tests {
         let mut doors = Doors::new(vec![door], Fence { lab: true });
         let remote = "192.0.2.1:5060".parse().expect("an address");
         let path = Path { transport: Transport::Udp, local, remote, connection: None };
-        assert!(matches!(doors.send(path, vec![1]), Err(Input::Unreachable { path: told }) if told == path));
+        assert_eq!(doors.send(path, vec![1]), Err(path));
         assert_eq!(doors.lost(), Lost { dropped: 0, fenced: 1 });
     }
 

@@ -1,7 +1,7 @@
 //! The store thread: the diary that outlives the process.
 //!
 //! ```text
-//!   write() --> queue (20,000) --gathers up to 100 ms or 1,000--> one transaction --> fsync --> Committed --> drain()
+//!   write() --> queue (20,000) --gathers for a window or 1,000--> one transaction --> fsync --> Committed --> drain()
 //!                                                  | fails
 //!                                                  +--> reopen, retry thrice --> each on its own --> Committed(Err)
 //! ```
@@ -36,9 +36,6 @@ pub const MAX_OPEN_WRITES: usize = 20_000;
 
 /// Writes of one transaction at most.
 const GROUP: usize = 1000;
-
-/// How long the first write of a group waits for company, unless somebody waits for it.
-const WINDOW: Duration = Duration::from_millis(100);
 
 /// Waits before a failed transaction is tried again; after the last it is given up.
 const RETRIES: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(250), Duration::from_millis(700)];
@@ -79,15 +76,16 @@ pub struct Diary {
 pub struct Settled(Arc<Shared>);
 
 impl Diary {
-    /// Opens or makes the database and starts the thread. `boot` is a number that no other run has.
-    pub fn open(path: &Path, boot: i64, now: Wall) -> Result<(Diary, Restored), Unusable> {
+    /// Opens or makes the database and starts the thread. The first write of a group waits for others as long as `window`, unless
+    /// somebody waits for it. `boot` is a number that no other run has.
+    pub fn open(path: &Path, window: Duration, boot: i64, now: Wall) -> Result<(Diary, Restored), Unusable> {
         let mut book = Book::open(path, boot)?;
         let restored = book.restore(now)?;
         let wake = Wake::new().map_err(Unusable::system)?;
         let shared = Arc::new(Shared { state: Mutex::default(), work: Condvar::new(), idle: Condvar::new(), wake });
         let thread = std::thread::Builder::new().name("store".into()).spawn({
             let shared = Arc::clone(&shared);
-            move || run(&shared, book)
+            move || run(&shared, book, window)
         });
         let thread = Some(thread.map_err(Unusable::system)?);
         Ok((Diary { shared, thread }, restored))
@@ -150,8 +148,8 @@ impl Settled {
     }
 }
 
-fn run(shared: &Shared, mut book: Book) {
-    while let Some(group) = gather(shared) {
+fn run(shared: &Shared, mut book: Book, window: Duration) {
+    while let Some(group) = gather(shared, window) {
         let outcomes = commit(&mut book, &group);
         let mut state = shared.lock();
         state.unfinished = state.unfinished.saturating_sub(group.len());
@@ -170,12 +168,12 @@ fn run(shared: &Shared, mut book: Book) {
 }
 
 /// The next writes to commit together; `None` at the end.
-fn gather(shared: &Shared) -> Option<Vec<Write>> {
+fn gather(shared: &Shared, window: Duration) -> Option<Vec<Write>> {
     let state = shared.lock();
     let waited = shared.work.wait_while(state, |state| state.queue.is_empty() && !state.stopping);
     let state = waited.unwrap_or_else(PoisonError::into_inner);
     let patient = |state: &mut State| state.queue.len() < GROUP && !state.hurry && !state.stopping;
-    let waited = shared.work.wait_timeout_while(state, WINDOW, patient);
+    let waited = shared.work.wait_timeout_while(state, window, patient);
     let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
     let count = state.queue.len().min(GROUP);
     let group: Vec<Write> = state.queue.drain(..count).collect();

@@ -28,6 +28,8 @@ impl Drop for Folder {
     }
 }
 
+const WINDOW: Duration = Duration::from_millis(100);
+
 fn at(seconds: i64) -> Wall {
     Wall::from_unix_nanos((1_795_292_100 + seconds) * 1_000_000_000)
 }
@@ -93,7 +95,7 @@ fn writes(what: impl IntoIterator<Item = What>) -> Vec<Write> {
 }
 
 fn open(folder: &Folder, boot: i64) -> (Diary, Restored) {
-    Diary::open(&folder.database(), boot, at(10)).expect("a database of ours")
+    Diary::open(&folder.database(), WINDOW, boot, at(10)).expect("a database of ours")
 }
 
 fn calls(folder: &Folder) -> Vec<CallReport> {
@@ -265,7 +267,7 @@ fn what_cannot_be_opened_is_one_clear_sentence() {
     let check = |name: &str, prepare: &dyn Fn(&Folder) -> PathBuf, sentence: &str| {
         let folder = Folder::new(name);
         let path = prepare(&folder);
-        let Err(fault) = Diary::open(&path, 1, at(0)) else { panic!("{name}: opened") };
+        let Err(fault) = Diary::open(&path, WINDOW, 1, at(0)) else { panic!("{name}: opened") };
         let said = fault.to_string().replace(&path.display().to_string(), "PATH");
         assert!(said.contains(sentence), "{name}: {said}");
         assert_eq!(said.lines().count(), 1, "{said}");

@@ -1,0 +1,190 @@
+//! Phones that nobody here wrote, driven by the Python beside us (`tests/phones`), and the ears that judge them.
+
+use crate::exchange::{Exchange, free_port, house, said};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+/// Where a phone calls from, and as whom.
+#[derive(Clone, Copy)]
+pub enum From {
+    /// The lab's IP-authenticated trunk.
+    Trunk,
+    /// A registered extension with its right password.
+    Extension(&'static str),
+}
+
+impl From {
+    pub fn address(self) -> &'static str {
+        match self {
+            From::Trunk => "127.0.0.2",
+            From::Extension(_) => "127.0.0.1",
+        }
+    }
+
+    pub fn user(self) -> &'static str {
+        match self {
+            From::Trunk => "48221234567",
+            From::Extension(user) => user,
+        }
+    }
+
+    pub fn password(self) -> String {
+        format!("pw{}", self.user())
+    }
+}
+
+/// A whole call by baresip; the JSON that the driver printed.
+pub fn baresip(exchange: &Exchange, from: From, extension: &str, steps: &str, options: &[&str]) -> Value {
+    let mut command = driver("call.py");
+    command.args([
+        "127.0.0.1",
+        &exchange.port(),
+        from.user(),
+        &from.password(),
+        extension,
+        "--steps",
+        steps,
+        "--local",
+        from.address(),
+    ]);
+    command.arg("--out").arg(exchange.folder.join(&format!("baresip-{}-{}", from.user(), free_port("127.0.0.1"))));
+    if matches!(from, From::Trunk) {
+        command.arg("--no-register");
+    }
+    finished(command.args(options))
+}
+
+/// A whole call (or a registration) by SIPp; the JSON that the driver printed.
+pub fn sipp(exchange: &Exchange, mode: &str, from: From, password: &str, extension: &str, options: &[&str]) -> Value {
+    let (port, media) = (free_port(from.address()), free_port(from.address()) & !7);
+    let mut command = driver("sipp.py");
+    command.args([mode, "127.0.0.1", &exchange.port(), from.user(), password, extension, "--local", from.address()]);
+    command.args(["--local-port", &port.to_string(), "--media-port", &media.to_string()]);
+    command.arg("--out").arg(exchange.folder.join(&format!("sipp-{port}")));
+    if matches!(from, From::Trunk) {
+        command.arg("--no-auth");
+    }
+    finished(command.args(options))
+}
+
+/// Whether `heard` holds each of `prompts`, whole and in this order.
+pub fn hears(heard: &Path, prompts: &[PathBuf]) -> Result<(), String> {
+    ears("find", heard, prompts)
+}
+
+/// Whether `heard` holds none of `prompts`, not even in part.
+pub fn hears_not(heard: &Path, prompts: &[PathBuf]) -> Result<(), String> {
+    ears("absent", heard, prompts)
+}
+
+fn ears(verb: &str, heard: &Path, prompts: &[PathBuf]) -> Result<(), String> {
+    let output = driver("ears.py").arg(verb).arg(heard).args(prompts).output().expect("python");
+    if output.status.success() { Ok(()) } else { Err(format!("ears {verb}: {}", said(&output))) }
+}
+
+/// A shipped prompt.
+pub fn sound(language: &str, name: &str) -> PathBuf {
+    house().join("sounds").join(language).join(format!("{name}.wav"))
+}
+
+/// How long prompts take one after the other.
+pub fn seconds(prompts: &[PathBuf]) -> f64 {
+    prompts
+        .iter()
+        .map(|path| {
+            let wav = hound::WavReader::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            f64::from(wav.duration()) / f64::from(wav.spec().sample_rate)
+        })
+        .sum()
+}
+
+/// Everything that passes between the exchange and its phones, from now until it is judged.
+pub struct Capture {
+    dumpcap: Child,
+    file: PathBuf,
+    port: String,
+    _said: ChildStderr,
+}
+
+impl Capture {
+    pub fn of(exchange: &Exchange) -> Capture {
+        let file = exchange.folder.join("capture.pcap");
+        let mut dumpcap = Command::new("dumpcap")
+            .args(["-q", "-i", "lo", "-P", "-f", "udp and host 127.0.0.1", "-a", "duration:120", "-w"])
+            .arg(&file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("dumpcap: run `make setup`");
+        // It says `File: ...` once the capture runs.
+        let mut stderr = dumpcap.stderr.take().expect("piped");
+        let mut seen = String::new();
+        while !seen.contains("File:") {
+            let mut byte = [0];
+            match std::io::Read::read(&mut stderr, &mut byte) {
+                Ok(1) => seen.push(char::from(byte[0])),
+                _ => panic!("dumpcap does not capture on lo: {seen}"),
+            }
+        }
+        Capture { dumpcap, file, port: exchange.port(), _said: stderr }
+    }
+
+    /// The streams of the calls in it, one JSON object each (see `tests/phones/rtp.py`).
+    pub fn streams(mut self) -> Vec<Value> {
+        // The kernel hands packets over in blocks; a moment later everything that was sent is in the file.
+        std::thread::sleep(Duration::from_millis(500));
+        // SAFETY: a signal to our own child, which has not been waited for.
+        unsafe { libc::kill(self.dumpcap.id().cast_signed(), libc::SIGINT) };
+        drop(self.dumpcap.wait());
+        let output = driver("rtp.py")
+            .arg(&self.file)
+            .arg(&self.port)
+            .arg("--wav")
+            .arg(self.file.with_extension(""))
+            .output()
+            .expect("python");
+        match serde_json::from_slice(&output.stdout) {
+            Ok(Value::Array(streams)) => streams,
+            _ => panic!("rtp.py: {}", said(&output)),
+        }
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        drop(self.dumpcap.kill());
+        drop(self.dumpcap.wait());
+    }
+}
+
+/// The streams that the exchange sent.
+pub fn sent(streams: &[Value]) -> Vec<&Value> {
+    streams.iter().filter(|stream| stream["by"] == "exchange").collect()
+}
+
+fn finished(command: &mut Command) -> Value {
+    let output: Output = command.output().expect("python");
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{command:?} ({error}): {}", said(&output)))
+}
+
+fn driver(name: &str) -> Command {
+    let mut command = Command::new(&*PYTHON);
+    command.arg("-B").arg(house().join("tests/phones").join(name)).stdin(Stdio::null());
+    command
+}
+
+/// The Python that has numpy, found by the same script that installs it; the phones are asked for at the same time.
+static PYTHON: LazyLock<PathBuf> = LazyLock::new(|| {
+    for program in ["baresip", "sipp", "dumpcap"] {
+        let found = std::env::var_os("PATH")
+            .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).exists()));
+        assert!(found, "{program} is not installed: run `make setup`");
+    }
+    let output = Command::new(house().join("scripts/setup")).arg("python").output().expect("our own script");
+    assert!(output.status.success(), "{}", said(&output));
+    PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
+});

@@ -1,0 +1,45 @@
+//! What was promised outlives the process.
+
+use crate::endings::answered;
+use crate::exchange::{Exchange, until};
+use crate::line::{Call, Line};
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(5);
+
+#[test]
+fn registrations_and_records_survive_kill_9() {
+    let mut exchange = Exchange::lab("kill");
+    for user in ["1001", "1002", "1003"] {
+        let mut line = Line::udp("127.0.0.1", exchange.sip);
+        let mut phone = Call::new(&line, user, "100", exchange.sip);
+        line.send(phone.register(None, 600));
+        let challenge = line.expect(SOON, |message| message.answers("REGISTER")).expect("an answer");
+        let credentials = phone.credentials("REGISTER", &challenge, &format!("pw{user}"));
+        line.send(phone.register(Some(&credentials), 600));
+        let answer = line.expect(SOON, |message| message.answers("REGISTER")).expect("an answer");
+        assert_eq!(answer.status(), 200, "{answer:?}");
+    }
+    // A call that is up when the process dies.
+    let mut line = Line::udp("127.0.0.2", exchange.sip);
+    let call = answered(&mut line, &exchange, "101");
+    until(SOON, || (exchange.status()["writes_open"] == 0).then_some(())).expect("everything on the disk");
+    let before = exchange.registrations();
+    assert_eq!(before.len(), 3, "{before:#?}");
+
+    exchange.crash_and_restart();
+
+    let same = |field: &str, list: &[serde_json::Value]| list.iter().map(|one| one[field].clone()).collect::<Vec<_>>();
+    let after = exchange.registrations();
+    for field in ["user", "contact", "address", "transport", "expires"] {
+        assert_eq!(same(field, &after), same(field, &before), "{field}: {after:#?}");
+    }
+    let records = exchange.records(1);
+    assert_eq!(records[0]["legs"][0]["sip_call_id"].as_str().unwrap_or(&call.id), call.id, "{records:#?}");
+    assert_ne!(records[0]["outcome"], "completed", "{records:#?}");
+    let status = exchange.status();
+    assert_eq!((&status["calls"], &status["registrations"]), (&0.into(), &3.into()), "{status:#}");
+    // And it is an exchange again.
+    let mut line = Line::udp("127.0.0.2", exchange.sip);
+    answered(&mut line, &exchange, "100");
+}
