@@ -16,6 +16,8 @@
 mod codec;
 mod description;
 mod negotiate;
+#[cfg(test)]
+mod tests;
 
 pub use description::{Address, Attribute, Description, MAX_DESCRIPTION, MAX_MEDIA, Media, Origin, Unreadable, parse};
 pub use negotiate::{Refusal, accept, answer, offer, reoffer};

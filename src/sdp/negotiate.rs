@@ -85,14 +85,7 @@ pub fn answer(offer: &Description, ours: &Capabilities) -> Result<(Description, 
 
 /// What the peer's answer to our offer settles.
 pub fn accept(offer: &Description, answer: &Description) -> Result<Agreed, Refusal> {
-    let place = offer.media.iter().position(|media| media.is_audio() && media.port != 0).ok_or(Refusal::NoAudio)?;
-    let (asked, line) = (&offer.media[place], answer.media.get(place).ok_or(Refusal::Mismatch)?);
-    if !line.is_audio() {
-        return Err(Refusal::Mismatch);
-    }
-    if line.port == 0 {
-        return Err(Refusal::Declined);
-    }
+    let (asked, line) = taken_line(offer, answer)?;
     if !is_plain_rtp(line) {
         return Err(Refusal::NoAudio);
     }
@@ -120,6 +113,19 @@ pub fn accept(offer: &Description, answer: &Description) -> Result<Agreed, Refus
         direction: held(remote, offer.direction_of(asked).and(answer.direction_of(line).mirrored())),
         ptime_ms: ptime(line),
     })
+}
+
+/// The first audio line that both sides have in use.
+fn taken_line<'a>(offer: &'a Description, answer: &'a Description) -> Result<(&'a Media, &'a Media), Refusal> {
+    let mut refusal = Refusal::NoAudio;
+    for (place, asked) in offer.media.iter().enumerate().filter(|(_, asked)| asked.is_audio() && asked.port != 0) {
+        match answer.media.get(place) {
+            Some(line) if line.is_audio() && line.port != 0 => return Ok((asked, line)),
+            Some(line) if line.is_audio() => refusal = refusal.max(Refusal::Declined),
+            _ => refusal = Refusal::Mismatch,
+        }
+    }
+    Err(refusal)
 }
 
 /// One line of an offer, if it can be our audio.

@@ -14,7 +14,7 @@
 //! |---|---|
 //! | `parse` | one whole message: start line, fields, body; every limit |
 //! | `headers` | the fields and what is asked of them |
-//! | `uri` `address` `via` `params` `credentials` `method` `name` `status` | the parts |
+//! | `uri` `same` `address` `via` `params` `credentials` `method` `name` `status` | the parts |
 //! | `scan` | characters, blanks, quoted strings |
 //!
 //! Invariant: hostile bytes stop here. Whatever comes out has one Via, From, To, Call-ID and CSeq that can be relied upon.
@@ -26,8 +26,11 @@ mod method;
 mod name;
 mod params;
 mod parse;
+mod same;
 mod scan;
 mod status;
+#[cfg(test)]
+mod tests;
 mod uri;
 mod via;
 
