@@ -5,6 +5,7 @@
 
 use crate::exchange::{Exchange, house, until};
 use crate::line::{Line, Message};
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
@@ -105,10 +106,10 @@ fn shown(got: &str, closed: bool) -> String {
 
 fn judge(transport: &str, verdicts: Vec<Verdict>, exchange: &Exchange) {
     println!("RFC 4475 over {transport}");
-    println!("{:<11} {:<52} {:<40} {:<18} verdict", "message", "title", "expected", "got");
+    println!("{:<11} {:<52} {:<48} {:<18} verdict", "message", "title", "expected", "got");
     for row in &verdicts {
         println!(
-            "{:<11} {:<52} {:<40} {:<18} {}",
+            "{:<11} {:<52} {:<48} {:<18} {}",
             row.case,
             row.title,
             row.expected,
@@ -190,7 +191,8 @@ fn cases() -> Vec<Case> {
         let mut expected: Vec<String> =
             [&row[lab], &row[hardened]].iter().flat_map(|cell| cell.split('|')).map(str::to_owned).collect();
         expected.retain(|pattern| !pattern.is_empty());
-        expected.dedup();
+        let mut seen = BTreeSet::new();
+        expected.retain(|pattern| seen.insert(pattern.clone()));
         Case { name: row[name].clone(), title: row[title].clone(), expected, bytes }
     })
     .collect()
