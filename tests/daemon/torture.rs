@@ -53,7 +53,8 @@ impl Case {
         let text = String::from_utf8_lossy(&self.bytes);
         let via = text.lines().find(|line| line.to_lowercase().starts_with("via")).unwrap_or_default();
         let sent_by = via.split(';').next().unwrap_or_default().rsplit(' ').next().unwrap_or_default();
-        sent_by.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or(5060)
+        let default = if via.contains("/TLS ") { 5061 } else { 5060 };
+        sent_by.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or(default)
     }
 }
 
@@ -187,8 +188,9 @@ fn answers(line: &mut Line, case: &Case, limit: Duration) -> Vec<Message> {
     let mut seen = Vec::new();
     while let Some(message) = line.receive(end) {
         // A late retransmission of the answer to an earlier message is not ours to judge; nor is the second request of `dblreq` over TCP.
-        let differs = |name| matches!((sent.header(name), message.header(name)), (Some(ours), Some(theirs)) if ours != theirs);
-        let other = differs("Call-ID") || differs("CSeq");
+        let differs =
+            |ours: Option<&str>, theirs: Option<&str>| matches!((ours, theirs), (Some(ours), Some(theirs)) if ours != theirs);
+        let other = differs(sent.header("Call-ID"), message.header("Call-ID")) || differs(number(&sent), number(&message));
         if !other {
             if message.status() >= 200 {
                 end = end.min(Instant::now() + SILENCE / 3);
@@ -197,6 +199,11 @@ fn answers(line: &mut Line, case: &Case, limit: Duration) -> Vec<Message> {
         }
     }
     seen
+}
+
+/// The number in CSeq, without the zeros before it.
+fn number(message: &Message) -> Option<&str> {
+    message.header("CSeq").and_then(|cseq| cseq.split_whitespace().next()).map(|number| number.trim_start_matches('0'))
 }
 
 fn cases() -> Vec<Case> {
