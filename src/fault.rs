@@ -3,11 +3,17 @@
 //! Everything an administrator writes is judged into one list of these, never into the first of them only.
 //! Invariant: lines and columns count from 1, as editors do.
 
+pub mod fields;
+pub mod tree;
+
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// At most this many faults are reported of one load; the rest are counted.
 pub const MAX_FAULTS: usize = 200;
+
+/// Names of about the right length that are compared to find the nearest.
+const MAX_CANDIDATES: usize = 500;
 
 /// Where in which file. `line` 0 stands for the file as a whole.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
@@ -17,6 +23,13 @@ pub struct Place {
     pub column: u32,
     /// The text of that line, as the administrator wrote it.
     pub excerpt: String,
+}
+
+impl Place {
+    /// The file as a whole: it is missing, unreadable, misnamed.
+    pub fn whole(file: &str) -> Place {
+        Place { file: file.to_string(), ..Place::default() }
+    }
 }
 
 /// One mistake, or one doubtful thing.
@@ -46,18 +59,100 @@ impl fmt::Display for Fault {
         }
         if *line > 0 && !excerpt.is_empty() {
             let indent = usize::try_from(column.saturating_sub(1)).unwrap_or(0);
-            write!(f, "\n{line:>6} | {excerpt}\n       | {:indent$}^", "")?;
+            write!(f, "\n{line:>6} | {excerpt}")?;
+            // The excerpt of a very long line is cut; there is nothing to point at then.
+            if indent <= excerpt.chars().count() {
+                write!(f, "\n       | {:indent$}^", "")?;
+            }
         }
         Ok(())
     }
 }
 
+/// Mistakes as they are found, at most [`MAX_FAULTS`] kept.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Faults {
+    list: Vec<Fault>,
+    /// Found but not kept.
+    more: usize,
+    warnings: Vec<Fault>,
+}
+
+impl Faults {
+    pub fn new() -> Faults {
+        Faults::default()
+    }
+
+    pub fn add(&mut self, place: Place, message: impl Into<String>) {
+        self.push(Fault { place, message: message.into(), suggestion: None, warning: false });
+    }
+
+    /// A name that is unknown: with the nearest known one.
+    pub fn add_unknown<'a>(
+        &mut self,
+        place: Place,
+        message: impl Into<String>,
+        wrong: &str,
+        known: impl IntoIterator<Item = &'a str>,
+    ) {
+        let suggestion = if self.is_full() { None } else { nearest(wrong, known) };
+        self.push(Fault { place, message: message.into(), suggestion, warning: false });
+    }
+
+    pub fn warn(&mut self, place: Place, message: impl Into<String>) {
+        self.push(Fault { place, message: message.into(), suggestion: None, warning: true });
+    }
+
+    pub fn push(&mut self, fault: Fault) {
+        let list = if fault.warning { &mut self.warnings } else { &mut self.list };
+        if list.len() < MAX_FAULTS {
+            list.push(fault);
+        } else if !fault.warning {
+            self.more += 1;
+        }
+    }
+
+    /// True when further faults are only counted.
+    pub fn is_full(&self) -> bool {
+        self.list.len() >= MAX_FAULTS
+    }
+
+    /// True when nothing but warnings was found.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// How many faults were found so far, warnings excluded.
+    pub fn len(&self) -> usize {
+        self.list.len() + self.more
+    }
+
+    /// The warnings when there is no fault; otherwise all faults and warnings. Both in the order of their places.
+    pub fn judge(mut self) -> Result<Vec<Fault>, Vec<Fault>> {
+        self.warnings.sort_by(|a, b| a.place.cmp(&b.place));
+        if self.list.is_empty() {
+            return Ok(self.warnings);
+        }
+        self.list.extend(self.warnings);
+        self.list.sort_by(|a, b| a.place.cmp(&b.place));
+        if self.more > 0 {
+            let message = format!("{} more faults are not shown", self.more);
+            self.list.push(Fault { place: Place::whole("..."), message, suggestion: None, warning: false });
+        }
+        Err(self.list)
+    }
+}
+
 /// The candidate nearest to `wrong`, if it is near enough to be what was meant: at most a third of the letters differ.
 pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let length = wrong.chars().count();
+    let allowed = |candidate: &str| candidate.chars().count().max(length).div_ceil(3);
     candidates
         .into_iter()
+        .filter(|candidate| candidate.chars().count().abs_diff(length) <= allowed(candidate))
+        .take(MAX_CANDIDATES)
         .map(|candidate| (distance(wrong, candidate), candidate))
-        .filter(|(steps, candidate)| *steps <= candidate.chars().count().max(wrong.chars().count()).div_ceil(3))
+        .filter(|(steps, candidate)| *steps <= allowed(candidate))
         .min()
         .map(|(_, candidate)| candidate.to_string())
 }

@@ -1,11 +1,42 @@
 //! The administrator's files -> [`Config`], or the whole list of what is wrong with them.
+//!
+//! ```text
+//!   config/*.yaml --sections--> each section's own reader --+
+//!   ivr-flows/*.yaml --ivr::Flow::read----------------------+--> Config, or every Fault with its place
+//!   sounds/<language>/*.wav (names) ------------------------+
+//! ```
+//!
+//! | file | subject |
+//! |---|---|
+//! | `sources` | what the shell has read, where it is to read it, and what the command line overrides |
+//! | `sections` | all sections of all files, told apart |
+//! | `general` | lab, languages, media, storage, logging, limits |
+//! | `signalling` | listeners, registrar, trunks, extensions: what SIP must know |
+//! | `secrets` | `${file:...}` and `${env:...}`; HA1 |
+//! | `numbers` | what was dialled -> where it leads |
+//! | `load` | all of it together |
+//!
+//! Invariant: every name in a [`Config`] refers to something that exists, and no password is in it.
 
+mod general;
+mod load;
+mod numbers;
+mod secrets;
+mod sections;
+mod signalling;
+mod sources;
+
+pub use load::load;
+pub use secrets::{MIN_SECRET, SecretRef, secret_references};
+pub use sources::{Folders, MAX_FILES, Overrides, Sources, folders};
+
+use crate::fault::Fault;
 use crate::id::Name;
 use crate::time::Duration;
 use crate::{ivr, sip};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// Everything the exchange was told, checked: every name in it refers to something that exists.
@@ -16,14 +47,19 @@ pub struct Config {
     /// The language of callers of whom nothing else is known.
     pub language: Name,
     pub languages: Vec<Name>,
+    pub folders: Folders,
     pub sip: Arc<sip::Settings>,
     pub media: Media,
+    pub storage: Storage,
+    pub logging: Logging,
     pub limits: Limits,
     pub extensions: BTreeMap<Name, Extension>,
     pub trunks: BTreeMap<Name, Trunk>,
     /// What was dialled -> where it leads.
     pub numbers: BTreeMap<String, Destination>,
     pub flows: BTreeMap<Name, Arc<ivr::Flow>>,
+    /// What is doubtful, but no reason not to start.
+    pub warnings: Vec<Fault>,
 }
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -33,6 +69,8 @@ pub struct Media {
     pub last_port: u16,
     /// What is written into SDP instead of the local address, for peers outside `local_networks`.
     pub external_address: Option<IpAddr>,
+    /// Where our own address is the right one to write into SDP.
+    pub local_networks: Vec<Network>,
     /// Media threads; 0 means one per core but one.
     pub shards: u16,
     /// A leg that receives nothing for this long is reported silent.
@@ -47,10 +85,81 @@ impl Default for Media {
             first_port: 16384,
             last_port: 32767,
             external_address: None,
+            local_networks: Network::private(),
             shards: 0,
             silent_after: Duration::from_secs(5),
             codecs: vec!["PCMA".into(), "PCMU".into()],
         }
+    }
+}
+
+/// Addresses that begin with the same bits (CIDR, RFC 4632).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Network {
+    pub address: IpAddr,
+    pub bits: u8,
+}
+
+impl Network {
+    /// Loopback, RFC 1918, link-local, RFC 4193.
+    pub fn private() -> Vec<Network> {
+        let texts = [
+            "127.0.0.0/8",
+            "10.0.0.0/8",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "169.254.0.0/16",
+            "::1/128",
+            "fc00::/7",
+            "fe80::/10",
+        ];
+        texts.iter().filter_map(|text| text.parse().ok()).collect()
+    }
+
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => (own.to_bits() ^ other.to_bits()).leading_zeros() >= u32::from(self.bits),
+            (IpAddr::V6(own), IpAddr::V6(other)) => (own.to_bits() ^ other.to_bits()).leading_zeros() >= u32::from(self.bits),
+            _ => false,
+        }
+    }
+}
+
+/// "192.0.2.0/24", or one address.
+impl std::str::FromStr for Network {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Network, ()> {
+        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let address: IpAddr = address.parse().map_err(|_| ())?;
+        let all = if address.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Ok(all), |bits| bits.parse().map_err(|_| ()))?;
+        if bits > all { Err(()) } else { Ok(Network { address, bits }) }
+    }
+}
+
+/// How the store keeps what happens.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Storage {
+    /// Writes are gathered for at most this long before they are committed together.
+    pub commit_window: Duration,
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Storage { commit_window: Duration::from_millis(100) }
+    }
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Logging {
+    /// "error", "warn", "info", "debug" or "trace"; the environment's `RUST_LOG` goes before it.
+    pub level: String,
+}
+
+impl Default for Logging {
+    fn default() -> Self {
+        Logging { level: "info".into() }
     }
 }
 
@@ -70,6 +179,7 @@ impl Default for Limits {
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Extension {
+    /// The person or the place, for people to read.
     pub name: String,
     pub language: Option<Name>,
 }
@@ -77,9 +187,36 @@ pub struct Extension {
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Trunk {
     pub language: Option<Name>,
+    /// Where calls to it are sent; `None` for a trunk that only brings calls.
+    pub send_to: Option<SocketAddr>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Destination {
     Flow(Name),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_contains_what_begins_with_its_bits() {
+        for (network, address, inside) in [
+            ("10.0.0.0/8", "10.255.0.1", true),
+            ("10.0.0.0/8", "11.0.0.1", false),
+            ("192.0.2.7", "192.0.2.7", true),
+            ("192.0.2.7", "192.0.2.6", false),
+            ("0.0.0.0/0", "203.0.113.9", true),
+            ("::/0", "203.0.113.9", false),
+            ("fc00::/7", "fd12::1", true),
+            ("127.0.0.0/8", "::ffff:127.0.0.1", true),
+        ] {
+            let network: Network = network.parse().expect("a network");
+            assert_eq!(network.contains(address.parse().expect("an address")), inside, "{network:?} {address}");
+        }
+        for wrong in ["10.0.0.0/33", "10.0.0/8", "x", "::1/129", "10.0.0.0/"] {
+            assert!(wrong.parse::<Network>().is_err(), "{wrong}");
+        }
+    }
 }

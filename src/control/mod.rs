@@ -18,6 +18,8 @@ pub enum Request {
     Stop,
 }
 
+/// The name of the control socket in the data folder.
+pub const SOCKET: &str = "control.sock";
 /// At most this many records are given at once.
 pub const MAX_CDR: u32 = 10_000;
 /// A request line longer than this is refused.

@@ -1,47 +1,32 @@
-//! The IVR.
+//! The IVR: what a caller hears and what their keys do, as the administrator wrote it.
+//!
+//! ```text
+//!   main.yaml --flow::read--> Flow (plain data, checked)
+//!                               |
+//!   Event  --> Session::handle  |  one visit after the other     --> Command
+//!   (Begin, Answered, Played,   v                                    (Answer, Play, StopPlaying, Hangup)
+//!    Digit, HungUp)           nodes/<verb>.rs
+//! ```
+//!
+//! | file | subject |
+//! |---|---|
+//! | `flow` | YAML -> [`Flow`], every mistake placed |
+//! | `reading` | what a verb may ask of its YAML: links, prompts, languages; remembered for the checks |
+//! | `check` | what only the whole flow can tell: unknown nodes, missing sounds, unreachable nodes, loops |
+//! | `session` | one caller's walk: the three verbs `handle`, `poll_timeout`, `handle_timeout` |
+//! | `nodes/` | one verb per file: its fields, its steps, its outcomes |
+//! | `words` | events and commands |
+//!
+//! Invariant: a session that was told `HungUp`, or has said `Hangup`, says nothing more.
 
+mod check;
+mod flow;
+mod nodes;
+mod reading;
+mod session;
 mod words;
+
+pub use flow::{Flow, Node, World};
+pub use nodes::{VERBS, Verb};
+pub use session::{MAX_STEPS, MAX_TYPED_AHEAD, MAX_VISITS, Session};
 pub use words::*;
-
-use crate::id::Name;
-use crate::time::{Moment, Now};
-use serde::{Deserialize, Serialize};
-use std::sync::Arc;
-
-/// A checked flow: plain data, every reference resolved.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
-pub struct Flow {
-    pub name: Name,
-}
-
-/// One caller's walk through a flow.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Session {
-    flow: Arc<Flow>,
-    language: Name,
-    visits: Vec<Visit>,
-}
-
-impl Session {
-    /// `language` is the caller's, used where the flow does not say.
-    pub fn new(flow: Arc<Flow>, language: Name) -> Session {
-        Session { flow, language, visits: Vec::new() }
-    }
-
-    pub fn handle(&mut self, _event: Event, _now: Now, _out: &mut Vec<Command>) {}
-
-    pub fn poll_timeout(&self) -> Option<Moment> {
-        None
-    }
-
-    pub fn handle_timeout(&mut self, _now: Now, _out: &mut Vec<Command>) {}
-
-    /// Where the caller has been, oldest first; the last one is where they are.
-    pub fn visits(&self) -> &[Visit] {
-        &self.visits
-    }
-
-    pub fn language(&self) -> &Name {
-        &self.language
-    }
-}

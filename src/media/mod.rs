@@ -1,4 +1,44 @@
-//! The media plane.
+//! The media plane: a shard owns the legs of its calls; packets and ticks in, packets and reports out. Pure: the driver in the
+//! shell owns the sockets and the clock.
+//!
+//! ```text
+//!            Command                         Report
+//!               |                               ^
+//!               v                               |
+//!   +-- Shard ------------------------------------------------+
+//!   |   Leg                                                   |
+//!   |    receive: Source (may it speak?) --> rtp::Reception   |
+//!   |                                    --> rtp::events      |
+//!   |    tick:    Player --> Voice --> Outgoing               |
+//!   +---------------------------------------------------------+
+//!       ^ datagrams, ticks                 | Outgoing
+//!       |                                  v
+//!        a thread with a socket per leg (shell::media)
+//! ```
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `words` | commands and reports |
+//! | `shard` | which leg is due when: every leg has one millisecond of the 20 ms frame |
+//! | `leg` | one party's audio: what was agreed, what is played, what is heard, when it is silent |
+//! | `source` | from where RTP is accepted, and where to it is sent |
+//! | `player` | sounds end to end, frame by frame |
+//! | `voice` | one unbroken RTP stream out: sequence, timestamp, marker |
+//!
+//! Invariant: what a shard does depends only on what it was given, in order; no allocation per packet.
 
+mod leg;
+mod player;
+mod shard;
+mod source;
+#[cfg(test)]
+mod tests;
+mod voice;
 mod words;
+
+pub use crate::audio::Library;
+pub use shard::{Outgoing, Shard};
 pub use words::*;
+
+/// The audio in a packet, on every leg: 20 ms.
+pub const FRAME_MS: i64 = 20;

@@ -1,5 +1,325 @@
-//! The exchange: owns every call; the only place rooms meet.
+//! The exchange: owns every call; the only place where rooms meet.
+//!
+//! ```text
+//!            Event                         Action
+//!              |                              ^
+//!   +----------v------------------------------|---------+
+//!   | Pbx      handle -> settle until all are silent    |
+//!   |                                                   |
+//!   |  sip::Endpoint --on_sip--+                        |
+//!   |  media reports -on_media-+--> Call, Leg, Ports    |
+//!   |  ivr::Session  --on_ivr--+                        |
+//!   |  answers     -on_answer--+    cdr -> store::Write |
+//!   |  operator   -on_control--+                        |
+//!   +---------------------------------------------------+
+//! ```
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `words` | the contract with whatever drives the exchange |
+//! | `call` | a call, its legs, who holds it |
+//! | `ports` | media ports, granted and resting |
+//! | `route` | where a dialled number leads |
+//! | `leg` | a leg's audio: port, offer, answer, renegotiation; the end of a leg |
+//! | `finish` | how a call ends, however it ends |
+//! | `cdr` | a finished call as a record |
+//! | `on_*` | translators: one total `match` each over what one room says |
+//! | `checks` | the invariants, and the way out when one is broken |
+//!
+//! Invariants: rooms never call back: what one says is queued, and [`Pbx::settle`] passes it on until all are silent; every call
+//! that began ends in exactly one record.
 
+mod call;
+mod cdr;
+mod checks;
+mod finish;
+mod leg;
+mod on_answer;
+mod on_control;
+mod on_ivr;
+mod on_media;
+mod on_sip;
+mod on_store;
+mod ports;
+mod route;
 mod words;
 
+pub use call::{Call, EndedBy, Outcome, Phase};
 pub use words::*;
+
+use crate::config::Config;
+use crate::id::{AskId, CallId, LegId, Rng, WriteId};
+use crate::sip::{self, DialogId};
+use crate::store;
+use crate::time::{Duration, Moment, Now, Timers, Wall};
+use crate::{ask, ivr, media};
+use call::Leg;
+use ports::Ports;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// Words passed between rooms because of one event; more is a loop of ours.
+const MAX_WORDS: usize = 100_000;
+/// How long a leg that is over waits for its audio's statistics before it is retired without them.
+const CLOSING: Duration = Duration::from_secs(5);
+/// How long the world has to answer a question.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// The whole exchange: plain data, deterministic, driven by `handle`, `poll_timeout` and `handle_timeout`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Pbx {
+    config: Arc<Config>,
+    endpoint: sip::Endpoint,
+    #[serde(with = "crate::time::pairs")]
+    calls: BTreeMap<CallId, Call>,
+    #[serde(with = "crate::time::pairs")]
+    legs: BTreeMap<LegId, Leg>,
+    /// Which leg a SIP session belongs to, until the SIP room has said the last word of it.
+    #[serde(with = "crate::time::pairs")]
+    dialogs: BTreeMap<DialogId, LegId>,
+    ports: Ports,
+    #[serde(with = "crate::time::pairs")]
+    asks: BTreeMap<AskId, Purpose>,
+    /// Writes that the store has not answered yet.
+    writes_open: u64,
+    timers: Timers<Timer>,
+    next: Counters,
+    totals: Totals,
+    started: Wall,
+    shards: u16,
+    /// No new calls: the exchange is being stopped.
+    stopping: bool,
+    /// The call that the event in hand is about: what is condemned when handling it panics.
+    subject: Option<CallId>,
+    /// What rooms have said and nobody has heard yet; empty between events.
+    #[serde(skip)]
+    said: VecDeque<Said>,
+    #[serde(skip)]
+    rng: Rng,
+}
+
+/// One room's word on its way to the others.
+#[derive(Clone, Debug)]
+enum Said {
+    Sip(sip::Output),
+    Ivr(CallId, ivr::Command),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+enum Timer {
+    /// The flow that holds the call wants waking.
+    Session(CallId),
+    /// The longest a call may last.
+    CallLimit(CallId),
+    /// The statistics of a leg that is over have not come.
+    Closing(LegId),
+    /// A question has not been answered.
+    Ask(AskId),
+}
+
+/// Why a question was asked.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+enum Purpose {
+    Sip(sip::QueryId),
+}
+
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+struct Counters {
+    call: u64,
+    leg: u64,
+    ask: u64,
+    write: u64,
+}
+
+/// Counted since the start.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+struct Totals {
+    calls: u64,
+    answered: u64,
+    rejected: u64,
+    panics: u64,
+}
+
+impl Pbx {
+    /// An exchange without calls. `shards` is the number of media threads that the driver has, at least one.
+    pub fn new(config: Arc<Config>, shards: u16, mut rng: Rng, now: Now) -> Pbx {
+        let mut seed = [0; 32];
+        rng.fill(&mut seed);
+        Pbx {
+            endpoint: sip::Endpoint::new(config.sip.clone(), Rng::from_entropy(seed)),
+            ports: Ports::new(config.media.first_port, config.media.last_port),
+            config,
+            calls: BTreeMap::new(),
+            legs: BTreeMap::new(),
+            dialogs: BTreeMap::new(),
+            asks: BTreeMap::new(),
+            writes_open: 0,
+            timers: Timers::new(),
+            next: Counters::default(),
+            totals: Totals::default(),
+            started: now.wall,
+            shards: shards.max(1),
+            stopping: false,
+            subject: None,
+            said: VecDeque::new(),
+            rng,
+        }
+    }
+
+    /// Gives fresh chance to an exchange that was read back from its written form.
+    pub fn reseed(&mut self, mut rng: Rng) {
+        let mut seed = [0; 32];
+        rng.fill(&mut seed);
+        self.endpoint.reseed(Rng::from_entropy(seed));
+        self.rng = rng;
+    }
+
+    /// Something happened.
+    pub fn handle(&mut self, event: Event, now: Now, out: &mut Vec<Action>) {
+        self.subject = None;
+        match event {
+            Event::Sip(input) => self.tell_sip(input, now),
+            Event::Media(report) => self.on_media(report, now, out),
+            Event::Answer(answer) => self.on_answer(answer, now),
+            Event::Committed(committed) => self.on_store(committed),
+            Event::Control { reply, request } => self.on_control(reply, request, now, out),
+            Event::Reload(config) => self.reload(config, now),
+        }
+        self.settle(now, out);
+    }
+
+    /// When the exchange next wants waking.
+    pub fn poll_timeout(&self) -> Option<Moment> {
+        self.timers.next().into_iter().chain(self.endpoint.poll_timeout()).min()
+    }
+
+    /// It is that time.
+    pub fn handle_timeout(&mut self, now: Now, out: &mut Vec<Action>) {
+        self.subject = None;
+        while let Some(timer) = self.timers.pop(now.mono) {
+            match timer {
+                Timer::Session(call) => {
+                    self.subject = Some(call);
+                    self.with_session(call, |session, out| session.handle_timeout(now, out));
+                }
+                Timer::CallLimit(call) => self.hang_up(call, Outcome::Completed, now, out),
+                Timer::Closing(leg) => self.retire_leg(leg, now, out),
+                Timer::Ask(ask) => {
+                    self.on_answer(ask::Answer { id: ask, reply: ask::Reply::Failed("nobody answered in time".into()) }, now)
+                }
+            }
+            self.settle(now, out);
+        }
+        let mut said = Vec::new();
+        self.endpoint.handle_timeout(now, &mut said);
+        self.said.extend(said.into_iter().map(Said::Sip));
+        self.settle(now, out);
+    }
+
+    /// Brings back the bindings that the store kept over a restart. What cannot be read is left out: the phone registers again.
+    pub fn restore(&mut self, rows: Vec<store::BindingRow>, now: Now, out: &mut Vec<Action>) {
+        let bindings = rows
+            .iter()
+            .filter_map(|row| match serde_json::from_str::<sip::Binding>(&row.body) {
+                Ok(binding) => Some(binding),
+                Err(error) => {
+                    tracing::warn!(user = %row.user, %error, "a stored registration could not be read and is left out");
+                    None
+                }
+            })
+            .collect();
+        self.tell_sip(sip::Input::Command(sip::Command::Restore(bindings)), now);
+        self.settle(now, out);
+    }
+
+    /// Hangs every call up and takes no new ones.
+    pub fn stop(&mut self, now: Now, out: &mut Vec<Action>) {
+        self.stopping = true;
+        let calls: Vec<CallId> = self.calls.keys().copied().collect();
+        for call in calls {
+            self.hang_up(call, Outcome::Completed, now, out);
+        }
+        self.settle(now, out);
+    }
+
+    /// No call is left, and everything that was to be kept is kept.
+    pub fn is_quiet(&self) -> bool {
+        self.calls.is_empty() && self.writes_open == 0
+    }
+
+    /// Which states the SIP machines have been in: for the simulator's report.
+    pub fn visited(&self) -> sip::Visited {
+        self.endpoint.visited()
+    }
+
+    /// Passes words between the rooms until all are silent.
+    fn settle(&mut self, now: Now, out: &mut Vec<Action>) {
+        let mut words = 0;
+        while let Some(said) = self.said.pop_front() {
+            match said {
+                Said::Sip(output) => self.on_sip(output, now, out),
+                Said::Ivr(call, command) => self.on_ivr(call, command, now, out),
+            }
+            words += 1;
+            assert!(words < MAX_WORDS, "two rooms talk to each other for ever");
+        }
+    }
+
+    fn tell_sip(&mut self, input: sip::Input, now: Now) {
+        let mut said = Vec::new();
+        self.endpoint.handle(input, now, &mut said);
+        self.said.extend(said.into_iter().map(Said::Sip));
+    }
+
+    fn command_sip(&mut self, command: sip::Command, now: Now) {
+        self.tell_sip(sip::Input::Command(command), now);
+    }
+
+    /// Lets the flow that holds the call act, if one holds it.
+    fn with_session(&mut self, call: CallId, act: impl FnOnce(&mut ivr::Session, &mut Vec<ivr::Command>)) {
+        let Some(Call { phase: Phase::InFlow { session }, .. }) = self.calls.get_mut(&call) else { return };
+        let mut said = Vec::new();
+        act(session, &mut said);
+        match session.poll_timeout() {
+            Some(at) => self.timers.set(Timer::Session(call), at),
+            None => {
+                self.timers.cancel(&Timer::Session(call));
+            }
+        }
+        self.said.extend(said.into_iter().map(|command| Said::Ivr(call, command)));
+    }
+
+    fn tell_session(&mut self, call: CallId, event: ivr::Event, now: Now) {
+        self.with_session(call, |session, out| session.handle(event, now, out));
+    }
+
+    fn command_media(&self, call: &Call, command: media::Command, out: &mut Vec<Action>) {
+        out.push(Action::Media { shard: call.shard, command });
+    }
+
+    fn write(&mut self, what: store::What, now: Now, out: &mut Vec<Action>) {
+        self.next.write += 1;
+        self.writes_open += 1;
+        out.push(Action::Write(store::Write { id: WriteId(self.next.write), at: now.wall, what }));
+    }
+
+    fn ask(&mut self, question: ask::Question, purpose: Purpose, now: Now, out: &mut Vec<Action>) {
+        self.next.ask += 1;
+        let id = AskId(self.next.ask);
+        let deadline = now.mono + PATIENCE;
+        self.asks.insert(id, purpose);
+        if self.asks.len() > ask::MAX_OPEN {
+            self.on_answer(ask::Answer { id, reply: ask::Reply::Failed("too many questions are open".into()) }, now);
+            return;
+        }
+        self.timers.set(Timer::Ask(id), deadline);
+        out.push(Action::Ask(ask::Ask { id, question, deadline }));
+    }
+
+    /// A new configuration for what comes after it; calls keep the flow and the prompts that they began with.
+    fn reload(&mut self, config: Arc<Config>, now: Now) {
+        self.command_sip(sip::Command::Configure(config.sip.clone()), now);
+        self.config = config;
+    }
+}

@@ -1,16 +1,29 @@
 //! SDP: parse, print, negotiate (RFC 8866, RFC 3264).
+//!
+//! ```text
+//!   a peer's offer --parse--> Description --answer(Capabilities)--> our Description + Agreed
+//!   Capabilities --offer--> our Description ... the peer's answer --parse--> Description --accept(offer)--> Agreed
+//! ```
+//!
+//! | file | what |
+//! |---|---|
+//! | `description` | a session description and its text |
+//! | `negotiate` | offer, answer, accept: one audio stream, every other line refused |
+//! | `codec` | payload types and the encodings that they stand for |
+//!
+//! Invariant: an [`Agreed`] always has somewhere to send to and a codec that both sides named.
+
+mod codec;
+mod description;
+mod negotiate;
+#[cfg(test)]
+mod tests;
+
+pub use description::{Address, Attribute, Description, MAX_DESCRIPTION, MAX_MEDIA, Media, Origin, Unreadable, parse};
+pub use negotiate::{Refusal, accept, answer, offer, reoffer};
 
 use serde::{Deserialize, Serialize};
-use std::net::{IpAddr, SocketAddr};
-
-/// A session description.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Description {
-    pub origin_id: u64,
-    pub origin_version: u64,
-    /// The address of `o=` and of the session-level `c=`.
-    pub address: IpAddr,
-}
+use std::net::SocketAddr;
 
 /// What one leg of ours can do: our address and port, and the codecs in the order we prefer them.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -31,6 +44,51 @@ pub enum Direction {
     SendOnly,
     RecvOnly,
     Inactive,
+}
+
+impl Direction {
+    pub fn new(sends: bool, receives: bool) -> Direction {
+        match (sends, receives) {
+            (true, true) => Direction::SendRecv,
+            (true, false) => Direction::SendOnly,
+            (false, true) => Direction::RecvOnly,
+            (false, false) => Direction::Inactive,
+        }
+    }
+
+    pub fn sends(self) -> bool {
+        matches!(self, Direction::SendRecv | Direction::SendOnly)
+    }
+
+    pub fn receives(self) -> bool {
+        matches!(self, Direction::SendRecv | Direction::RecvOnly)
+    }
+
+    /// The same stream as the other side sees it.
+    pub fn mirrored(self) -> Direction {
+        Direction::new(self.receives(), self.sends())
+    }
+
+    /// What both allow.
+    pub fn and(self, other: Direction) -> Direction {
+        Direction::new(self.sends() && other.sends(), self.receives() && other.receives())
+    }
+
+    /// The attribute's name (RFC 8866 section 6.7).
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Direction::SendRecv => "sendrecv",
+            Direction::SendOnly => "sendonly",
+            Direction::RecvOnly => "recvonly",
+            Direction::Inactive => "inactive",
+        }
+    }
+
+    fn parse(name: &str) -> Option<Direction> {
+        [Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive]
+            .into_iter()
+            .find(|direction| direction.as_str().eq_ignore_ascii_case(name))
+    }
 }
 
 /// What offer and answer settled for the one audio stream.

@@ -1,6 +1,49 @@
 //! SIP as the RFCs say it: datagrams in, user-agent events out; pure.
+//!
+//! ```text
+//!   bytes ---> message ---> endpoint ---> transaction ---> uas / inside / uac / offers ---> Event
+//!                              ^                                   |      |
+//!   Command -------------------+         registrar, auth, registration    session, dialog
+//! ```
+//!
+//! | file | what |
+//! |---|---|
+//! | [`words`](self) | the interface: `Input`, `Command`, `Output`, `Event`, `Settings` |
+//! | [`message`], [`stream`] | the wire format, and the framing of streams |
+//! | [`transaction`] | the four machines of RFC 3261 section 17 and RFC 6026 |
+//! | [`session`] | the table of an INVITE session; `life` does what its rows say |
+//! | `dialog` | what is remembered between requests |
+//! | `endpoint` | the one value that owns it all |
+//! | `uas`, `inside` | requests from outside, and those inside a dialog |
+//! | `uac`, `offers`, `commands` | what we send |
+//! | `auth`, [`digest`] | who is it |
+//! | `registrar`, `registration` | phones at ours, we at others' |
+//! | `paths` | where bytes go |
+//!
+//! Invariant: nothing here reads a clock, a socket or a file; every peer's mistake is an answer or an event.
 
+mod auth;
+mod commands;
+mod dialog;
+pub mod digest;
+mod endpoint;
+mod inside;
+mod life;
 pub mod message;
+mod offers;
+mod paths;
+mod registrar;
+mod registration;
+pub mod session;
+pub mod stream;
+#[cfg(test)]
+mod tests;
+pub mod transaction;
+mod uac;
+mod uas;
+mod visited;
 mod words;
 
+pub use endpoint::{Census, Endpoint};
+pub use visited::Visited;
 pub use words::*;

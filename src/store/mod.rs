@@ -1,4 +1,23 @@
 //! The words of what must outlive the process: records and facts. No SQLite here.
+//!
+//! ```text
+//!   pbx --Write--> [ bounded queue ] --groups--> shell::store --SQLite--> DATA/centrala.db
+//!    ^                                                |
+//!    +------------- Committed{Ok | Err} <-------------+
+//!                                  cdr: a read-only connection --> reports::CallReport
+//! ```
+//!
+//! | file | what |
+//! |---|---|
+//! | here | the words: what is written, and the answer |
+//! | `schema.rs` | the tables as SQL text, and how they grow |
+//! | `reports.rs` | the shape of what is read back by people and programs |
+//!
+//! Invariant: telephone numbers and names of people stand in the table `parties` and nowhere else, so that forgetting somebody
+//! touches one row and no fact.
+
+pub mod reports;
+pub mod schema;
 
 use crate::id::{Name, WriteId};
 use crate::time::Wall;
@@ -71,7 +90,10 @@ pub struct CallRecord {
 }
 
 /// Every outcome a record can have.
-pub const OUTCOMES: &[&str] = &["completed", "cancelled", "refused", "failed", "internal error"];
+pub const OUTCOMES: &[&str] = &["completed", "cancelled", "refused", "failed", "internal error", CRASH_LOST];
+
+/// The outcome of a call that was going on when the exchange died; written at the next start.
+pub const CRASH_LOST: &str = "crash lost";
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct LegRecord {

@@ -1,0 +1,172 @@
+//! What holds between any two events: checked after every step of a simulation, and cheap enough for it.
+//!
+//! The cost grows with what is there, not with its square: a set with a free agent and a waiting item is the only way to a
+//! pair that should have met, once it is known that everybody stands in the sets they belong to. Small states are checked by
+//! the definition itself as well. Invariant: a check never changes anything.
+
+use super::desk::Duty;
+use super::line::Stage;
+use super::roster::{SetId, Slot};
+use super::{Acd, Deadline};
+use crate::time::{Moment, Now};
+
+/// Up to so many pairs of agent and item are tried with `may_take` itself.
+const MOST_PAIRS: usize = 4096;
+
+macro_rules! hold {
+    ($holds:expr, $($broken:tt)+) => {
+        if !$holds {
+            return Err(format!($($broken)+));
+        }
+    };
+}
+
+impl Acd {
+    /// `Err` says what is broken, and of whom. What is due by `now` must have been handled.
+    pub fn check_invariants(&self, now: Now) -> Result<(), String> {
+        let now = now.mono;
+        hold!(self.touched.is_empty() && self.changed.is_empty(), "an event left work behind");
+        self.check_sets()?;
+        self.check_agents(now)?;
+        self.check_items(now)?;
+        self.check_offers(now)?;
+        self.check_queues()?;
+        self.check_pairs(now)
+    }
+
+    /// No agent free while an item that they may take waits.
+    fn check_sets(&self) -> Result<(), String> {
+        for (set, index) in self.sets.iter().zip(0..) {
+            hold!(
+                set.free.is_empty() || set.waiting.is_empty(),
+                "set {index}: {:?} waits and {:?} is free",
+                set.waiting,
+                set.free
+            );
+        }
+        Ok(())
+    }
+
+    /// An agent has one duty at most, stands in the right sets, and shows the right state.
+    fn check_agents(&self, now: Moment) -> Result<(), String> {
+        let mut places = 0;
+        for (id, desk) in self.desks.iter() {
+            let name = &desk.name;
+            match desk.duty {
+                Duty::Idle => {}
+                Duty::Offered(offer) => {
+                    hold!(self.offers.get(&offer).is_some_and(|lease| lease.desk == id), "{name}: {offer:?} is not theirs");
+                }
+                Duty::OnCall(item) => {
+                    let stage = self.items.get(&item).map(|item| &item.stage);
+                    let theirs = matches!(stage, Some(Stage::Connected { desk, .. }) if *desk == id);
+                    hold!(theirs, "{name}: {item:?} does not talk to them");
+                }
+                Duty::WrapUp { until } => {
+                    hold!(until >= now, "{name}: stuck in wrap-up until {until:?} at {now:?}");
+                    hold!(self.timers.deadline(&Deadline::WrapUp(id)) == Some(until), "{name}: wrap-up without its end");
+                }
+            }
+            if let Some(until) = desk.rest_until {
+                hold!(until >= now, "{name}: stuck at rest until {until:?} at {now:?}");
+                hold!(self.timers.deadline(&Deadline::Rest(id)) == Some(until), "{name}: rest without its end");
+            }
+            hold!(desk.shown == desk.state(), "{name}: shows {:?}, is {:?}", desk.shown, desk.state());
+            hold!(!desk.retired || matches!(desk.duty, Duty::OnCall(_)), "{name}: removed, and still here");
+            hold!(desk.listed == desk.obstacle(now).is_none(), "{name}: listed {}, {:?}", desk.listed, desk.obstacle(now));
+            for post in desk.posts.iter().filter(|_| desk.listed) {
+                let set = &self.sets[post.set.index()];
+                let here = set.free.contains(post.tier, &desk.candidate(post.position), id);
+                hold!(here, "{name}: is not in {:?}", post.set);
+                places += 1;
+            }
+        }
+        let held: usize = self.sets.iter().map(|set| set.free.len()).sum();
+        hold!(held == places, "the sets hold {held} agents, {places} belong there");
+        Ok(())
+    }
+
+    /// A waiting item stands in the sets that are open for it, exactly if one more agent may ring for it.
+    fn check_items(&self, now: Moment) -> Result<(), String> {
+        let mut places = 0;
+        for (id, item) in &self.items {
+            let line = self.lines.at(item.line);
+            hold!(item.listed == item.open(line.settings.strategy), "{id:?}: listed {}, {:?}", item.listed, item.stage);
+            hold!(item.key == item.key_in(&line.settings), "{id:?}: stands at {:?}", item.key);
+            match &item.stage {
+                Stage::Connected { desk, .. } => {
+                    let duty = self.desks.get(*desk).map(|desk| desk.duty);
+                    hold!(duty == Some(Duty::OnCall(*id)), "{id:?}: talks to one whose duty is {duty:?}");
+                    continue;
+                }
+                Stage::Waiting { offers } => {
+                    hold!(!line.retired, "{id:?}: waits in {}, which is gone", line.name);
+                    for offer in offers {
+                        hold!(
+                            self.offers.get(offer).is_some_and(|lease| lease.item == *id),
+                            "{id:?}: {offer:?} is not its own"
+                        );
+                    }
+                }
+            }
+            let opens = |set: &SetId| item.joined + self.sets[set.index()].after;
+            let (open, later) = line.sets.split_at(item.level);
+            hold!(open.iter().all(|set| opens(set) <= now), "{id:?}: in a set before its time");
+            let next = later.first().map(opens);
+            hold!(next.is_none_or(|at| at >= now), "{id:?}: not in a set that opened at {next:?}");
+            hold!(next == self.timers.deadline(&Deadline::Widen(*id)), "{id:?}: nobody will let it in at {next:?}");
+            for set in open.iter().filter(|_| item.listed) {
+                hold!(self.sets[set.index()].waiting.contains(&(item.key, *id)), "{id:?}: is not in {set:?}");
+                places += 1;
+            }
+        }
+        let held: usize = self.sets.iter().map(|set| set.waiting.len()).sum();
+        hold!(held == places, "the sets hold {held} items, {places} belong there");
+        Ok(())
+    }
+
+    /// Nobody waits with an offer past its deadline; both sides know of it.
+    fn check_offers(&self, now: Moment) -> Result<(), String> {
+        for (id, lease) in &self.offers {
+            hold!(lease.deadline >= now, "{id:?}: past its deadline {:?} at {now:?}", lease.deadline);
+            hold!(self.timers.deadline(&Deadline::Offer(*id)) == Some(lease.deadline), "{id:?}: without its deadline");
+            let duty = self.desks.get(lease.desk).map(|desk| desk.duty);
+            hold!(duty == Some(Duty::Offered(*id)), "{id:?}: the agent's duty is {duty:?}");
+            let known = self.items.get(&lease.item).is_some_and(|item| item.offers().contains(id));
+            hold!(known, "{id:?}: {:?} does not know of it", lease.item);
+        }
+        Ok(())
+    }
+
+    /// Every caller ends in exactly one outcome.
+    fn check_queues(&self) -> Result<(), String> {
+        for (id, line) in self.lines.iter() {
+            let (name, tally) = (&line.name, &line.tally);
+            let here = self.items.values().filter(|item| item.line == id);
+            let (live, waiting) = here.fold((0, 0), |(live, waiting), item| (live + 1, waiting + usize::from(item.waits())));
+            hold!((live, waiting) == (line.live, line.waiting), "{name}: counts {} and {}", line.live, line.waiting);
+            hold!(tally.offered == tally.ended() + live as u64, "{name}: {live} are left of {tally:?}");
+            hold!(!line.retired || live > 0, "{name}: removed, empty, and still here");
+        }
+        Ok(())
+    }
+
+    /// The definition itself, where there are not too many to ask.
+    fn check_pairs(&self, now: Moment) -> Result<(), String> {
+        let free: Vec<_> = self.desks.iter().filter(|(_, desk)| desk.obstacle(now).is_none()).collect();
+        let waiting: Vec<_> = self.items.iter().filter(|(_, item)| item.waits()).collect();
+        if free.len() * waiting.len() > MOST_PAIRS {
+            return Ok(());
+        }
+        for (desk, agent) in &free {
+            for (item, _) in &waiting {
+                hold!(
+                    self.obstacle_between(*desk, **item, now).is_some(),
+                    "{} is free while {item:?} waits, which they may take",
+                    agent.name
+                );
+            }
+        }
+        Ok(())
+    }
+}

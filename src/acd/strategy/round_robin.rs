@@ -1,0 +1,9 @@
+//! Down the list and round again, remembering across calls who was asked last.
+//!
+//! Invariant: the measure is the place in the list; the queue keeps the memory and [`super::FreeAgents::choose`] counts from it.
+
+use super::Candidate;
+
+pub(super) fn measure(candidate: &Candidate) -> u64 {
+    u64::from(candidate.position)
+}

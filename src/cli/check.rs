@@ -1,0 +1,130 @@
+//! `centrala check`: everything that is wrong with the configuration, flows and sounds, all at once.
+//!
+//! Invariant: what `check` passes, `run` starts with (but for what only running can tell: a port in use, a secret taken away).
+
+use crate::audio::wav;
+use crate::config::{self, Config, Overrides, SecretRef, Sources};
+use crate::fault::{Fault, Faults, Place};
+use crate::shell::files;
+use clap::Args;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Check configuration, flows and sounds; print every fault with its place
+#[derive(Args, Debug)]
+pub struct Check {
+    /// The configuration folder
+    #[arg(long, value_name = "DIR", default_value = "config")]
+    pub config: PathBuf,
+    /// The data folder: where `${file:NAME}` secrets are
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub data: PathBuf,
+    /// Print a JSON object: {"ok": bool, "faults": [...], "warnings": [...]}
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// 0: no faults; 2: faults.
+pub fn run(arguments: &Check) -> ExitCode {
+    let mut out = std::io::stdout().lock();
+    let printed = match judge(arguments) {
+        Err(sentence) if arguments.json => {
+            let fault = Fault { place: Place::default(), message: sentence, suggestion: None, warning: false };
+            print_json(&mut out, &[fault])
+        }
+        Err(sentence) => {
+            eprintln!("centrala: {sentence}");
+            return ExitCode::from(2);
+        }
+        Ok(Verdict { faults, .. }) if arguments.json => print_json(&mut out, &faults),
+        Ok(Verdict { faults, summary }) => print(&mut out, &faults, &summary),
+    };
+    // A reader that has gone (`check | head`) is no fault of the configuration.
+    let good = printed.unwrap_or(true);
+    if good { ExitCode::SUCCESS } else { ExitCode::from(2) }
+}
+
+/// Everything that is wrong, and what there is.
+struct Verdict {
+    faults: Vec<Fault>,
+    summary: String,
+}
+
+fn judge(arguments: &Check) -> Result<Verdict, String> {
+    let sources = files::gather(&arguments.config)?;
+    let secrets = |reference: &SecretRef| secret(&arguments.data, reference);
+    let mut faults = Faults::new();
+    let mut summary = String::new();
+    match config::load(&sources, &Overrides::default(), &secrets) {
+        Ok(config) => {
+            summary = summarise(&config, &sources);
+            config.warnings.into_iter().for_each(|fault| faults.push(fault));
+        }
+        Err(list) => list.into_iter().for_each(|fault| faults.push(fault)),
+    }
+    check_sounds(&sources, &mut faults);
+    let faults = match faults.judge() {
+        Ok(list) | Err(list) => list,
+    };
+    Ok(Verdict { faults, summary })
+}
+
+/// A secret that the first start will make is as good as there.
+fn secret(data: &Path, reference: &SecretRef) -> Result<String, String> {
+    match reference {
+        SecretRef::File(file) if !file.starts_with('/') && !files::secret_path(data, file).exists() => {
+            Ok("-".repeat(config::MIN_SECRET))
+        }
+        _ => files::secret(data, reference),
+    }
+}
+
+fn summarise(config: &Config, sources: &Sources) -> String {
+    let sounds: usize = sources.sounds.values().map(std::collections::BTreeSet::len).sum();
+    let counts = [
+        (config.flows.len(), "flow"),
+        (config.numbers.len(), "number"),
+        (config.extensions.len(), "extension"),
+        (config.trunks.len(), "trunk"),
+        (sounds, "sound"),
+    ];
+    counts.map(|(count, what)| count_of(count, what)).join(", ")
+}
+
+fn check_sounds(sources: &Sources, faults: &mut Faults) {
+    for (_, _, path) in files::sound_files(sources) {
+        if let Err(why) = files::read_sound(&path).and_then(|bytes| wav::read(&bytes)) {
+            faults.add(Place::whole(&path.display().to_string()), format!("could not read the sound: {why}"));
+        }
+    }
+}
+
+/// True when there is no fault among them.
+fn print(out: &mut impl Write, faults: &[Fault], summary: &str) -> std::io::Result<bool> {
+    for fault in faults {
+        writeln!(out, "{fault}")?;
+    }
+    let warnings = faults.iter().filter(|fault| fault.warning).count();
+    let wrong = faults.len() - warnings;
+    if !faults.is_empty() {
+        writeln!(out, "{}, {}", count_of(wrong, "fault"), count_of(warnings, "warning"))?;
+    }
+    if wrong == 0 {
+        writeln!(out, "ok: {summary}")?;
+    }
+    Ok(wrong == 0)
+}
+
+fn print_json(out: &mut impl Write, faults: &[Fault]) -> std::io::Result<bool> {
+    let (warnings, wrong): (Vec<_>, Vec<_>) = faults.iter().partition(|fault| fault.warning);
+    let good = wrong.is_empty();
+    let object = serde_json::json!({ "ok": good, "faults": wrong, "warnings": warnings });
+    serde_json::to_writer_pretty(&mut *out, &object)?;
+    writeln!(out)?;
+    Ok(good)
+}
+
+fn count_of(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}

@@ -1,0 +1,191 @@
+//! `centrala sounds build | list | check`: prompts spoken by a text-to-speech engine from the texts beside them.
+//!
+//! ```text
+//!   sounds/pl/prompts.yaml --prompts--> texts --engine (espeak-ng)--> shape --> sounds/pl/welcome.wav
+//!                                         |                                          |
+//!                                         +---- sounds/pl/prompts.lock: sums of both -+
+//! ```
+//!
+//! The lock tells a prompt that was spoken here from one that somebody recorded. Invariant: a recording is never overwritten.
+
+mod engine;
+mod lock;
+mod prompts;
+
+use crate::fault::Faults;
+use crate::shell::files;
+use clap::{Args, Subcommand};
+use lock::{Lock, State};
+use prompts::{Prompt, Prompts};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Speak, list and check prompts
+#[derive(Args, Debug)]
+pub struct Sounds {
+    #[command(subcommand)]
+    verb: Verb,
+    /// The folder of sounds: one folder for each language
+    #[arg(long, value_name = "DIR", default_value = "sounds", global = true)]
+    sounds: PathBuf,
+    /// Only these languages
+    #[arg(long, value_name = "LANGUAGE", global = true)]
+    language: Vec<String>,
+}
+
+#[derive(Subcommand, Debug)]
+enum Verb {
+    /// Speak each prompt of prompts.yaml that is missing or whose text has changed
+    Build {
+        /// The engine; {voice}, {speed}, {text} and {file} (the WAV to write) are filled in, no shell is used
+        #[arg(long, default_value = engine::ESPEAK)]
+        command: String,
+        /// Speak also those that have not changed; recordings stay
+        #[arg(long)]
+        all: bool,
+    },
+    /// Print every prompt with its length, state and text
+    List,
+    /// Exit 2 when a prompt has no sound, or a sound was spoken from another text
+    Check,
+}
+
+/// 0: done; 1: something could not be spoken; 2: prompts.yaml is wrong, or `check` found something.
+pub fn run(arguments: &Sounds) -> ExitCode {
+    match work(arguments) {
+        Ok(code) => ExitCode::from(code),
+        Err(sentence) => {
+            eprintln!("centrala: {sentence}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn work(arguments: &Sounds) -> Result<u8, String> {
+    let mut worst = 0;
+    for language in languages(arguments)? {
+        let folder = Folder::read(&arguments.sounds, &language)?;
+        let code = match &arguments.verb {
+            Verb::Build { command, all } => folder.build(command, *all)?,
+            Verb::List => folder.list(),
+            Verb::Check => folder.check(),
+        };
+        worst = worst.max(code);
+    }
+    Ok(worst)
+}
+
+/// The languages that have texts.
+fn languages(arguments: &Sounds) -> Result<Vec<String>, String> {
+    let shown = arguments.sounds.display();
+    let entries = fs::read_dir(&arguments.sounds).map_err(|error| format!("could not read the folder `{shown}`: {error}"))?;
+    let mut found: Vec<String> = entries
+        .flatten()
+        .filter(|entry| entry.path().join(prompts::FILE).exists())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    found.sort();
+    if let Some(unknown) = arguments.language.iter().find(|wanted| !found.contains(wanted)) {
+        return Err(format!("there is no `{shown}/{unknown}/{}`", prompts::FILE));
+    }
+    if found.is_empty() {
+        return Err(format!("no language in `{shown}` has a {}", prompts::FILE));
+    }
+    found.retain(|language| arguments.language.is_empty() || arguments.language.contains(language));
+    Ok(found)
+}
+
+/// One language: its texts, and what was spoken of them.
+struct Folder {
+    language: String,
+    path: PathBuf,
+    prompts: Prompts,
+    lock: Lock,
+}
+
+impl Folder {
+    fn read(sounds: &Path, language: &str) -> Result<Folder, String> {
+        let path = sounds.join(language);
+        let file = path.join(prompts::FILE);
+        let shown = file.display().to_string();
+        let bytes = files::read_sound(&file).map_err(|why| format!("could not read {shown}: {why}"))?;
+        let mut faults = Faults::new();
+        let prompts = Prompts::read(&shown, &bytes, language, &mut faults);
+        if let Err(list) = faults.judge() {
+            let lines: Vec<_> = list.iter().map(ToString::to_string).collect();
+            return Err(lines.join("\n"));
+        }
+        let prompts = prompts.ok_or_else(|| format!("{shown} has no prompts"))?;
+        let lock = Lock::read(&path)?;
+        Ok(Folder { language: language.to_string(), path, prompts, lock })
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.path.join(format!("{name}.wav"))
+    }
+
+    fn state(&self, name: &str, prompt: &Prompt) -> State {
+        let sound = files::read_sound(&self.file(name)).ok();
+        self.lock.state(name, &self.prompts.sum(prompt), sound.as_deref())
+    }
+
+    fn build(mut self, command: &str, all: bool) -> Result<u8, String> {
+        let (mut spoken, mut failed) = (0, 0);
+        let prompts: BTreeMap<_, _> = self.prompts.by_name.clone();
+        for (name, prompt) in &prompts {
+            let due = match self.state(name, prompt) {
+                State::Missing | State::Changed => true,
+                State::Good => all,
+                State::Recorded => false,
+            };
+            if !due {
+                continue;
+            }
+            match engine::speak(command, &self.prompts, prompt, &self.path) {
+                Ok(wav) => {
+                    files::replace(&self.file(name), &wav)?;
+                    self.lock.note(name, &self.prompts.sum(prompt), &wav);
+                    spoken += 1;
+                    println!("{}/{name}", self.language);
+                }
+                Err(why) => {
+                    eprintln!("centrala: could not speak {}/{name}: {why}", self.language);
+                    failed += 1;
+                }
+            }
+        }
+        self.lock.forget_all_but(|name| prompts.contains_key(name));
+        self.lock.write(&self.path)?;
+        println!("{}: {spoken} spoken, {} prompts", self.language, prompts.len());
+        Ok(u8::from(failed > 0))
+    }
+
+    fn list(&self) -> u8 {
+        for (name, prompt) in &self.prompts.by_name {
+            let length = files::read_sound(&self.file(name)).ok().and_then(|bytes| engine::length(&bytes));
+            let length = length.map_or("-".to_string(), |length| format!("{:.1} s", length.as_secs_f64()));
+            println!("{}/{name:<20} {length:>7}  {:<8}  {}", self.language, self.state(name, prompt), prompt.text);
+        }
+        0
+    }
+
+    fn check(&self) -> u8 {
+        let mut wrong = 0;
+        for (name, prompt) in &self.prompts.by_name {
+            let why = match self.state(name, prompt) {
+                State::Missing => "has no sound",
+                State::Changed => "was spoken from another text",
+                State::Good | State::Recorded => continue,
+            };
+            println!("{}/{name} {why}; `centrala sounds build` speaks it", self.language);
+            wrong += 1;
+        }
+        if wrong == 0 {
+            println!("{}: {} prompts, ok", self.language, self.prompts.by_name.len());
+            return 0;
+        }
+        2
+    }
+}

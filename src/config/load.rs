@@ -1,0 +1,97 @@
+//! All sections, flows and sounds together.
+//!
+//! Invariant: `Ok` means that there is no fault at all, in any file.
+
+use super::secrets::Secrets;
+use super::sections::Sections;
+use super::signalling::{self, Context, Signalling};
+use super::{Config, Destination, Overrides, SecretRef, Sources, general, numbers};
+use crate::fault::{Fault, Faults, Place};
+use crate::id::Name;
+use crate::ivr::Flow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The whole configuration, or every fault in it (with the warnings between them). `secrets` reads a secret that is kept
+/// elsewhere; its error finishes the sentence "could not read it: ...".
+pub fn load(
+    sources: &Sources,
+    overrides: &Overrides,
+    secrets: &dyn Fn(&SecretRef) -> Result<String, String>,
+) -> Result<Config, Vec<Fault>> {
+    let mut faults = Faults::new();
+    for fault in &sources.unreadable {
+        faults.push(fault.clone());
+    }
+    let documents = Sections::parse(&sources.files, &mut faults);
+    let sections = Sections::gather(&documents, &mut faults);
+    let config = assemble(sources, &sections, overrides, secrets, &mut faults);
+    Ok(Config { warnings: faults.judge()?, ..config })
+}
+
+fn assemble(
+    sources: &Sources,
+    sections: &Sections<'_>,
+    overrides: &Overrides,
+    secrets: Secrets<'_>,
+    faults: &mut Faults,
+) -> Config {
+    let lab = general::lab(sections, faults);
+    general::folders(sections, faults);
+    let (language, languages) = general::languages(sections, sources, faults);
+    let context = Context { lab, languages: &languages, overrides, secrets };
+    let Signalling { settings, extensions, trunks } = signalling::read(sections, &context, faults);
+    let (flows, all_flows) = flows(sources, &languages, faults);
+    let numbers = numbers::read(sections, &all_flows, faults);
+    warn_of_unused(&flows, &numbers, sources, faults);
+    Config {
+        lab,
+        language,
+        sip: Arc::new(settings),
+        media: general::media(sections, faults),
+        storage: general::storage(sections, faults),
+        logging: general::logging(sections, faults),
+        limits: general::limits(sections, faults),
+        folders: sources.folders.clone(),
+        extensions,
+        trunks,
+        numbers,
+        flows,
+        languages,
+        warnings: Vec::new(),
+    }
+}
+
+/// The flows without faults, and the names of all.
+fn flows(sources: &Sources, languages: &[Name], faults: &mut Faults) -> (BTreeMap<Name, Arc<Flow>>, BTreeSet<Name>) {
+    let world = sources.world(languages);
+    let (mut flows, mut names) = (BTreeMap::new(), BTreeSet::new());
+    for (file, bytes) in &sources.flows {
+        names.insert(stem(file));
+        if let Some(flow) = Flow::read(file, bytes, &world, faults) {
+            flows.insert(flow.name.clone(), Arc::new(flow));
+        }
+    }
+    (flows, names)
+}
+
+fn stem(file: &str) -> Name {
+    let last = file.rsplit('/').next().unwrap_or(file);
+    Name::from(last.strip_suffix(".yaml").unwrap_or(last))
+}
+
+fn warn_of_unused(
+    flows: &BTreeMap<Name, Arc<Flow>>,
+    numbers: &BTreeMap<String, Destination>,
+    sources: &Sources,
+    faults: &mut Faults,
+) {
+    // Where numbers are wrong, what they lead to is not known.
+    if !faults.is_empty() {
+        return;
+    }
+    let used: BTreeSet<_> = numbers.values().map(|Destination::Flow(flow)| flow).collect();
+    for file in sources.flows.keys().filter(|file| flows.contains_key(&stem(file)) && !used.contains(&stem(file))) {
+        faults.warn(Place::whole(file), "no number leads to this flow");
+    }
+}

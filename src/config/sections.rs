@@ -1,0 +1,140 @@
+//! All sections of all files: one file with all of them is as good as many.
+//!
+//! Invariant: of each section that stands once there is at most one; the further ones were complained about.
+
+use crate::fault::Faults;
+use crate::fault::fields::{Reader, shorten};
+use crate::fault::tree::{self, Entry, Node, Source, Value};
+use std::collections::BTreeMap;
+
+/// Sections that say one thing and stand once.
+const ONCE: &[&str] = &[
+    "lab",
+    "language",
+    "languages",
+    "realm",
+    "flows",
+    "sounds",
+    "listeners",
+    "registrar",
+    "media",
+    "storage",
+    "logging",
+    "limits",
+];
+/// Sections that are lists of names and may be spread over files.
+const SPREAD: &[&str] = &["trunks", "extensions", "numbers"];
+
+/// One file, read.
+pub(super) struct Document<'a> {
+    source: Source<'a>,
+    root: Node,
+}
+
+/// One section, or one entry of a spread section, with the file it is in.
+#[derive(Clone, Copy)]
+pub(super) struct Section<'d> {
+    pub source: Source<'d>,
+    pub entry: &'d Entry,
+}
+
+impl<'d> Section<'d> {
+    pub fn reader<'f>(&self, faults: &'f mut Faults) -> Reader<'f>
+    where
+        'd: 'f,
+    {
+        Reader { source: self.source, faults }
+    }
+
+    pub fn value(&self) -> &'d Node {
+        &self.entry.value
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Sections<'d> {
+    once: BTreeMap<&'static str, Section<'d>>,
+    /// Section -> its entries by name.
+    spread: BTreeMap<&'static str, BTreeMap<&'d str, Section<'d>>>,
+}
+
+impl<'d> Sections<'d> {
+    /// Those files that are YAML at all.
+    pub fn parse<'a>(files: &'a BTreeMap<String, Vec<u8>>, faults: &mut Faults) -> Vec<Document<'a>> {
+        let mut documents = Vec::new();
+        for (file, bytes) in files {
+            let Some(source) = Source::new(file, bytes, faults) else { continue };
+            let Some(root) = tree::read(&source, faults) else { continue };
+            documents.push(Document { source, root });
+        }
+        documents
+    }
+
+    pub fn gather(documents: &'d [Document<'_>], faults: &mut Faults) -> Sections<'d> {
+        let mut sections = Sections::default();
+        for Document { source, root } in documents {
+            match &root.value {
+                Value::Empty => {}
+                Value::Map(entries) => {
+                    for entry in entries {
+                        sections.add(Section { source: *source, entry }, faults);
+                    }
+                }
+                _ => source.complain(faults, root.spot, format!("a file of sections (`name: ...`), not {}", root.kind())),
+            }
+        }
+        sections
+    }
+
+    fn add(&mut self, section: Section<'d>, faults: &mut Faults) {
+        let key = section.entry.key.as_str();
+        if let Some(name) = ONCE.iter().find(|name| **name == key) {
+            match self.once.get(name) {
+                Some(first) => {
+                    let message = format!("`{name}` stands in {} line {} already", first.source.file, first.entry.spot.line);
+                    section.source.complain(faults, section.entry.spot, message);
+                }
+                None => {
+                    self.once.insert(name, section);
+                }
+            }
+        } else if let Some(name) = SPREAD.iter().find(|name| **name == key) {
+            self.add_entries(name, section, faults);
+        } else {
+            let message = format!("no section `{}`", shorten(key));
+            let known = ONCE.iter().chain(SPREAD).copied();
+            section.source.complain_unknown(faults, section.entry.spot, message, key, known);
+        }
+    }
+
+    fn add_entries(&mut self, name: &'static str, section: Section<'d>, faults: &mut Faults) {
+        let entries = match &section.value().value {
+            Value::Empty => return,
+            Value::Map(entries) => entries,
+            _ => {
+                let message = format!("`{name}` is a mapping (`name: ...`), not {}", section.value().kind());
+                return section.source.complain(faults, section.value().spot, message);
+            }
+        };
+        let all = self.spread.entry(name).or_default();
+        for entry in entries {
+            let key = entry.key.as_str();
+            if let Some(first) = all.get(key) {
+                let message =
+                    format!("`{}` stands in {} line {} already", shorten(key), first.source.file, first.entry.spot.line);
+                section.source.complain(faults, entry.spot, message);
+                continue;
+            }
+            all.insert(key, Section { source: section.source, entry });
+        }
+    }
+
+    pub fn once(&self, name: &'static str) -> Option<Section<'d>> {
+        self.once.get(name).copied()
+    }
+
+    /// The entries of a spread section, in the order of their names.
+    pub fn entries(&self, name: &'static str) -> impl Iterator<Item = Section<'d>> + '_ {
+        self.spread.get(name).into_iter().flat_map(|entries| entries.values().copied())
+    }
+}

@@ -1,0 +1,251 @@
+//! What SIP must know: listeners, registrar, trunks and extensions -> [`sip::Settings`].
+//!
+//! Invariant: in a lab every listener is on loopback.
+
+use super::general::known_language;
+use super::secrets::{Secrets, password, user_secret};
+use super::sections::{Section, Sections};
+use super::{Extension, Overrides, Trunk};
+use crate::fault::fields::{NAME_RULE, Reader, is_name, print_duration, shorten};
+use crate::fault::tree::{Node, Value};
+use crate::fault::{Faults, Place};
+use crate::id::Name;
+use crate::sip::{self, Algorithm, Listener, RegistrarSettings, Transport, TrunkSource};
+use crate::time::Duration;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+const MAX_LISTENERS: usize = 32;
+const MAX_EXTENSIONS: usize = 100_000;
+const MAX_TRUNKS: usize = 1000;
+/// Addresses that one trunk's calls may come from.
+const MAX_SOURCES: usize = 256;
+const DEFAULT_REALM: &str = "centrala";
+const DEFAULT_PORT: u16 = 5060;
+
+const TRANSPORTS: &[(&str, Transport)] = &[("udp", Transport::Udp), ("tcp", Transport::Tcp)];
+const ALGORITHMS: &[(&str, Algorithm)] = &[("md5", Algorithm::Md5), ("sha-256", Algorithm::Sha256)];
+
+/// What the whole section is read with.
+pub(super) struct Context<'a> {
+    pub lab: bool,
+    pub languages: &'a [Name],
+    pub overrides: &'a Overrides,
+    pub secrets: Secrets<'a>,
+}
+
+#[derive(Default)]
+pub(super) struct Signalling {
+    pub settings: sip::Settings,
+    pub extensions: BTreeMap<Name, Extension>,
+    pub trunks: BTreeMap<Name, Trunk>,
+}
+
+pub(super) fn read(sections: &Sections<'_>, context: &Context<'_>, faults: &mut Faults) -> Signalling {
+    let mut signalling = Signalling::default();
+    signalling.settings.realm = realm(sections, faults);
+    signalling.settings.listeners = listeners(sections, context, faults);
+    signalling.settings.registrar = registrar(sections, faults);
+    for section in limited(sections, "trunks", MAX_TRUNKS, faults) {
+        signalling.trunk(section, context, faults);
+    }
+    for section in limited(sections, "extensions", MAX_EXTENSIONS, faults) {
+        signalling.extension(section, context, faults);
+    }
+    signalling
+}
+
+fn limited<'d>(sections: &Sections<'d>, name: &'static str, most: usize, faults: &mut Faults) -> Vec<Section<'d>> {
+    let entries: Vec<_> = sections.entries(name).take(most + 1).collect();
+    if let Some(one_more) = entries.get(most) {
+        one_more.source.complain(faults, one_more.entry.spot, format!("more than {most} {name}"));
+    }
+    entries
+}
+
+fn realm(sections: &Sections<'_>, faults: &mut Faults) -> String {
+    let Some(section) = sections.once("realm") else { return DEFAULT_REALM.into() };
+    let mut reader = section.reader(faults);
+    match reader.text("`realm`", section.value()) {
+        // It stands in quotes in every challenge.
+        Some(realm)
+            if realm.is_empty() || realm.len() > 128 || realm.chars().any(|c| c.is_control() || matches!(c, '"' | '\\')) =>
+        {
+            reader.fault(section.value().spot, "`realm` is 1 to 128 characters without quotes and backslashes");
+            DEFAULT_REALM.into()
+        }
+        Some(realm) => realm.to_string(),
+        None => DEFAULT_REALM.into(),
+    }
+}
+
+fn listeners(sections: &Sections<'_>, context: &Context<'_>, faults: &mut Faults) -> Vec<Listener> {
+    let section = sections.once("listeners");
+    let mut listeners: Vec<Listener> = Vec::new();
+    if let Some(section) = section {
+        let mut reader = section.reader(faults);
+        let items = reader.items(section.value());
+        if items.is_empty() || items.len() > MAX_LISTENERS {
+            reader.fault(section.entry.spot, format!("1 to {MAX_LISTENERS} listeners, not {}", items.len()));
+        }
+        for item in items.iter().take(MAX_LISTENERS) {
+            let Some(listener) = listener(item, context, &mut reader) else { continue };
+            if listeners.iter().any(|had| (had.address, had.transport) == (listener.address, listener.transport)) {
+                reader.fault(item.spot, "the same address and transport as a listener before");
+            }
+            listeners.push(listener);
+        }
+    }
+    let usual = |address| {
+        [Transport::Udp, Transport::Tcp].map(|transport| Listener { address, transport, algorithms: vec![Algorithm::Md5] })
+    };
+    match context.overrides.sip {
+        Some(address) => {
+            if context.lab && !is_loopback(address.ip()) {
+                faults.add(Place::whole("--sip"), format!("{address} is not on loopback, and the configuration is a lab"));
+            }
+            usual(address).to_vec()
+        }
+        None if section.is_none() => {
+            let host = if context.lab { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
+            usual(SocketAddr::from((host, DEFAULT_PORT))).to_vec()
+        }
+        None => listeners,
+    }
+}
+
+fn listener(node: &Node, context: &Context<'_>, reader: &mut Reader<'_>) -> Option<Listener> {
+    let mut fields = reader.fields("a listener", node.spot, node)?;
+    let transport = fields.required("transport").and_then(|node| reader.word("`transport`", node, TRANSPORTS));
+    let address = fields.required("address").and_then(|node| {
+        let address = reader.parsed::<SocketAddr>("`address`", "an address and a port, as 0.0.0.0:5060", node)?;
+        // With --sip they are not used, so their place in the world does not matter.
+        if context.lab && context.overrides.sip.is_none() && !is_loopback(address.ip()) {
+            reader.fault(node.spot, format!("{address} is not on loopback (127.0.0.0/8, ::1), which `lab: true` requires"));
+        }
+        Some(address)
+    });
+    let mut algorithms = Vec::new();
+    if let Some(node) = fields.value("algorithms") {
+        for item in reader.items(node) {
+            algorithms
+                .extend(reader.word("an algorithm", item, ALGORITHMS).filter(|algorithm| !algorithms.contains(algorithm)));
+        }
+        if algorithms.is_empty() {
+            reader.fault(node.spot, "`algorithms` names at least one: md5, sha-256");
+        }
+    } else {
+        // Many phones fail when SHA-256 is offered over plain transports.
+        algorithms.push(Algorithm::Md5);
+    }
+    fields.finish(reader);
+    Some(Listener { address: address?, transport: transport?, algorithms })
+}
+
+fn is_loopback(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
+
+fn registrar(sections: &Sections<'_>, faults: &mut Faults) -> RegistrarSettings {
+    let mut registrar = RegistrarSettings::default();
+    let Some(section) = sections.once("registrar") else { return registrar };
+    let mut reader = section.reader(faults);
+    let Some(mut fields) = reader.fields("`registrar`", section.entry.spot, section.value()) else { return registrar };
+    let day = Duration::from_secs(24 * 3600);
+    for (name, value, least) in [
+        ("min_expires", &mut registrar.min_expires, 1),
+        ("default_expires", &mut registrar.default_expires, 1),
+        ("max_expires", &mut registrar.max_expires, 1),
+        ("nonce_life", &mut registrar.nonce_life, 5),
+    ] {
+        if let Some(node) = fields.value(name) {
+            let range = Duration::from_secs(least)..=day;
+            *value = reader.duration(&format!("`{name}`"), node, range).unwrap_or(*value);
+        }
+    }
+    if let Some(node) = fields.value("max_contacts") {
+        registrar.max_contacts = reader.number("`max_contacts`", node, 1..=20).unwrap_or(registrar.max_contacts);
+    }
+    let RegistrarSettings { min_expires, default_expires, max_expires, .. } = registrar;
+    if !(min_expires <= default_expires && default_expires <= max_expires) {
+        let [min, default, max] = [min_expires, default_expires, max_expires].map(print_duration);
+        let message =
+            format!("`min_expires`, `default_expires` and `max_expires` do not ascend: they are {min}, {default} and {max}");
+        reader.fault(section.entry.spot, message);
+    }
+    fields.finish(&mut reader);
+    registrar
+}
+
+impl Signalling {
+    fn trunk(&mut self, section: Section<'_>, context: &Context<'_>, faults: &mut Faults) {
+        let mut reader = section.reader(faults);
+        let Some(name) = section_name("trunk", section, &mut reader) else { return };
+        let Some(mut fields) = reader.fields(format!("trunk `{name}`"), section.entry.spot, section.value()) else { return };
+        let mut addresses = Vec::new();
+        if let Some(node) = fields.value("accept_from") {
+            let items = reader.items(node);
+            if items.len() > MAX_SOURCES {
+                reader.fault(node.spot, format!("at most {MAX_SOURCES} addresses"));
+            }
+            for item in items.iter().take(MAX_SOURCES) {
+                addresses.extend(self.source_address(&name, item, &mut reader));
+            }
+        }
+        let send_to = fields.value("send_to").and_then(|node| send_to(node, context, &mut reader));
+        let language = known_language(&mut fields, context.languages, &mut reader);
+        fields.finish(&mut reader);
+        if !addresses.is_empty() {
+            self.settings.trunks.push(TrunkSource { name: name.clone(), addresses });
+        }
+        self.trunks.insert(name, Trunk { language, send_to });
+    }
+
+    /// One host that may bring this trunk's calls, and no other trunk's.
+    fn source_address(&self, trunk: &str, node: &Node, reader: &mut Reader<'_>) -> Option<IpAddr> {
+        let address = reader.parsed::<IpAddr>("`accept_from`", "an IP address, or a list of them", node)?.to_canonical();
+        if address.is_unspecified() || address.is_multicast() {
+            reader.fault(node.spot, format!("{address} is not one host's address"));
+            return None;
+        }
+        if let Some(other) = self.settings.trunks.iter().find(|other| other.addresses.contains(&address)) {
+            reader.fault(node.spot, format!("calls from {address} are trunk `{}`'s already, not `{trunk}`'s", other.name));
+            return None;
+        }
+        Some(address)
+    }
+
+    fn extension(&mut self, section: Section<'_>, context: &Context<'_>, faults: &mut Faults) {
+        let mut reader = section.reader(faults);
+        let Some(user) = section_name("extension", section, &mut reader) else { return };
+        let Some(mut fields) = reader.fields(format!("extension `{user}`"), section.entry.spot, section.value()) else {
+            return;
+        };
+        let name = fields.value("name").and_then(|node| reader.text("`name`", node)).unwrap_or_default().to_string();
+        let password = fields.required("password").and_then(|node| password(node, context.lab, context.secrets, &mut reader));
+        let language = known_language(&mut fields, context.languages, &mut reader);
+        fields.finish(&mut reader);
+        if let Some(password) = password {
+            self.settings.users.insert(user.clone(), user_secret(&user, &self.settings.realm, &password));
+        }
+        self.extensions.insert(user, Extension { name, language });
+    }
+}
+
+/// The key of an entry as a name; it becomes the user part of URIs.
+fn section_name(what: &str, section: Section<'_>, reader: &mut Reader<'_>) -> Option<Name> {
+    let key = &section.entry.key;
+    if !is_name(key) || !key.is_ascii() {
+        reader.fault(section.entry.spot, format!("{what} `{}` is not a name: ASCII {NAME_RULE}", shorten(key)));
+        return None;
+    }
+    Some(Name::from(&**key))
+}
+
+/// Where calls to a trunk are sent: an address and a port, or `${trunk_uas}` for what the command line says.
+fn send_to(node: &Node, context: &Context<'_>, reader: &mut Reader<'_>) -> Option<SocketAddr> {
+    if matches!(&node.value, Value::Text { text, .. } if text == "${trunk_uas}") {
+        return context.overrides.trunk_uas;
+    }
+    reader.parsed("`send_to`", "an address and a port, as 192.0.2.1:5060", node)
+}

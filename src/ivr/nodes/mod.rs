@@ -1,0 +1,136 @@
+//! The verbs of flows, one per file.
+//!
+//! ```text
+//!   YAML fields --Verb::read--> the verb (plain data in the Flow) --enter, hear--> Step
+//!                                        its state (in the Session) <---- Stay
+//! ```
+//!
+//! A new verb is one new file and two lines here: its `mod`, and its row in the list below, from which the closed enums are made.
+//! Invariant: a verb never changes; what changes during a call is its `State`, which the session keeps.
+
+mod answer;
+mod hangup;
+mod language;
+mod menu;
+mod play;
+
+use super::Cause;
+use super::reading::NodeFields;
+use super::session::Turn;
+use crate::id::Name;
+use serde::{Deserialize, Serialize};
+
+/// What every verb is.
+pub(super) trait Node: Sized {
+    /// What the session keeps while the caller is in the node.
+    type State;
+
+    /// From the fields of its YAML; mistakes are noted by whoever is asked for a field.
+    fn read(fields: &mut NodeFields<'_, '_, '_>) -> Option<Self>;
+
+    /// True when the caller must hear us, so that the call is answered before the node begins.
+    fn speaks(&self) -> bool;
+
+    fn enter(&self, turn: &mut Turn<'_>) -> Step<Self::State>;
+
+    fn hear(&self, state: Self::State, heard: Heard, turn: &mut Turn<'_>) -> Step<Self::State>;
+}
+
+/// What reaches a node while the caller is in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Heard {
+    /// What the node was playing came to its end.
+    Played,
+    Key(char),
+    /// The deadline set by [`Turn::wait`] has come.
+    TimeUp,
+}
+
+/// What a node decides.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Step<S> {
+    Stay(S),
+    /// On to the next node; to nowhere, the call ends normally.
+    Leave {
+        outcome: String,
+        to: Option<Name>,
+    },
+    Hangup(Cause),
+}
+
+impl<S> Step<S> {
+    fn leave(outcome: impl Into<String>, to: Option<Name>) -> Step<S> {
+        Step::Leave { outcome: outcome.into(), to }
+    }
+
+    fn map<T>(self, kept: impl FnOnce(S) -> T) -> Step<T> {
+        match self {
+            Step::Stay(state) => Step::Stay(kept(state)),
+            Step::Leave { outcome, to } => Step::Leave { outcome, to },
+            Step::Hangup(cause) => Step::Hangup(cause),
+        }
+    }
+}
+
+/// The closed enums of all verbs and of their states, and the way from a verb's word to its file.
+macro_rules! verbs {
+    ($($word:literal => $name:ident($module:ident)),* $(,)?) => {
+        /// Every verb's word.
+        pub const VERBS: &[&str] = &[$($word),*];
+
+        #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum Verb {
+            $($name($module::$name)),*
+        }
+
+        #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub(super) enum State {
+            $($name(<$module::$name as Node>::State)),*
+        }
+
+        impl Verb {
+            /// `None` with faults noted, or when there is no such verb.
+            pub(super) fn read(word: &str, fields: &mut NodeFields<'_, '_, '_>) -> Option<Verb> {
+                match word {
+                    $($word => <$module::$name as Node>::read(fields).map(Verb::$name),)*
+                    _ => None,
+                }
+            }
+
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Verb::$name(_) => $word),*
+                }
+            }
+
+            pub(super) fn speaks(&self) -> bool {
+                match self {
+                    $(Verb::$name(verb) => verb.speaks()),*
+                }
+            }
+
+            pub(super) fn enter(&self, turn: &mut Turn<'_>) -> Step<State> {
+                match self {
+                    $(Verb::$name(verb) => verb.enter(turn).map(State::$name)),*
+                }
+            }
+
+            pub(super) fn hear(&self, state: State, heard: Heard, turn: &mut Turn<'_>) -> Step<State> {
+                match (self, state) {
+                    $((Verb::$name(verb), State::$name(state)) => verb.hear(state, heard, turn).map(State::$name),)*
+                    (_, state) => unreachable!("{} was given the state of another verb: {state:?}", self.name()),
+                }
+            }
+        }
+    };
+}
+
+verbs! {
+    "answer" => Answer(answer),
+    "hangup" => Hangup(hangup),
+    "language" => Language(language),
+    "menu" => Menu(menu),
+    "play" => Play(play),
+}

@@ -1,0 +1,177 @@
+//! The legs of one media thread, and when each of them is due.
+//!
+//! Every leg has a phase, one of the twenty milliseconds of a frame, drawn from its id, so that the legs' packets are spread over
+//! the frame. A tick serves the phases that have come since the last one. Invariant: a leg is served at most once for each of its
+//! frames, in order; after a long delay the oldest frames are passed over, and the timestamps say so.
+
+use super::leg::Leg;
+use super::{Command, FRAME_MS, Library, Report, ShardId};
+use crate::audio::FRAME;
+use crate::id::LegId;
+use crate::rtp::{HEADER_LENGTH, Header};
+use crate::time::{Duration, Moment};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Frames that a leg sends at once after a delay; the rest of the delay is a gap in its timestamps.
+pub const MAX_CATCH_UP: i64 = 3;
+
+/// A packet to send from a leg's socket.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    pub leg: LegId,
+    pub to: SocketAddr,
+    bytes: [u8; HEADER_LENGTH + FRAME],
+}
+
+impl Outgoing {
+    /// A header and a payload of one frame, inline: the hot path does not allocate.
+    pub(super) fn new(leg: LegId, to: SocketAddr, header: Header, payload: &[u8]) -> Outgoing {
+        let mut bytes = [0; HEADER_LENGTH + FRAME];
+        let (first, rest) = bytes.split_at_mut(HEADER_LENGTH);
+        first.copy_from_slice(&header.to_bytes());
+        rest.copy_from_slice(payload);
+        Outgoing { leg, to, bytes }
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Shard {
+    id: ShardId,
+    #[serde(skip)]
+    library: Arc<Library>,
+    /// Zero: silence is never reported.
+    silent_after: Duration,
+    /// By phase.
+    phases: Vec<Phase>,
+    /// The millisecond that the next tick begins with.
+    next: i64,
+    legs: usize,
+    /// The leg at work, so that a panic can be laid at its door.
+    at_work: Option<LegId>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Phase {
+    /// Boxed, because a tree keeps half of its places empty.
+    #[serde(with = "crate::time::pairs")]
+    legs: BTreeMap<LegId, Box<Leg>>,
+}
+
+impl Shard {
+    /// `silent_after`: how long nothing is accepted from a leg before it is reported `Silent`; zero for never.
+    pub fn new(id: ShardId, silent_after: Duration) -> Shard {
+        Shard {
+            id,
+            library: Arc::default(),
+            silent_after: if silent_after.is_zero() { Duration::MAX } else { silent_after },
+            phases: (0..FRAME_MS).map(|_| Phase::default()).collect(),
+            next: 0,
+            legs: 0,
+            at_work: None,
+        }
+    }
+
+    pub fn id(&self) -> ShardId {
+        self.id
+    }
+
+    /// Legs opened from now on play from this library; the others keep the one that they have.
+    pub fn set_library(&mut self, library: Arc<Library>) {
+        self.library = library;
+    }
+
+    /// How many legs are open. With none, nothing is due until the next command.
+    pub fn legs(&self) -> usize {
+        self.legs
+    }
+
+    /// `Open` reports nothing: whoever binds the socket knows whether it could be bound. Commands for a leg that is not (or no
+    /// longer) open are ignored.
+    pub fn command(&mut self, command: Command, now: Moment, out: &mut Vec<Report>) {
+        match command {
+            Command::Open { leg, .. } => self.open(leg, now),
+            Command::Connect { leg, stream } => self.with(leg, |leg| leg.connect(&stream, now)),
+            Command::Play { leg, play, sounds, repeat } => self.with(leg, |leg| leg.play(play, sounds, repeat, out)),
+            Command::Stop { leg } => self.with(leg, Leg::stop),
+            Command::Close { leg } => self.close(leg, out),
+        }
+    }
+
+    /// A datagram came to the socket of `leg`.
+    pub fn receive(&mut self, leg: LegId, from: SocketAddr, bytes: &[u8], now: Moment, out: &mut Vec<Report>) {
+        self.with(leg, |leg| leg.receive(from, bytes, now, out));
+    }
+
+    /// Serves the legs whose frame has come. To be called every few milliseconds while there are legs.
+    pub fn tick(&mut self, now: Moment, out: &mut Vec<Outgoing>, reports: &mut Vec<Report>) {
+        let end = millisecond(now) + 1;
+        self.next = self.next.max(end - MAX_CATCH_UP * FRAME_MS);
+        while self.next < end {
+            let (frame, phase) = (self.next.div_euclid(FRAME_MS), self.next.rem_euclid(FRAME_MS));
+            // Before the legs are served: after a panic the tick goes on with the next phase.
+            self.next += 1;
+            for (id, leg) in &mut self.phases[phase as usize].legs {
+                self.at_work = Some(*id);
+                leg.tick(frame, now, self.silent_after, out, reports);
+            }
+        }
+        self.at_work = None;
+    }
+
+    /// After a panic was caught: closes the leg that was at work and reports it `Closed`.
+    pub fn condemn(&mut self, out: &mut Vec<Report>) -> Option<LegId> {
+        let leg = self.at_work.take()?;
+        self.close(leg, out);
+        Some(leg)
+    }
+
+    /// Panics as a fault of ours would, while `leg` is at work.
+    #[cfg(test)]
+    pub fn panic_at(&mut self, leg: LegId) {
+        self.with(leg, |_| panic!("planted by a test"));
+    }
+
+    fn open(&mut self, id: LegId, now: Moment) {
+        if self.legs == 0 {
+            // Nothing was due while there was nobody: no catching up.
+            self.next = millisecond(now);
+        }
+        let leg = Box::new(Leg::new(id, self.library.clone()));
+        if self.phases[phase_of(id)].legs.insert(id, leg).is_none() {
+            self.legs += 1;
+        }
+    }
+
+    fn close(&mut self, id: LegId, out: &mut Vec<Report>) {
+        if let Some(leg) = self.phases[phase_of(id)].legs.remove(&id) {
+            self.legs -= 1;
+            out.push(Report::Closed { leg: id, statistics: leg.statistics() });
+        }
+    }
+
+    fn with(&mut self, id: LegId, work: impl FnOnce(&mut Leg)) {
+        if let Some(leg) = self.phases[phase_of(id)].legs.get_mut(&id) {
+            self.at_work = Some(id);
+            work(leg);
+            self.at_work = None;
+        }
+    }
+}
+
+/// The millisecond of the frame in which a leg is served. Ids follow one another, so the golden ratio spreads them evenly.
+fn phase_of(leg: LegId) -> usize {
+    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+    let spread = leg.0.wrapping_mul(GOLDEN) >> 32;
+    ((spread * FRAME_MS as u64) >> 32) as usize
+}
+
+fn millisecond(moment: Moment) -> i64 {
+    moment.as_nanos().div_euclid(1_000_000)
+}

@@ -1,0 +1,215 @@
+//! One call and its legs.
+//!
+//! Who holds the call is its [`Phase`]. Legs come and go while the call lasts; each leaves its record with the call. Invariant: a leg
+//! stands in the exchange as long as its port is granted, and a call until its last leg is gone and its record is written.
+
+use crate::id::{CallId, LegId, Name};
+use crate::media::{self, ShardId};
+use crate::sdp::{Agreed, Description};
+use crate::sip::{DialogId, Path, Source};
+use crate::store::{LegRecord, PartyNumber};
+use crate::time::Wall;
+use crate::{ivr, sip};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Call {
+    pub id: CallId,
+    /// What the store and people know it by: unique for ever.
+    pub reference: String,
+    pub phase: Phase,
+    pub source: Source,
+    pub from: PartyNumber,
+    pub dialled: String,
+    pub language: Name,
+    /// All legs of a call live on one shard.
+    pub shard: ShardId,
+    pub started: Wall,
+    pub answered: Option<Wall>,
+    pub caller: LegId,
+    /// Every leg that is not gone yet, the caller's included.
+    pub legs: BTreeSet<LegId>,
+    /// What the legs that are gone have left.
+    pub gone: Vec<LegRecord>,
+    /// The stays of the sessions that are over; the running one's are in its phase.
+    pub path: Vec<ivr::Visit>,
+}
+
+/// Who holds the call.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Phase {
+    /// The destination is known; the caller's audio port is being bound.
+    Routing { flow: Name },
+    /// A flow speaks with the caller.
+    InFlow { session: Box<ivr::Session> },
+    /// Over; the audio is being closed, and then the record is written.
+    Ended { outcome: Outcome, by: EndedBy, at: Wall },
+}
+
+impl Phase {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Phase::Routing { .. } => "routing",
+            Phase::InFlow { .. } => "in-flow",
+            Phase::Ended { .. } => "ended",
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Outcome {
+    /// Answered, and ended by one of the two.
+    Completed,
+    /// The caller gave up before we answered.
+    Cancelled,
+    /// We would not take it: unknown number, no common codec, the flow said so.
+    Refused,
+    /// Something broke: no acknowledgement, no port, the peer vanished.
+    Failed,
+    /// A fault of ours, contained to this call.
+    InternalError,
+}
+
+impl Outcome {
+    pub fn word(self) -> &'static str {
+        match self {
+            Outcome::Completed => "completed",
+            Outcome::Cancelled => "cancelled",
+            Outcome::Refused => "refused",
+            Outcome::Failed => "failed",
+            Outcome::InternalError => "internal error",
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum EndedBy {
+    Caller,
+    Exchange,
+    Network,
+}
+
+impl EndedBy {
+    pub fn word(self) -> &'static str {
+        match self {
+            EndedBy::Caller => "caller",
+            EndedBy::Exchange => "exchange",
+            EndedBy::Network => "network",
+        }
+    }
+}
+
+/// One party's connection: a SIP session and an audio stream.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Leg {
+    pub id: LegId,
+    pub call: CallId,
+    pub role: Role,
+    /// Who is at the other end: decides what may be believed about where its audio comes from.
+    pub peer: Source,
+    pub shard: ShardId,
+    pub dialog: DialogId,
+    /// The session is still alive for the SIP room: it has not said `Ended`.
+    pub session_open: bool,
+    pub party: PartyNumber,
+    pub sip_call_id: String,
+    pub path: Path,
+    pub audio: Audio,
+    /// The address that our socket is bound to, and the one that the peer is told.
+    pub bind: IpAddr,
+    pub advertised: IpAddr,
+    /// The peer's offer, or `None` when the offer is ours to make.
+    pub offer: Option<Description>,
+    /// The description that we sent last, and its version.
+    pub local: Option<Description>,
+    pub version: u64,
+    pub agreed: Option<Agreed>,
+    /// Our stream's identity (RFC 3550): stays the same through every renegotiation.
+    pub ssrc: u32,
+    pub first_sequence: u16,
+    pub first_timestamp: u32,
+    pub started: Wall,
+    pub answered: Option<Wall>,
+    pub ended: Option<(Wall, String)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Role {
+    Caller,
+}
+
+impl Role {
+    pub fn word(self) -> &'static str {
+        match self {
+            Role::Caller => "caller",
+        }
+    }
+}
+
+/// Where a leg's socket is in its life.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Audio {
+    /// Asked for; `tries` ports have been refused by the system before.
+    Opening {
+        port: u16,
+        tries: u8,
+    },
+    Open {
+        port: u16,
+    },
+    /// Asked to close: the statistics are awaited.
+    Closing {
+        port: u16,
+    },
+    Closed {
+        statistics: media::Statistics,
+    },
+}
+
+impl Audio {
+    pub fn port(&self) -> Option<u16> {
+        match *self {
+            Audio::Opening { port, .. } | Audio::Open { port } | Audio::Closing { port } => Some(port),
+            Audio::Closed { .. } => None,
+        }
+    }
+}
+
+impl Leg {
+    /// What the peer is told of where we listen.
+    pub fn advertise(&self, port: u16) -> SocketAddr {
+        SocketAddr::new(self.advertised, port)
+    }
+
+    /// Notes how the session ended; the first word stays.
+    pub fn end(&mut self, at: Wall, how: impl Into<String>) {
+        if self.ended.is_none() {
+            self.ended = Some((at, how.into()));
+        }
+    }
+
+    /// Where RTP may come from: a provider sends from where it says; a phone may sit behind NAT, and is then believed only
+    /// from the host that its signalling comes from.
+    pub fn source_rule(&self) -> media::SourceRule {
+        match self.peer {
+            Source::Trunk(_) => media::SourceRule::Signalled,
+            Source::Extension(_) => media::SourceRule::Latch { host: self.path.remote.ip() },
+        }
+    }
+}
+
+/// How an ending is written into the record.
+pub fn ending_words(ending: &sip::Ending) -> String {
+    match ending {
+        sip::Ending::Bye { .. } => "bye".into(),
+        sip::Ending::Cancelled => "cancel".into(),
+        sip::Ending::Refused { status, .. } => format!("refused {}", status.0),
+        sip::Ending::NoAck => "no ack".into(),
+        sip::Ending::Timeout => "timeout".into(),
+        sip::Ending::Gone => "gone".into(),
+        sip::Ending::Unreachable => "unreachable".into(),
+        sip::Ending::Ours => "hung up".into(),
+    }
+}

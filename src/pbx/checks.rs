@@ -1,0 +1,65 @@
+//! The exchange's own invariants, and the way out when one is broken.
+
+use super::call::Audio;
+use super::{Action, Outcome, Pbx, Phase};
+use crate::time::Now;
+use std::collections::BTreeSet;
+
+impl Pbx {
+    /// Whether the exchange's books agree with each other. The simulator asks after every step, the daemon after a contained panic.
+    pub fn check(&self) -> Result<(), String> {
+        let mut ports = BTreeSet::new();
+        for leg in self.legs.values() {
+            let Some(call) = self.calls.get(&leg.call) else {
+                return Err(format!("{:?} belongs to no call", leg.id));
+            };
+            if !call.legs.contains(&leg.id) {
+                return Err(format!("{:?} does not know its {:?}", call.id, leg.id));
+            }
+            if leg.session_open && self.dialogs.get(&leg.dialog) != Some(&leg.id) {
+                return Err(format!("{:?} has a session that nobody knows", leg.id));
+            }
+            if let Some(port) = leg.audio.port()
+                && !ports.insert(port)
+            {
+                return Err(format!("port {port} is held by two legs"));
+            }
+            match (&call.phase, leg.audio) {
+                (Phase::Ended { .. }, Audio::Open { .. } | Audio::Opening { .. }) => {
+                    return Err(format!("{:?} is over and its audio is open", call.id));
+                }
+                (Phase::InFlow { .. }, Audio::Opening { .. } | Audio::Closing { .. }) => {
+                    return Err(format!("{:?} is in a flow without audio", call.id));
+                }
+                _ => {}
+            }
+        }
+        for call in self.calls.values() {
+            if call.legs.is_empty() {
+                return Err(format!("{:?} has no leg and stands in the books", call.id));
+            }
+            if let Some(leg) = call.legs.iter().find(|leg| !self.legs.contains_key(leg)) {
+                return Err(format!("{:?} has {leg:?}, which is gone", call.id));
+            }
+        }
+        if ports != *self.ports.granted() {
+            return Err(format!("ports granted {:?} are not the ports held {ports:?}", self.ports.granted()));
+        }
+        if !self.said.is_empty() {
+            return Err("a word was left unsaid".into());
+        }
+        Ok(())
+    }
+
+    /// After a panic: the call that the event was about is ended in every room; the others go on.
+    pub fn condemn(&mut self, now: Now, out: &mut Vec<Action>) {
+        self.totals.panics += 1;
+        self.said.clear();
+        let Some(id) = self.subject.take() else { return };
+        if let Some(call) = self.calls.get(&id) {
+            tracing::error!(call = %call.reference, "a fault of ours ended this call");
+        }
+        self.hang_up(id, Outcome::InternalError, now, out);
+        self.settle(now, out);
+    }
+}

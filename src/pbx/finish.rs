@@ -1,0 +1,72 @@
+//! How a call ends, however it ends: its flow is told, its legs are dropped, its record is written, it is forgotten.
+//!
+//! ```text
+//! refuse / hang_up / session_ended -> finish -> drop_leg for each ... the last leg retired -> record -> forgotten
+//! ```
+//!
+//! Invariant: `finish` acts once; a second reason to end changes nothing.
+
+use super::leg::Farewell;
+use super::{Action, EndedBy, Outcome, Pbx, Phase, Timer, cdr};
+use crate::id::{CallId, LegId};
+use crate::sip::Status;
+use crate::time::Now;
+use crate::{ivr, store};
+
+impl Pbx {
+    /// Refuses a call that was not answered.
+    pub(super) fn refuse(&mut self, id: CallId, status: Status, now: Now, out: &mut Vec<Action>) {
+        let outcome = if (500..600).contains(&status.0) { Outcome::Failed } else { Outcome::Refused };
+        self.finish(id, outcome, EndedBy::Exchange, Farewell::Refuse(status), now, out);
+    }
+
+    /// Ends a call in whatever state it is.
+    pub(super) fn hang_up(&mut self, id: CallId, outcome: Outcome, now: Now, out: &mut Vec<Action>) {
+        let answered = self.calls.get(&id).is_some_and(|call| call.answered.is_some());
+        let outcome = if outcome == Outcome::Completed && !answered { Outcome::Refused } else { outcome };
+        self.finish(id, outcome, EndedBy::Exchange, Farewell::HangUp, now, out);
+    }
+
+    /// The call is over: its flow is told, its path is kept, its legs are dropped.
+    pub(super) fn finish(
+        &mut self,
+        id: CallId,
+        outcome: Outcome,
+        by: EndedBy,
+        farewell: Farewell,
+        now: Now,
+        out: &mut Vec<Action>,
+    ) {
+        self.tell_session(id, ivr::Event::HungUp, now);
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        if matches!(call.phase, Phase::Ended { .. }) {
+            return;
+        }
+        let ended = Phase::Ended { outcome, by, at: now.wall };
+        if let Phase::InFlow { session } = std::mem::replace(&mut call.phase, ended) {
+            call.language = session.language().clone();
+            call.path.extend_from_slice(session.visits());
+        }
+        tracing::info!(call = %call.reference, outcome = outcome.word(), by = by.word(), "call ended");
+        let caller = call.caller;
+        let others: Vec<LegId> = call.legs.iter().copied().filter(|leg| *leg != caller).collect();
+        self.timers.cancel(&Timer::CallLimit(id));
+        self.timers.cancel(&Timer::Session(id));
+        self.drop_leg(caller, farewell, now, out);
+        for leg in others {
+            self.drop_leg(leg, Farewell::HangUp, now, out);
+        }
+        self.record_when_over(id, now, out);
+    }
+
+    /// Writes the record of a call that is over and has no leg left, and forgets it.
+    pub(super) fn record_when_over(&mut self, id: CallId, now: Now, out: &mut Vec<Action>) {
+        let over = self.calls.get(&id).is_some_and(|call| matches!(call.phase, Phase::Ended { .. }) && call.legs.is_empty());
+        if !over {
+            return;
+        }
+        if let Some(call) = self.calls.remove(&id) {
+            self.write(store::What::CallEnded(cdr::record(call, now)), now, out);
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! A leg's audio: its port, what is offered and answered, what the media plane is told of it; and the end of a leg.
+//!
+//! ```text
+//! open_audio -> Opened -> describe -> connect_audio ... drop_leg -> Closed (or the timer) -> retire: its record stays with the call
+//! ```
+//!
+//! Invariant: a leg is retired exactly once, when its port rests.
+
+use super::call::{Audio, Leg};
+use super::{Action, CLOSING, Pbx, Timer, cdr};
+use crate::id::LegId;
+use crate::media::{self, Statistics};
+use crate::sdp::{self, Agreed, Capabilities, Description, Direction};
+use crate::sip::{Command, Status};
+use crate::time::Now;
+use std::net::SocketAddr;
+
+/// Ports that the system may refuse before the leg is given up.
+pub const MAX_BIND_TRIES: u8 = 8;
+
+/// How we take leave of the peer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Farewell {
+    /// An incoming call that was not answered.
+    Refuse(Status),
+    /// Whatever fits the state that the session is in.
+    HangUp,
+}
+
+impl Pbx {
+    /// Binds a port for a leg: the first, or the next one after the system refused one.
+    pub(super) fn open_audio(&mut self, id: LegId, tries: u8, now: Now, out: &mut Vec<Action>) -> Result<(), Status> {
+        if tries >= MAX_BIND_TRIES {
+            return Err(Status(503));
+        }
+        let Some(leg) = self.legs.get_mut(&id) else { return Ok(()) };
+        let port = self.ports.grant(now.mono).ok_or(Status(503))?;
+        leg.audio = Audio::Opening { port, tries };
+        let local = SocketAddr::new(leg.bind, port);
+        out.push(Action::Media { shard: leg.shard, command: media::Command::Open { leg: id, local } });
+        Ok(())
+    }
+
+    /// The leg's port rests; its audio is over.
+    pub(super) fn free_audio(&mut self, id: LegId, statistics: Statistics, now: Now) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if let Some(port) = leg.audio.port() {
+            self.ports.release(port, now.mono);
+        }
+        leg.audio = Audio::Closed { statistics };
+    }
+
+    /// Answers `offer`, or makes our own offer when there is none, as the leg's next description.
+    pub(super) fn describe(&mut self, id: LegId, offer: Option<&Description>) -> Result<Description, Status> {
+        let Some(leg) = self.legs.get_mut(&id) else { return Err(Status(481)) };
+        let Audio::Open { port } = leg.audio else { return Err(Status(500)) };
+        let capabilities = Capabilities {
+            local: leg.advertise(port),
+            codecs: self.config.media.codecs.clone(),
+            direction: Direction::SendRecv,
+            session_id: u64::from(leg.ssrc),
+            version: leg.version,
+        };
+        let (description, agreed) = match offer {
+            Some(offer) => {
+                let (description, agreed) = sdp::answer(offer, &capabilities).map_err(|_| Status(488))?;
+                (description, Some(agreed))
+            }
+            None => (sdp::offer(&capabilities), None),
+        };
+        leg.version += 1;
+        leg.local = Some(description.clone());
+        if agreed.is_some() {
+            leg.agreed = agreed;
+        }
+        Ok(description)
+    }
+
+    /// Takes the peer's answer to our offer.
+    pub(super) fn accept_answer(&mut self, id: LegId, answer: &Description) -> Result<(), Status> {
+        let Some(leg) = self.legs.get_mut(&id) else { return Err(Status(481)) };
+        let Some(offer) = &leg.local else { return Err(Status(500)) };
+        leg.agreed = Some(sdp::accept(offer, answer).map_err(|_| Status(488))?);
+        Ok(())
+    }
+
+    /// Tells the media plane what was agreed, at first and after each renegotiation.
+    pub(super) fn connect_audio(&self, id: LegId, out: &mut Vec<Action>) {
+        let Some(leg) = self.legs.get(&id) else { return };
+        if let Some(stream) = leg.agreed.as_ref().and_then(|agreed| stream(leg, agreed)) {
+            out.push(Action::Media { shard: leg.shard, command: media::Command::Connect { leg: id, stream } });
+        }
+    }
+
+    /// Ends a leg: takes leave of the peer when the session still lives, closes the audio.
+    pub(super) fn drop_leg(&mut self, id: LegId, farewell: Farewell, now: Now, out: &mut Vec<Action>) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let (dialog, shard) = (leg.dialog, leg.shard);
+        if std::mem::take(&mut leg.session_open) {
+            let (command, how) = match farewell {
+                Farewell::Refuse(status) => (Command::Refuse { dialog, status }, format!("refused {}", status.0)),
+                Farewell::HangUp => (Command::Hangup { dialog, reason: None }, "hung up".into()),
+            };
+            leg.end(now.wall, how);
+            self.command_sip(command, now);
+        }
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        match leg.audio {
+            Audio::Open { port } | Audio::Opening { port, .. } => {
+                leg.audio = Audio::Closing { port };
+                out.push(Action::Media { shard, command: media::Command::Close { leg: id } });
+                self.timers.set(Timer::Closing(id), now.mono + CLOSING);
+            }
+            Audio::Closing { .. } => {}
+            Audio::Closed { .. } => self.retire_leg(id, now, out),
+        }
+    }
+
+    /// The leg is gone: its record stays with the call, and with the last leg the call is recorded.
+    pub(super) fn retire_leg(&mut self, id: LegId, now: Now, out: &mut Vec<Action>) {
+        let Some(leg) = self.legs.get(&id) else { return };
+        if leg.audio.port().is_some() {
+            tracing::error!(leg = id.0, "the media plane did not close a leg in time");
+            self.free_audio(id, Statistics::default(), now);
+        }
+        let Some(leg) = self.legs.remove(&id) else { return };
+        self.timers.cancel(&Timer::Closing(id));
+        self.dialogs.remove(&leg.dialog);
+        if let Some(call) = self.calls.get_mut(&leg.call) {
+            call.legs.remove(&id);
+            call.gone.push(cdr::leg_record(&leg, now));
+        }
+        self.record_when_over(leg.call, now, out);
+    }
+}
+
+/// Both rooms name codecs in their own words; only these two are ever negotiated.
+fn codec(name: &str) -> Option<media::Codec> {
+    match name {
+        "PCMA" => Some(media::Codec::Pcma),
+        "PCMU" => Some(media::Codec::Pcmu),
+        _ => None,
+    }
+}
+
+fn stream(leg: &Leg, agreed: &Agreed) -> Option<media::Stream> {
+    Some(media::Stream {
+        remote: agreed.remote,
+        source: leg.source_rule(),
+        codec: codec(&agreed.codec)?,
+        send_payload_type: agreed.send_payload_type,
+        receive_payload_type: agreed.receive_payload_type,
+        send_event_type: agreed.send_event_type,
+        receive_event_type: agreed.receive_event_type,
+        sending: matches!(agreed.direction, Direction::SendRecv | Direction::SendOnly),
+        receiving: matches!(agreed.direction, Direction::SendRecv | Direction::RecvOnly),
+        ssrc: leg.ssrc,
+        first_sequence: leg.first_sequence,
+        first_timestamp: leg.first_timestamp,
+    })
+}

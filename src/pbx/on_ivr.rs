@@ -1,0 +1,57 @@
+//! What a flow wants, and what it means for the others.
+
+use super::{Action, Outcome, Pbx};
+use crate::id::CallId;
+use crate::ivr::{Cause, Command};
+use crate::sip::Status;
+use crate::time::Now;
+use crate::{media, sip};
+
+impl Pbx {
+    pub(super) fn on_ivr(&mut self, id: CallId, command: Command, now: Now, out: &mut Vec<Action>) {
+        self.subject = self.subject.or(Some(id));
+        let Some(call) = self.calls.get(&id) else { return };
+        match command {
+            Command::Answer => self.answer(id, now, out),
+            Command::Play { play, language, prompts, repeat } => {
+                let sounds = prompts.into_iter().map(|name| media::Sound { language: language.clone(), name }).collect();
+                self.command_media(call, media::Command::Play { leg: call.caller, play, sounds, repeat }, out);
+            }
+            Command::StopPlaying => self.command_media(call, media::Command::Stop { leg: call.caller }, out),
+            Command::Hangup { cause } => {
+                if cause == Cause::Loop {
+                    tracing::warn!(call = %call.reference, "the flow went round and round and was ended");
+                }
+                match (call.answered, status(cause)) {
+                    (None, status) => self.refuse(id, status, now, out),
+                    (Some(_), _) => self.hang_up(id, Outcome::Completed, now, out),
+                }
+            }
+        }
+    }
+
+    /// 200 with the description that was prepared when the port was bound. The flow hears `Answered` when the caller's
+    /// acknowledgement is here: from then on no word of ours is lost.
+    fn answer(&mut self, id: CallId, now: Now, out: &mut Vec<Action>) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Some(leg) = self.legs.get_mut(&call.caller) else { return };
+        let (None, Some(description)) = (call.answered, leg.local.clone()) else { return };
+        call.answered = Some(now.wall);
+        leg.answered = Some(now.wall);
+        let (dialog, leg) = (leg.dialog, leg.id);
+        self.totals.answered += 1;
+        // Before the 200 leaves: what the caller says at once must find an open ear.
+        self.connect_audio(leg, out);
+        self.command_sip(sip::Command::Accept { dialog, sdp: description }, now);
+    }
+}
+
+/// How a flow's reason is said to a caller who was never answered.
+fn status(cause: Cause) -> Status {
+    Status(match cause {
+        Cause::Busy => 486,
+        Cause::Rejected => 603,
+        Cause::Normal | Cause::Unavailable => 480,
+        Cause::Loop => 500,
+    })
+}

@@ -1,0 +1,297 @@
+//! What the SIP room says, and what it means for the others.
+
+use super::call::{Audio, Leg, Role, ending_words};
+use super::leg::Farewell;
+use super::{Action, Call, EndedBy, Outcome, Pbx, Phase, Purpose, Timer, route};
+use crate::id::{CallId, LegId};
+use crate::media::{ShardId, Statistics};
+use crate::sdp::Description;
+use crate::sip::{Binding, Command, DialogId, Ending, Event, IncomingCall, Output, Rejection, Source, Status};
+use crate::store::{BindingRow, PartyNumber, What};
+use crate::time::Now;
+use crate::{ask, ivr};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+/// The longest caller name and number that are kept.
+const LONGEST_PARTY: usize = 256;
+/// Hexadecimal digits of a call's reference.
+const REFERENCE: usize = 16;
+
+impl Pbx {
+    pub(super) fn on_sip(&mut self, output: Output, now: Now, out: &mut Vec<Action>) {
+        match output {
+            Output::Transmit { path, bytes } => out.push(Action::Transmit { path, bytes }),
+            Output::Close { connection } => out.push(Action::CloseConnection { connection }),
+            Output::Resolve { query, host } => self.ask(ask::Question::Resolve { host }, Purpose::Sip(query), now, out),
+            Output::Event(event) => self.on_sip_event(event, now, out),
+        }
+    }
+
+    fn on_sip_event(&mut self, event: Event, now: Now, out: &mut Vec<Action>) {
+        match event {
+            Event::Invite { dialog, call } => self.incoming(dialog, *call, now, out),
+            Event::Confirmed { dialog, answer } => self.confirmed(dialog, answer, now, out),
+            Event::Offer { dialog, offer } => self.renegotiate(dialog, offer, now, out),
+            Event::Renegotiated { dialog, outcome } => self.renegotiated(dialog, outcome, out),
+            Event::Digit { dialog, digit, .. } => {
+                if let Some(call) = self.call_of(dialog) {
+                    self.tell_session(call, ivr::Event::Digit(digit), now);
+                }
+            }
+            Event::Ended { dialog, ending } => self.session_ended(dialog, &ending, now, out),
+            Event::Bound { binding } => self.bound(&binding, now, out),
+            Event::Unbound { user, contact } => {
+                tracing::info!(%user, "phone no longer registered");
+                self.write(What::Unbound { user, contact: contact.to_string() }, now, out);
+            }
+            Event::Rejected { path, status, why } => {
+                self.totals.rejected += 1;
+                log_rejection(&path.remote.to_string(), status, &why);
+            }
+            // The exchange makes no calls and keeps no registrations of its own yet, and it probes nobody: a late word of such a
+            // session concerns no call.
+            Event::Progress { .. } | Event::Accepted { .. } | Event::Alive { .. } | Event::Registration { .. } => {}
+        }
+    }
+
+    /// A call arrives: a destination, a port, and then the flow.
+    fn incoming(&mut self, dialog: DialogId, invite: IncomingCall, now: Now, out: &mut Vec<Action>) {
+        self.totals.calls += 1;
+        if self.stopping || self.calls.len() >= self.config.limits.calls {
+            self.command_sip(Command::Refuse { dialog, status: Status(503) }, now);
+            return;
+        }
+        let destination = route::route(&self.config, &invite.dialled);
+        let (id, leg) = self.new_call(dialog, &invite, now);
+        self.subject = Some(id);
+        let opened = destination.and_then(|flow| {
+            if let Some(call) = self.calls.get_mut(&id) {
+                call.phase = Phase::Routing { flow };
+            }
+            self.open_audio(leg, 0, now, out)
+        });
+        if let Err(status) = opened {
+            self.refuse(id, status, now, out);
+        }
+    }
+
+    /// A call with its caller's leg, entered into the books.
+    fn new_call(&mut self, dialog: DialogId, invite: &IncomingCall, now: Now) -> (CallId, LegId) {
+        self.next.call += 1;
+        self.next.leg += 1;
+        let (id, leg) = (CallId(self.next.call), LegId(self.next.leg));
+        let from = PartyNumber { number: clipped(&invite.from.user), name: clipped(&invite.from.display) };
+        let bind = invite.path.local.ip();
+        let shard = ShardId(u16::try_from(id.0 % u64::from(self.shards)).unwrap_or(0));
+        let caller = Leg {
+            id: leg,
+            call: id,
+            role: Role::Caller,
+            peer: invite.source.clone(),
+            shard,
+            dialog,
+            session_open: true,
+            party: from.clone(),
+            sip_call_id: clipped(&invite.sip_call_id),
+            path: invite.path,
+            audio: Audio::Closed { statistics: Statistics::default() },
+            bind,
+            advertised: self.advertised(bind, invite.path.remote.ip()),
+            offer: invite.offer.clone(),
+            local: None,
+            version: 1,
+            agreed: None,
+            ssrc: self.rng.u32(),
+            // Below 2^15, so that a receiver's first look never meets a wrap (RFC 3711 section 3.3.1).
+            first_sequence: u16::try_from(self.rng.below(1 << 15)).unwrap_or(0),
+            first_timestamp: self.rng.u32(),
+            started: now.wall,
+            answered: None,
+            ended: None,
+        };
+        let call = Call {
+            id,
+            reference: self.rng.hex(REFERENCE),
+            phase: Phase::Routing { flow: "".into() },
+            source: invite.source.clone(),
+            from,
+            dialled: clipped(&invite.dialled),
+            language: route::language(&self.config, &invite.source),
+            shard,
+            started: now.wall,
+            answered: None,
+            caller: leg,
+            legs: BTreeSet::from([leg]),
+            gone: Vec::new(),
+            path: Vec::new(),
+        };
+        tracing::info!(
+            call = %call.reference,
+            from = %shortened(&call.from.number),
+            dialled = %shortened(&call.dialled),
+            source = %source_words(&call.source),
+            "call arrived"
+        );
+        self.dialogs.insert(dialog, leg);
+        self.legs.insert(leg, caller);
+        self.calls.insert(id, call);
+        self.timers.set(Timer::CallLimit(id), now.mono + self.config.limits.call_duration);
+        (id, leg)
+    }
+
+    /// The address that a peer is told: the external one for peers outside, when there is one.
+    fn advertised(&self, bind: IpAddr, peer: IpAddr) -> IpAddr {
+        match self.config.media.external_address {
+            Some(external) if external.is_ipv4() == bind.is_ipv4() && !is_local(peer) => external,
+            _ => bind,
+        }
+    }
+
+    /// The acknowledgement has come: the caller hears us from now on.
+    fn confirmed(&mut self, dialog: DialogId, answer: Option<Description>, now: Now, out: &mut Vec<Action>) {
+        let (Some(id), Some(leg)) = (self.call_of(dialog), self.dialogs.get(&dialog).copied()) else { return };
+        if let Some(answer) = answer {
+            match self.accept_answer(leg, &answer) {
+                Ok(()) => self.connect_audio(leg, out),
+                Err(_) => {
+                    self.hang_up(id, Outcome::Failed, now, out);
+                    return;
+                }
+            }
+        }
+        self.tell_session(id, ivr::Event::Answered, now);
+    }
+
+    /// The peer wants to talk otherwise: hold, resume, another address or codec.
+    fn renegotiate(&mut self, dialog: DialogId, offer: Option<Description>, now: Now, out: &mut Vec<Action>) {
+        self.call_of(dialog);
+        let answer = match self.dialogs.get(&dialog).copied() {
+            Some(leg) => self.describe(leg, offer.as_ref()).inspect(|_| {
+                if offer.is_some() {
+                    self.connect_audio(leg, out);
+                }
+            }),
+            None => Err(Status(481)),
+        };
+        self.command_sip(Command::Reply { dialog, answer }, now);
+    }
+
+    fn renegotiated(&mut self, dialog: DialogId, outcome: Result<Description, Status>, out: &mut Vec<Action>) {
+        self.call_of(dialog);
+        let Some(leg) = self.dialogs.get(&dialog).copied() else { return };
+        // A refusal leaves the session as it was (RFC 3261 section 14.1); so does an answer that fits nothing of ours.
+        if let Ok(answer) = outcome
+            && self.accept_answer(leg, &answer).is_ok()
+        {
+            self.connect_audio(leg, out);
+        }
+    }
+
+    fn session_ended(&mut self, dialog: DialogId, ending: &Ending, now: Now, out: &mut Vec<Action>) {
+        let Some(id) = self.call_of(dialog) else { return };
+        let Some(leg) = self.dialogs.remove(&dialog) else { return };
+        if let Some(leg) = self.legs.get_mut(&leg) {
+            leg.session_open = false;
+            leg.end(now.wall, ending_words(ending));
+        }
+        let answered = self.calls.get(&id).is_some_and(|call| call.answered.is_some());
+        let (outcome, by) = match ending {
+            Ending::Bye { .. } => (Outcome::Completed, EndedBy::Caller),
+            Ending::Cancelled if answered => (Outcome::Completed, EndedBy::Caller),
+            Ending::Cancelled => (Outcome::Cancelled, EndedBy::Caller),
+            Ending::NoAck | Ending::Timeout | Ending::Gone | Ending::Unreachable => (Outcome::Failed, EndedBy::Network),
+            Ending::Refused { .. } => (Outcome::Refused, EndedBy::Caller),
+            Ending::Ours => (if answered { Outcome::Completed } else { Outcome::Refused }, EndedBy::Exchange),
+        };
+        self.finish(id, outcome, by, Farewell::HangUp, now, out);
+    }
+
+    fn bound(&mut self, binding: &Binding, now: Now, out: &mut Vec<Action>) {
+        tracing::info!(user = %binding.user, address = %binding.path.remote, "phone registered");
+        // Plain data with string keys: writing it down cannot fail, and if it could, the phone would register again.
+        if let Ok(body) = serde_json::to_string(binding) {
+            let row =
+                BindingRow { user: binding.user.clone(), contact: binding.contact.to_string(), expires: binding.expires, body };
+            self.write(What::Bound(row), now, out);
+        }
+    }
+
+    pub(super) fn call_of(&mut self, dialog: DialogId) -> Option<CallId> {
+        let call = self.dialogs.get(&dialog).and_then(|leg| self.legs.get(leg)).map(|leg| leg.call);
+        self.subject = self.subject.or(call);
+        call
+    }
+}
+
+/// A source as the record has it.
+pub fn source_words(source: &Source) -> String {
+    match source {
+        Source::Extension(name) => format!("extension {name}"),
+        Source::Trunk(name) => format!("trunk {name}"),
+    }
+}
+
+/// The last three characters: enough to recognise a number in a log, not enough to keep it there.
+pub fn shortened(number: &str) -> String {
+    const SHOWN: usize = 3;
+    let letters: Vec<char> = number.chars().collect();
+    match letters.len().checked_sub(SHOWN) {
+        None | Some(0) => one_line(number),
+        Some(hidden) => format!("..{}", one_line(&letters[hidden..].iter().collect::<String>())),
+    }
+}
+
+/// A log line is one line, whatever a stranger sends.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+fn clipped(text: &str) -> String {
+    text.chars().take(LONGEST_PARTY).collect()
+}
+
+/// Not reached through the outside address: this machine, and private networks.
+fn is_local(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
+}
+
+fn log_rejection(peer: &str, status: Status, why: &Rejection) {
+    match why {
+        Rejection::Malformed(what) => tracing::debug!(peer, status = status.0, what = %one_line(what), "malformed message"),
+        Rejection::BadCredentials { user } => tracing::info!(peer, user = %one_line(&clipped(user)), "wrong credentials"),
+        Rejection::Replayed { user } => tracing::warn!(peer, user = %one_line(&clipped(user)), "credentials replayed"),
+        Rejection::Limit(limit) => tracing::warn!(peer, status = status.0, %limit, "refused at a limit"),
+        Rejection::Unsupported(what) => tracing::debug!(peer, status = status.0, what = %one_line(what), "not supported"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_shows_three_digits_of_a_number_and_never_two_lines() {
+        assert_eq!(shortened("+48221234567"), "..567");
+        assert_eq!(shortened("100"), "100");
+        assert_eq!(shortened("a\r\nb"), "..??b");
+    }
+
+    #[test]
+    fn private_peers_are_told_the_inner_address() {
+        for (address, local) in [
+            ("192.168.1.4", true),
+            ("127.0.0.2", true),
+            ("::ffff:10.0.0.1", true),
+            ("8.8.8.8", false),
+            ("fd00::1", true),
+            ("2001:db8::1", false),
+        ] {
+            let address: IpAddr = address.parse().expect("an address");
+            assert_eq!(is_local(address), local, "{address}");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! The administrator's folders, read into [`Sources`]: configuration, flows, the names of sounds, secrets.
+//!
+//! Invariant: nothing is read beyond its named limit, and only regular files are opened (a pipe would wait for ever).
+
+use crate::config::{self, Folders, MAX_FILES, SecretRef, Sources};
+use crate::fault::fields::{NAME_RULE, is_name};
+use crate::fault::tree::MAX_BYTES;
+use crate::fault::{Fault, Place};
+use crate::id::Name;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// The longest sound, in bytes: an hour at 8 kHz.
+pub const MAX_SOUND: u64 = 64 * 1024 * 1024;
+/// The longest secret, in bytes.
+const MAX_SECRET: u64 = 4096;
+/// Sounds in one language.
+const MAX_SOUNDS: usize = 20_000;
+
+/// Everything that the administrator wrote. Only a configuration folder that cannot be read at all is an error, one sentence; what
+/// else is unreadable is among the faults that [`config::load`] reports.
+pub fn gather(config: &Path) -> Result<Sources, String> {
+    let mut sources = Sources::default();
+    let shown = config.display().to_string();
+    let entries =
+        list(config).map_err(|error| format!("could not read the configuration folder `{shown}`: {}", reason(&error)))?;
+    sources.files = read_yaml(entries, &shown, &mut sources.unreadable);
+    if sources.files.is_empty() && sources.unreadable.is_empty() {
+        return Err(format!("there is no configuration in `{shown}`: no file ends in `.yaml`"));
+    }
+    sources.folders = config::folders(&sources.files).resolve(&shown);
+    let folders = sources.folders.clone();
+    match list(Path::new(&folders.flows)) {
+        Ok(mut entries) => {
+            entries.retain(|(name, _)| !name.ends_with(".test.yaml"));
+            sources.flows = read_yaml(entries, &folders.flows, &mut sources.unreadable);
+        }
+        Err(error) => sources.unreadable.push(fault(&folders.flows, format!("could not read the flows: {}", reason(&error)))),
+    }
+    match list(Path::new(&folders.sounds)) {
+        Ok(entries) => sources.sounds = list_sounds(entries, &folders.sounds, &mut sources.unreadable),
+        Err(error) => sources.unreadable.push(fault(&folders.sounds, format!("could not read the sounds: {}", reason(&error)))),
+    }
+    Ok(sources)
+}
+
+/// Every sound's language, name and file.
+pub fn sound_files(sources: &Sources) -> impl Iterator<Item = (&Name, &Name, PathBuf)> {
+    let names = sources.sounds.iter().flat_map(|(language, names)| names.iter().map(move |name| (language, name)));
+    names.map(|(language, name)| (language, name, sound_file(&sources.folders, language, name)))
+}
+
+pub fn sound_file(folders: &Folders, language: &str, name: &str) -> PathBuf {
+    Path::new(&folders.sounds).join(language).join(format!("{name}.wav"))
+}
+
+/// The bytes of a sound, or why not.
+pub fn read_sound(path: &Path) -> Result<Vec<u8>, String> {
+    read(path, MAX_SOUND).map_err(|error| reason(&error))
+}
+
+/// Writes a file whole or not at all: beside it first, then renamed. The error is a sentence.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let written = fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, path));
+    written.map_err(|error| format!("could not write {}: {}", path.display(), reason(&error)))
+}
+
+/// Where a secret that is kept in a file is.
+pub fn secret_path(data: &Path, file: &str) -> PathBuf {
+    // An absolute `file` stands for itself: `join` replaces all before it.
+    data.join("secrets").join(file)
+}
+
+/// A secret that is kept elsewhere, without the line end after it; the error finishes "could not read it: ...".
+pub fn secret(data: &Path, reference: &SecretRef) -> Result<String, String> {
+    let secret = match reference {
+        SecretRef::File(file) => {
+            let path = secret_path(data, file);
+            let bytes = read(&path, MAX_SECRET).map_err(|error| format!("{}: {}", path.display(), reason(&error)))?;
+            String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8", path.display()))?
+        }
+        SecretRef::Env(name) => std::env::var(name).map_err(|_| format!("the environment has no {name} (in UTF-8)"))?,
+    };
+    let secret = secret.trim_end_matches(['\r', '\n']);
+    if secret.is_empty() { Err("it is empty".into()) } else { Ok(secret.to_string()) }
+}
+
+/// Names and paths of what is in a folder, in order, hidden files left out.
+fn list(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if !name.starts_with('.') {
+            entries.push((name, path));
+        }
+    }
+    entries.sort();
+    Ok(entries)
+}
+
+/// The `*.yaml` of a folder by the paths that faults will show.
+fn read_yaml(entries: Vec<(String, PathBuf)>, folder: &str, unreadable: &mut Vec<Fault>) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for (name, path) in entries {
+        let shown = format!("{}/{name}", folder.trim_end_matches('/'));
+        if name.ends_with(".yml") {
+            unreadable.push(fault(&shown, "the file is not read: its name must end in `.yaml`".into()));
+        }
+        if !name.ends_with(".yaml") {
+            continue;
+        }
+        if files.len() == MAX_FILES {
+            unreadable.push(fault(folder, format!("more than {MAX_FILES} files; `{name}` and those after it are not read")));
+            break;
+        }
+        // One byte more than is allowed, so that `Source::new` sees that it is too long and says so.
+        match read_at_most(&path, MAX_BYTES as u64 + 1) {
+            Ok(bytes) => {
+                files.insert(shown, bytes);
+            }
+            Err(error) => unreadable.push(fault(&shown, format!("could not read the file: {}", reason(&error)))),
+        }
+    }
+    files
+}
+
+fn list_sounds(entries: Vec<(String, PathBuf)>, folder: &str, unreadable: &mut Vec<Fault>) -> BTreeMap<Name, BTreeSet<Name>> {
+    let mut sounds = BTreeMap::new();
+    for (language, path) in entries.into_iter().filter(|(_, path)| path.is_dir()) {
+        let shown = format!("{}/{language}", folder.trim_end_matches('/'));
+        if !is_name(&language) {
+            unreadable.push(fault(&shown, format!("a folder of sounds is named after its language: {NAME_RULE}")));
+            continue;
+        }
+        let entries = match list(&path) {
+            Ok(entries) => entries,
+            Err(error) => {
+                unreadable.push(fault(&shown, format!("could not read the sounds: {}", reason(&error))));
+                continue;
+            }
+        };
+        let mut names = BTreeSet::new();
+        for (file, _) in entries {
+            let Some(name) = file.strip_suffix(".wav") else { continue };
+            if !is_name(name) {
+                unreadable.push(fault(&format!("{shown}/{file}"), format!("a sound's name has {NAME_RULE}")));
+            } else if names.len() == MAX_SOUNDS {
+                unreadable.push(fault(&shown, format!("more than {MAX_SOUNDS} sounds")));
+                break;
+            } else {
+                names.insert(Name::from(name));
+            }
+        }
+        sounds.insert(Name::from(language), names);
+    }
+    sounds
+}
+
+/// The whole file, which is an error when it is longer.
+fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let bytes = read_at_most(path, limit + 1)?;
+    if bytes.len() as u64 > limit {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is longer than {limit} bytes")));
+    }
+    Ok(bytes)
+}
+
+fn read_at_most(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// An error as a person says it, without the number.
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file or folder".into(),
+        io::ErrorKind::PermissionDenied => "permission denied".into(),
+        io::ErrorKind::NotADirectory => "it is not a folder".into(),
+        _ => error.to_string(),
+    }
+}
+
+fn fault(file: &str, message: String) -> Fault {
+    Fault { place: Place::whole(file), message, suggestion: None, warning: false }
+}

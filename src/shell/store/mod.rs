@@ -1,0 +1,215 @@
+//! The store thread: the diary that outlives the process.
+//!
+//! ```text
+//!   write() --> queue (20,000) --gathers for a window or 1,000--> one transaction --> fsync --> Committed --> drain()
+//!                                                  | fails
+//!                                                  +--> reopen, retry thrice --> each on its own --> Committed(Err)
+//! ```
+//!
+//! | file | what |
+//! |---|---|
+//! | here | the thread, its queue, the gathering |
+//! | `book.rs` | the open database: migrations, one group at a time, what a restart finds |
+//! | `reading.rs` | read-only reports |
+//!
+//! Invariant: every write that was taken is answered exactly once, in order, after its transaction is on the disk or given up.
+
+mod book;
+pub mod reading;
+
+pub use book::{Book, Restored, Unusable};
+
+use super::sys::wake::Wake;
+use crate::store::{Committed, Write};
+use crate::time::{Duration, Wall};
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::RawFd;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use tracing::{error, warn};
+
+/// At most this many writes are open (queued, being committed, or not yet drained); one more is answered "failed" at once. At
+/// 400 calls a second this is 25 s of a disk that does not answer.
+pub const MAX_OPEN_WRITES: usize = 20_000;
+
+/// Writes of one transaction at most.
+const GROUP: usize = 1000;
+
+/// Waits before a failed transaction is tried again; after the last it is given up.
+const RETRIES: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(250), Duration::from_millis(700)];
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Write>,
+    /// Of `queue` and of the group being committed.
+    unfinished: usize,
+    answers: Vec<Committed>,
+    hurry: bool,
+    stopping: bool,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    /// For the store thread: the first write, a full group, hurry, stop.
+    work: Condvar,
+    /// For those who wait until all is written.
+    idle: Condvar,
+    wake: Wake,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The store thread, as the control thread sees it.
+pub struct Diary {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// For other threads that must read what was just written.
+#[derive(Clone)]
+pub struct Settled(Arc<Shared>);
+
+impl Diary {
+    /// Opens or makes the database and starts the thread. The first write of a group waits for others as long as `window`, unless
+    /// somebody waits for it. `boot` is a number that no other run has.
+    pub fn open(path: &Path, window: Duration, boot: i64, now: Wall) -> Result<(Diary, Restored), Unusable> {
+        let mut book = Book::open(path, boot)?;
+        let restored = book.restore(now)?;
+        let wake = Wake::new().map_err(Unusable::system)?;
+        let shared = Arc::new(Shared { state: Mutex::default(), work: Condvar::new(), idle: Condvar::new(), wake });
+        let thread = std::thread::Builder::new().name("store".into()).spawn({
+            let shared = Arc::clone(&shared);
+            move || run(&shared, book, window)
+        });
+        let thread = Some(thread.map_err(Unusable::system)?);
+        Ok((Diary { shared, thread }, restored))
+    }
+
+    /// Takes a write; it is answered through [`Diary::drain`].
+    pub fn write(&self, write: Write) {
+        let mut state = self.shared.lock();
+        if state.unfinished + state.answers.len() >= MAX_OPEN_WRITES || state.stopping {
+            let why = if state.stopping { "the store has stopped" } else { "the store is too far behind" };
+            state.answers.push(Committed { id: write.id, outcome: Err(why.into()) });
+            drop(state);
+            self.shared.wake.ring();
+            return;
+        }
+        state.queue.push_back(write);
+        state.unfinished += 1;
+        // The thread sleeps through the window: it is woken for the first write and for a full group, not for each.
+        if state.queue.len() == 1 || state.queue.len() == GROUP {
+            self.shared.work.notify_one();
+        }
+    }
+
+    /// Readable when answers wait.
+    pub fn fd(&self) -> RawFd {
+        self.shared.wake.fd()
+    }
+
+    pub fn drain(&self, into: &mut Vec<Committed>) {
+        self.shared.wake.clear();
+        into.append(&mut self.shared.lock().answers);
+    }
+
+    pub fn settled(&self) -> Settled {
+        Settled(Arc::clone(&self.shared))
+    }
+
+    /// Commits what waits, ends the thread, and gives the last answers.
+    pub fn stop(mut self) -> Vec<Committed> {
+        self.shared.lock().stopping = true;
+        self.shared.work.notify_one();
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            error!("the store thread had died");
+        }
+        std::mem::take(&mut self.shared.lock().answers)
+    }
+}
+
+impl Settled {
+    /// Waits until everything taken so far is answered, at most `patience`. False when that was not enough.
+    pub fn wait(&self, patience: Duration) -> bool {
+        let mut state = self.0.lock();
+        if state.unfinished > 0 {
+            state.hurry = true;
+            self.0.work.notify_one();
+        }
+        let waited = self.0.idle.wait_timeout_while(state, patience, |state| state.unfinished > 0);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.unfinished == 0
+    }
+}
+
+fn run(shared: &Shared, mut book: Book, window: Duration) {
+    while let Some(group) = gather(shared, window) {
+        let outcomes = commit(&mut book, &group);
+        let mut state = shared.lock();
+        state.unfinished = state.unfinished.saturating_sub(group.len());
+        let answers = group.iter().zip(outcomes).map(|(write, outcome)| Committed { id: write.id, outcome });
+        state.answers.extend(answers);
+        if state.unfinished == 0 {
+            state.hurry = false;
+            shared.idle.notify_all();
+        }
+        drop(state);
+        shared.wake.ring();
+    }
+    if let Err(fault) = book.close() {
+        warn!(%fault, "closing the database");
+    }
+}
+
+/// The next writes to commit together; `None` at the end.
+fn gather(shared: &Shared, window: Duration) -> Option<Vec<Write>> {
+    let state = shared.lock();
+    let waited = shared.work.wait_while(state, |state| state.queue.is_empty() && !state.stopping);
+    let state = waited.unwrap_or_else(PoisonError::into_inner);
+    let patient = |state: &mut State| state.queue.len() < GROUP && !state.hurry && !state.stopping;
+    let waited = shared.work.wait_timeout_while(state, window, patient);
+    let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+    let count = state.queue.len().min(GROUP);
+    let group: Vec<Write> = state.queue.drain(..count).collect();
+    (!group.is_empty()).then_some(group)
+}
+
+/// One outcome for each write of the group.
+fn commit(book: &mut Book, group: &[Write]) -> Vec<Result<(), String>> {
+    let mut fault = match book.commit(group) {
+        Ok(()) => return vec![Ok(()); group.len()],
+        Err(fault) => fault,
+    };
+    for pause in RETRIES {
+        if !book::is_of_the_disk(&fault) {
+            break;
+        }
+        warn!(%fault, "the database did not take {} writes; trying again", group.len());
+        std::thread::sleep(pause);
+        match book.again(group) {
+            Ok(()) => return vec![Ok(()); group.len()],
+            Err(next) => fault = next,
+        }
+    }
+    error!(%fault, "the database refused a group of {} writes", group.len());
+    if book::is_of_the_disk(&fault) || group.len() == 1 {
+        return vec![Err(fault.to_string()); group.len()];
+    }
+    // One of them is at fault: the others must not suffer for it.
+    group.iter().map(|write| book.commit(std::slice::from_ref(write)).map_err(|fault| fault.to_string())).collect()
+}
+
+impl Unusable {
+    fn system(error: io::Error) -> Unusable {
+        Unusable(format!("the store could not be started: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

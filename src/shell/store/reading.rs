@@ -1,0 +1,101 @@
+//! Reports, read over connections of their own that cannot write.
+//!
+//! Invariant: a report never holds up the writer: in WAL mode readers see the last commit and take no lock against it.
+
+use crate::control::MAX_CDR;
+use crate::store::reports::{CallReport, LegReport, StepReport, rfc3339, seconds};
+use crate::store::schema::{LEGS_OF_CALL, NEWEST_CALLS, ONE_CALL, STEPS_OF_CALL};
+use crate::time::{Duration, Wall};
+use rusqlite::{Connection, OpenFlags, Row};
+use std::path::Path;
+
+const BUSY: Duration = Duration::from_secs(2);
+
+/// The finished calls, newest first, at most `limit`; or the one with that reference.
+pub fn calls(path: &Path, limit: u32, reference: Option<&str>) -> rusqlite::Result<Vec<CallReport>> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY)?;
+    // One transaction: the legs belong to the calls that were read with them.
+    let connection = connection.unchecked_transaction()?;
+    let mut calls = match reference {
+        Some(reference) => select(&connection, ONE_CALL, reference)?,
+        None => select(&connection, NEWEST_CALLS, limit.min(MAX_CDR))?,
+    };
+    for (id, call) in &mut calls {
+        call.legs = connection.prepare_cached(LEGS_OF_CALL)?.query_map([*id], leg)?.collect::<Result<_, _>>()?;
+        call.path = connection.prepare_cached(STEPS_OF_CALL)?.query_map([*id], step)?.collect::<Result<_, _>>()?;
+    }
+    Ok(calls.into_iter().map(|(_, call)| call).collect())
+}
+
+fn select(connection: &Connection, sql: &str, parameter: impl rusqlite::ToSql) -> rusqlite::Result<Vec<(i64, CallReport)>> {
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map([parameter], |row| Ok((row.get(0)?, call(row)?)))?;
+    rows.collect()
+}
+
+fn call(row: &Row<'_>) -> rusqlite::Result<CallReport> {
+    let (started, answered, ended) = (wall(row, 2)?, maybe_wall(row, 3)?, wall(row, 4)?);
+    Ok(CallReport {
+        reference: row.get(1)?,
+        started: rfc3339(started),
+        answered: answered.map(rfc3339),
+        ended: rfc3339(ended),
+        duration_s: seconds(started, ended),
+        talk_s: answered.map_or(0.0, |answered| seconds(answered, ended)),
+        from: row.get(5)?,
+        name: row.get(6)?,
+        dialled: row.get(7)?,
+        source: row.get(8)?,
+        outcome: row.get(9)?,
+        ended_by: row.get(10)?,
+        legs: Vec::new(),
+        path: Vec::new(),
+    })
+}
+
+fn leg(row: &Row<'_>) -> rusqlite::Result<LegReport> {
+    let (started, ended) = (wall(row, 4)?, wall(row, 6)?);
+    let jitter_ms: f64 = row.get(12)?;
+    Ok(LegReport {
+        role: row.get(0)?,
+        number: row.get(1)?,
+        name: row.get(2)?,
+        sip_call_id: row.get(3)?,
+        started: rfc3339(started),
+        answered: maybe_wall(row, 5)?.map(rfc3339),
+        ended: rfc3339(ended),
+        duration_s: seconds(started, ended),
+        ending: row.get(7)?,
+        codec: row.get(8)?,
+        packets_sent: count(row, 9)?,
+        packets_received: count(row, 10)?,
+        packets_lost: count(row, 11)?,
+        jitter_ms: (jitter_ms * 1000.0).round() / 1000.0,
+    })
+}
+
+fn step(row: &Row<'_>) -> rusqlite::Result<StepReport> {
+    let (entered, left) = (wall(row, 3)?, wall(row, 4)?);
+    Ok(StepReport {
+        flow: row.get(0)?,
+        node: row.get(1)?,
+        verb: row.get(2)?,
+        entered: rfc3339(entered),
+        left: rfc3339(left),
+        duration_s: seconds(entered, left),
+        outcome: row.get(5)?,
+    })
+}
+
+fn wall(row: &Row<'_>, index: usize) -> rusqlite::Result<Wall> {
+    Ok(Wall::from_unix_nanos(row.get(index)?))
+}
+
+fn maybe_wall(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Wall>> {
+    Ok(row.get::<_, Option<i64>>(index)?.map(Wall::from_unix_nanos))
+}
+
+fn count(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
+    Ok(u64::try_from(row.get::<_, i64>(index)?).unwrap_or(0))
+}

@@ -1,0 +1,488 @@
+//! The header fields of a message: their values as bytes, in their order, and the ones every message has, typed.
+//!
+//! All values lie one after another in one buffer. Values are bytes because a peer's Latin-1, and the NUL that a quoted string
+//! may hold, must go back as they came. Invariant: no value holds a line break, and the typed headers always say what the
+//! bytes beside them say.
+
+use super::address::{Contact, NameAddr};
+use super::method::Method;
+use super::name::Name;
+use super::scan::{self, Cursor};
+use super::uri::Uri;
+use super::via::Via;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::LazyLock;
+
+/// A request's place in the order of its dialog (RFC 3261 section 20.16).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CSeq {
+    /// Below 2^31.
+    pub number: u32,
+    pub method: Method,
+}
+
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct Headers {
+    text: Vec<u8>,
+    fields: Vec<Field>,
+    typed: Typed,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Field {
+    name: Name,
+    start: u32,
+    end: u32,
+}
+
+/// What is read once, when it comes, because everybody asks for it.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Typed {
+    via: Option<Via>,
+    from: Option<NameAddr>,
+    to: Option<NameAddr>,
+    cseq: Option<CSeq>,
+    contacts: Vec<Contact>,
+    star: bool,
+}
+
+/// What a message that is still being written has for a Via, From, To.
+static NO_VIA: Via = Via::none();
+static NOBODY: LazyLock<NameAddr> = LazyLock::new(|| NameAddr::new(Uri::invalid()));
+
+impl Headers {
+    pub(super) fn with_capacity(text: usize) -> Headers {
+        Headers { text: Vec::with_capacity(text), fields: Vec::with_capacity(20), typed: Typed::default() }
+    }
+
+    /// The value of the first field of that name.
+    pub fn get(&self, name: Name) -> Option<&[u8]> {
+        self.all(name).next()
+    }
+
+    /// The same as text: UTF-8, else Latin-1.
+    pub fn text(&self, name: Name) -> Option<Cow<'_, str>> {
+        self.get(name).map(scan::text)
+    }
+
+    /// The values of every field of that name, in order. A value may itself be a list.
+    pub fn all(&self, name: Name) -> impl Iterator<Item = &[u8]> {
+        self.fields.iter().filter(move |field| field.name == name).map(|field| self.value(field))
+    }
+
+    pub fn has(&self, name: Name) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// Every field in order. Content-Length is not among them: it is what the body says.
+    pub fn iter(&self) -> impl Iterator<Item = (&Name, &[u8])> {
+        self.fields.iter().map(|field| (&field.name, self.value(field)))
+    }
+
+    /// Adds a field at the end. Line breaks become blanks. Content-Length is written by itself and is not taken.
+    pub fn push(&mut self, name: Name, value: impl AsRef<[u8]>) {
+        if name != Name::ContentLength {
+            let field = self.keep(name, value.as_ref());
+            self.fields.push(field);
+            self.refresh_last();
+        }
+    }
+
+    /// Replaces every field of that name by this one, where the first of them stood.
+    pub fn set(&mut self, name: Name, value: impl AsRef<[u8]>) {
+        let Some(place) = self.fields.iter().position(|field| field.name == name) else { return self.push(name, value) };
+        let field = self.keep(name.clone(), value.as_ref());
+        self.fields[place] = field;
+        let mut index = 0;
+        self.fields.retain(|field| {
+            let kept = field.name != name || index == place;
+            index += 1;
+            kept
+        });
+        self.refresh(&name);
+    }
+
+    pub fn remove(&mut self, name: Name) {
+        self.fields.retain(|field| field.name != name);
+        self.refresh(&name);
+    }
+
+    /// Adds all fields of that name that `other` has, byte for byte.
+    pub fn copy(&mut self, other: &Headers, name: Name) {
+        for value in other.all(name.clone()) {
+            self.push(name.clone(), value);
+        }
+    }
+
+    /// The topmost Via; an empty one in a message that is still being written.
+    pub fn via(&self) -> &Via {
+        self.typed.via.as_ref().unwrap_or(&NO_VIA)
+    }
+
+    /// All values of all Via fields, topmost first.
+    pub fn vias(&self) -> Vec<Via> {
+        let mut vias = Vec::new();
+        for value in self.all(Name::Via) {
+            // Checked when the message was read.
+            let _ = read_vias(value, |via| vias.push(via));
+        }
+        vias
+    }
+
+    pub fn from_(&self) -> &NameAddr {
+        self.typed.from.as_ref().unwrap_or(&NOBODY)
+    }
+
+    pub fn to_(&self) -> &NameAddr {
+        self.typed.to.as_ref().unwrap_or(&NOBODY)
+    }
+
+    /// Empty in a message that is still being written.
+    pub fn call_id(&self) -> &str {
+        self.get(Name::CallId).and_then(|value| std::str::from_utf8(value).ok()).unwrap_or_default()
+    }
+
+    /// Zero and an empty method in a message that is still being written.
+    pub fn cseq(&self) -> CSeq {
+        self.typed.cseq.clone().unwrap_or(CSeq { number: 0, method: Method::Other(String::new()) })
+    }
+
+    pub fn max_forwards(&self) -> Option<u8> {
+        scan::number(self.get(Name::MaxForwards)?).and_then(|hops| u8::try_from(hops).ok())
+    }
+
+    pub fn contacts(&self) -> &[Contact] {
+        &self.typed.contacts
+    }
+
+    /// `Contact: *`: all bindings of the user are meant (RFC 3261 section 10.2.2).
+    pub fn is_star(&self) -> bool {
+        self.typed.star
+    }
+
+    /// Seconds; `u32::MAX` for more than that, `None` when it is missing or no number.
+    pub fn expires(&self) -> Option<u32> {
+        scan::seconds(self.get(Name::Expires)?)
+    }
+
+    /// Seconds.
+    pub fn min_expires(&self) -> Option<u32> {
+        scan::seconds(self.get(Name::MinExpires)?)
+    }
+
+    /// Seconds; the comment and parameters after them are left out.
+    pub fn retry_after(&self) -> Option<u32> {
+        scan::seconds(Cursor::new(self.get(Name::RetryAfter)?).until_any(|byte| !byte.is_ascii_digit()))
+    }
+
+    /// Topmost first.
+    pub fn route(&self) -> Vec<NameAddr> {
+        self.addresses(Name::Route)
+    }
+
+    /// In the order of the header fields: for a callee this is the route set, for a caller its reverse.
+    pub fn record_route(&self) -> Vec<NameAddr> {
+        self.addresses(Name::RecordRoute)
+    }
+
+    pub fn require(&self) -> Vec<String> {
+        self.list(Name::Require)
+    }
+
+    pub fn proxy_require(&self) -> Vec<String> {
+        self.list(Name::ProxyRequire)
+    }
+
+    pub fn supported(&self) -> Vec<String> {
+        self.list(Name::Supported)
+    }
+
+    pub fn allow(&self) -> Vec<Method> {
+        self.list(Name::Allow).iter().filter_map(|method| Method::parse(method.as_bytes())).collect()
+    }
+
+    /// Media ranges, as `type/subtype` in lower case, without what is refused by `q=0`. See [`Headers::accepts`].
+    pub fn accept(&self) -> Vec<String> {
+        self.list(Name::Accept).iter().filter_map(|range| media_range(range)).collect()
+    }
+
+    /// True when the sender takes bodies of this type (lower case): no Accept means application/sdp alone, an empty one nothing
+    /// (RFC 3261 section 20.1).
+    pub fn accepts(&self, media: &str) -> bool {
+        if !self.has(Name::Accept) {
+            return media == "application/sdp";
+        }
+        let kind = media.split('/').next().unwrap_or_default();
+        self.accept().iter().any(|range| range == "*/*" || range == media || range.strip_suffix("/*") == Some(kind))
+    }
+
+    /// `type/subtype` in lower case, without parameters.
+    pub fn content_type(&self) -> Option<String> {
+        self.text(Name::ContentType).and_then(|value| media_range(&value))
+    }
+
+    pub fn user_agent(&self) -> Option<Cow<'_, str>> {
+        self.text(Name::UserAgent)
+    }
+
+    /// The text of the Reason header (RFC 3326).
+    pub fn reason_header(&self) -> Option<Cow<'_, str>> {
+        self.text(Name::Reason)
+    }
+
+    pub fn authorization(&self) -> Vec<super::Credentials> {
+        self.all(Name::Authorization).filter_map(super::Credentials::parse).collect()
+    }
+
+    pub fn proxy_authorization(&self) -> Vec<super::Credentials> {
+        self.all(Name::ProxyAuthorization).filter_map(super::Credentials::parse).collect()
+    }
+
+    pub fn www_authenticate(&self) -> Vec<super::Challenge> {
+        self.all(Name::WwwAuthenticate).filter_map(super::Challenge::parse).collect()
+    }
+
+    pub fn proxy_authenticate(&self) -> Vec<super::Challenge> {
+        self.all(Name::ProxyAuthenticate).filter_map(super::Challenge::parse).collect()
+    }
+
+    /// Puts a Via above the others.
+    pub fn push_via(&mut self, via: &Via) {
+        let field = self.keep(Name::Via, via.to_string().as_bytes());
+        let place = self.fields.iter().position(|field| field.name == Name::Via).unwrap_or(0);
+        self.fields.insert(place, field);
+        self.refresh(&Name::Via);
+    }
+
+    /// Marks the topmost Via with where the message came from ([`Via::received_from`]); the others keep their bytes.
+    pub fn received_from(&mut self, source: SocketAddr) {
+        let mut via = self.via().clone();
+        if via.host.is_empty() || !via.received_from(source) {
+            return;
+        }
+        let Some(place) = self.fields.iter().position(|field| field.name == Name::Via) else { return };
+        let below = first_value_end(self.value(&self.fields[place]));
+        let mut value = via.to_string().into_bytes();
+        value.extend_from_slice(&self.value(&self.fields[place])[below..]);
+        let field = self.keep(Name::Via, &value);
+        self.fields[place] = field;
+        self.typed.via = Some(via);
+    }
+
+    /// Adds a tag to the To header if it has none; the bytes before it stay.
+    pub fn set_to_tag(&mut self, tag: &str) {
+        if self.to_().tag().is_none()
+            && let Some(value) = self.get(Name::To)
+        {
+            let mut value = value.to_vec();
+            value.extend_from_slice(b";tag=");
+            value.extend_from_slice(tag.as_bytes());
+            self.set(Name::To, value);
+        }
+    }
+
+    /// Writes the fields, the Content-Length of `body`, the empty line and the body.
+    pub(super) fn write(&self, body: &[u8], out: &mut Vec<u8>) {
+        for (name, value) in self.iter() {
+            out.extend_from_slice(name.as_str().as_bytes());
+            out.extend_from_slice(b": ");
+            out.extend_from_slice(value);
+            out.extend_from_slice(b"\r\n");
+        }
+        out.extend_from_slice(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes());
+        out.extend_from_slice(body);
+    }
+
+    /// How many bytes [`Headers::write`] writes, about.
+    pub(super) fn size(&self) -> usize {
+        self.text.len() + 24 * self.fields.len() + 32
+    }
+
+    /// Adds a field whose value is given unfolded and checked by [`Headers::read`].
+    pub(super) fn append(&mut self, name: Name, value: &[u8]) {
+        let field = self.keep(name, value);
+        self.fields.push(field);
+    }
+
+    /// Reads the field that was appended last, as every message must have it readable. The error says what is wrong.
+    pub(super) fn read_last(&mut self) -> Result<usize, &'static str> {
+        let Some(field) = self.fields.last() else { return Ok(0) };
+        let value = &self.text[field.start as usize..field.end as usize];
+        self.typed.read(&field.name, value)
+    }
+
+    /// From, To and CSeq, which every message has.
+    pub(super) fn check_mandatory(&self) -> Result<(), &'static str> {
+        match &self.typed {
+            Typed { from: None, .. } => Err("no From"),
+            Typed { to: None, .. } => Err("no To"),
+            Typed { cseq: None, .. } => Err("no CSeq"),
+            _ => Ok(()),
+        }
+    }
+
+    /// True when a field of that name and value could be read.
+    pub(super) fn keeps(&self, name: &Name, value: &[u8]) -> bool {
+        Typed::default().read(name, value.trim_ascii()).is_ok()
+    }
+
+    fn refresh_last(&mut self) {
+        if self.read_last().is_err()
+            && let Some(name) = self.fields.last().map(|field| field.name.clone())
+        {
+            self.typed.forget(&name);
+        }
+    }
+
+    fn refresh(&mut self, name: &Name) {
+        self.typed.forget(name);
+        for field in self.fields.iter().filter(|field| field.name == *name) {
+            let value = &self.text[field.start as usize..field.end as usize];
+            if self.typed.read(name, value).is_err() {
+                self.typed.forget(name);
+                return;
+            }
+        }
+    }
+
+    fn keep(&mut self, name: Name, value: &[u8]) -> Field {
+        let place = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+        let start = place(self.text.len());
+        self.text.extend_from_slice(value.trim_ascii());
+        // A fold is as good as a blank, and a line break of our own making would begin another header.
+        for byte in &mut self.text[start as usize..] {
+            if matches!(byte, b'\r' | b'\n') {
+                *byte = b' ';
+            }
+        }
+        Field { name, start, end: place(self.text.len()) }
+    }
+
+    fn value(&self, field: &Field) -> &[u8] {
+        self.text.get(field.start as usize..field.end as usize).unwrap_or_default()
+    }
+
+    fn addresses(&self, name: Name) -> Vec<NameAddr> {
+        let mut list = Vec::new();
+        for value in self.all(name) {
+            // Checked when the message was read.
+            let _ = NameAddr::read_list(value, &mut list);
+        }
+        list
+    }
+
+    fn list(&self, name: Name) -> Vec<String> {
+        let values = self.all(name).flat_map(|value| value.split(|byte| *byte == b','));
+        values.map(scan::trim).filter(|item| !item.is_empty()).map(|item| scan::text(item).into_owned()).collect()
+    }
+}
+
+impl Typed {
+    /// Reads one field; answers how many values it held, where somebody counts them.
+    fn read(&mut self, name: &Name, value: &[u8]) -> Result<usize, &'static str> {
+        match name {
+            Name::Via => {
+                let top = &mut self.via;
+                return read_vias(value, |via| {
+                    top.get_or_insert(via);
+                });
+            }
+            Name::From => once(&mut self.from, NameAddr::parse(value)?, "more than one From")?,
+            Name::To => once(&mut self.to, NameAddr::parse(value)?, "more than one To")?,
+            Name::CSeq => once(&mut self.cseq, read_cseq(value)?, "more than one CSeq")?,
+            Name::Contact if value == b"*" => self.star = true,
+            Name::Contact => {
+                let before = self.contacts.len();
+                NameAddr::read_list(value, &mut self.contacts)?;
+                return Ok(self.contacts.len() - before);
+            }
+            Name::Route | Name::RecordRoute => NameAddr::read_list(value, &mut Vec::new())?,
+            _ => {}
+        }
+        Ok(1)
+    }
+
+    fn forget(&mut self, name: &Name) {
+        match name {
+            Name::Via => self.via = None,
+            Name::From => self.from = None,
+            Name::To => self.to = None,
+            Name::CSeq => self.cseq = None,
+            Name::Contact => {
+                self.contacts.clear();
+                self.star = false;
+            }
+            _ => {}
+        }
+    }
+}
+
+fn once<T>(place: &mut Option<T>, value: T, why: &'static str) -> Result<(), &'static str> {
+    match place.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(why),
+    }
+}
+
+fn read_vias(value: &[u8], mut each: impl FnMut(Via)) -> Result<usize, &'static str> {
+    let mut cursor = Cursor::new(value);
+    let mut count = 0;
+    loop {
+        each(Via::read(&mut cursor)?);
+        count += 1;
+        if !cursor.separator(b',') {
+            break;
+        }
+    }
+    cursor.skip_space();
+    if cursor.is_done() { Ok(count) } else { Err("something after the Via") }
+}
+
+/// `CSeq: 42 INVITE`; the number is below 2^31 (RFC 3261 section 8.1.1.5).
+fn read_cseq(value: &[u8]) -> Result<CSeq, &'static str> {
+    let mut cursor = Cursor::new(value);
+    let digits = cursor.until_any(|byte| !byte.is_ascii_digit());
+    cursor.skip_space();
+    let method = Method::parse(cursor.token());
+    let number = scan::number(digits).and_then(|number| u32::try_from(number).ok()).filter(|number| *number < 1 << 31);
+    match (number, method) {
+        (Some(number), Some(method)) if cursor.is_done() => Ok(CSeq { number, method }),
+        _ => Err("a malformed CSeq"),
+    }
+}
+
+/// Where the first value of a list of Vias ends.
+fn first_value_end(value: &[u8]) -> usize {
+    let mut cursor = Cursor::new(value);
+    match Via::read(&mut cursor) {
+        Ok(_) => cursor.position(),
+        Err(_) => value.len(),
+    }
+}
+
+fn media_range(text: &str) -> Option<String> {
+    let mut parts = text.split(';');
+    let range: String = parts.next()?.chars().filter(|letter| !letter.is_whitespace()).collect();
+    let refused = parts.any(|param| {
+        let param = param.split_once('=').map(|(name, value)| (name.trim(), value.trim()));
+        param.is_some_and(|(name, value)| {
+            name.eq_ignore_ascii_case("q") && value.starts_with('0') && value.bytes().all(|byte| matches!(byte, b'0' | b'.'))
+        })
+    });
+    (range.contains('/') && !refused).then(|| range.to_ascii_lowercase())
+}
+
+impl PartialEq for Headers {
+    fn eq(&self, other: &Headers) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter().map(|(name, value)| format!("{name}: {}", scan::text(value)))).finish()
+    }
+}
