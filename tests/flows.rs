@@ -1,6 +1,6 @@
 //! Flows as an administrator writes them: what is complained about, and where; and what a caller then hears.
 
-use centrala::id::Name;
+use centrala::id::{Name, PlayId, Rng};
 use centrala::ivr::{Command, Event, Flow, Session, World};
 use centrala::time::{Duration, Moment, Now, Wall};
 use std::collections::{BTreeMap, BTreeSet};
@@ -502,4 +502,56 @@ fn the_end_of_a_prompt_that_was_replaced_means_nothing() {
     session.handle(Event::Digit('1'), now(70), &mut out);
     assert_eq!((out.len(), session.is_over(), session.poll_timeout()), (said, true, None));
     assert!(session.visits().iter().all(|visit| visit.left.is_some()));
+}
+
+/// Any events in any order: the session answers once, plays only to who can hear it, and is silent after the end.
+#[test]
+fn no_order_of_events_makes_a_session_talk_out_of_turn() {
+    let flow = Arc::new(Flow::parse("ivr-flows/test.yaml", MAIN.as_bytes(), &world()).expect("a good flow"));
+    for seed in 0..2000 {
+        let mut rng = Rng::from_seed(seed);
+        let mut session = Session::new(flow.clone(), "en".into());
+        let (mut answers, mut answered, mut over, mut last_play, mut millis) = (0, false, false, 0, 0);
+        for _ in 0..60 {
+            millis += u64::from(rng.below(4000));
+            let mut out = Vec::new();
+            match rng.below(12) {
+                0..=1 => session.handle(Event::Begin, now(millis), &mut out),
+                2..=3 => {
+                    answered = true;
+                    session.handle(Event::Answered, now(millis), &mut out);
+                }
+                4..=6 => session.handle(Event::Played { play: PlayId(last_play) }, now(millis), &mut out),
+                7 => session.handle(Event::Played { play: PlayId(u64::from(rng.below(9))) }, now(millis), &mut out),
+                8..=9 => {
+                    let key = char::from_digit(rng.below(10), 10).expect("a digit");
+                    session.handle(Event::Digit(key), now(millis), &mut out);
+                }
+                10 if rng.chance(50) => session.handle(Event::HungUp, now(millis), &mut out),
+                _ => session.handle_timeout(now(millis), &mut out),
+            }
+            assert!(!over || out.is_empty(), "seed {seed}: {out:?} after the end");
+            for command in &out {
+                assert!(!over, "seed {seed}: {command:?} after the end");
+                match command {
+                    Command::Answer => answers += 1,
+                    Command::Play { play, .. } => {
+                        assert!(answered && play.0 > last_play, "seed {seed}: {command:?}");
+                        last_play = play.0;
+                    }
+                    Command::StopPlaying => assert!(last_play > 0, "seed {seed}: nothing plays"),
+                    Command::Hangup { .. } => over = true,
+                }
+            }
+            over |= session.is_over();
+            assert!(answers <= 1, "seed {seed}: answered twice");
+        }
+    }
+}
+
+#[test]
+fn the_flow_in_the_documentation_is_a_good_one() {
+    let text = include_str!("../docs/flows.md");
+    let yaml = text.split("```yaml").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    assert_eq!(faults("ivr-flows/reception.yaml", yaml.as_bytes()), Vec::<String>::new());
 }
