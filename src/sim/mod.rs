@@ -1,1 +1,50 @@
-//! Placeholder.
+//! The simulated world: one exchange, its callers, a bad network, a disk, and a clock that jumps from one event to the next.
+//!
+//! ```text
+//!   seed --> cast --> +---------------------------- World -----------------------------+
+//!                     | Agenda   what is due, in order        Clock   moves when it is  |
+//!                     |                                                                 |
+//!                     |  Person --Phone--\   wire    /                                  |
+//!                     |  Person --Phone-- > Network < --> Pbx --> Shards (coarse media) |
+//!                     |  Person --Phone--/           \          --> the disk, the names |
+//!                     |                                                                 |
+//!                     | Ledger   sees all that goes in and out    Trace   a hash of it  |
+//!                     +---------------------------------------------> Tale, or Failure -+
+//! ```
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `clock`, `agenda` | virtual time, and what is due in it |
+//! | `network`, `wire` | loss, doubling, delay, cuts; messages on their way, and what bad phones do to them |
+//! | `caller`, `acts` | a person, their plans, what becomes of each call; what they do |
+//! | `cast` | who takes part: drawn from the seed, every misbehaviour with its weight |
+//! | `shards` | the media plane without packets |
+//! | `lab` | the exchange that is simulated |
+//! | `world` | the loop, and the exchange's side of it |
+//! | `invariants` | what must hold, judged from outside after every step |
+//! | `trace`, `run` | the hash and the transcript; one seed from its cast to its verdict |
+//!
+//! Invariant: a seed and a variant decide everything, to the last bit of the trace's hash.
+
+mod acts;
+mod agenda;
+mod caller;
+mod cast;
+mod clock;
+mod invariants;
+pub mod lab;
+mod network;
+mod run;
+mod shards;
+mod trace;
+mod wire;
+mod world;
+
+pub use caller::{Attempt, Identity, Keys, Leaves, Life, Outcome, Person, Plan, Quirk, spoken};
+pub use cast::{MIN_CALLS, cast};
+pub use clock::{BEGINNING, Clock};
+pub use invariants::{Invariant, Ledger, Verdict, Violation};
+pub use network::{Cut, Network, Tally, Weather};
+pub use run::{Failure, Tale, Variant, live, run, tale, world};
+pub use trace::Trace;
+pub use world::{Circumstances, EXCHANGE, World};

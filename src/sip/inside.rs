@@ -13,6 +13,9 @@ use super::{DialogId, Ending, Event, Output, Path, Source, Status};
 use crate::time::{Duration, Now};
 use std::net::IpAddr;
 
+/// The pauses of timer E up to T2: before that the client repeats itself fast enough to cover a loss, and a 100 would only
+/// slow it down (RFC 4320 section 4.1).
+const PATIENCE: Duration = Duration::from_millis(3500);
 /// A key pressed for longer is not believed.
 const LONGEST_DIGIT: Duration = Duration::from_secs(10);
 /// For INFO bodies that do not say how long.
@@ -123,6 +126,7 @@ impl Endpoint {
         }
         let Some(offer) = self.offer_of(request, path, tx, now, out) else { return };
         self.transactions.set_owner(tx, Owner::Offer(id));
+        self.clocks.set((id, Clock::Trying), now.mono + PATIENCE);
         self.take_offer(id, request, tx, false, offer, out);
     }
 

@@ -89,6 +89,14 @@ impl Endpoint {
                 }
             }
             Clock::Glare => self.offer_after_glare(id, now, out),
+            Clock::Trying => {
+                if let Exchange::Theirs { tx, response, .. } = &session.exchange {
+                    let (tx, mut trying) = (*tx, (**response).clone());
+                    trying.status = Status(100);
+                    trying.reason = trying.status.reason_phrase().to_string();
+                    self.transactions.say(tx, Status(100), trying.to_bytes(), now.mono, out);
+                }
+            }
             Clock::Reoffer => {
                 session.ending = Ending::Timeout;
                 self.advance(id, Happens::Silent, now, out);

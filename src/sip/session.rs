@@ -225,8 +225,8 @@ pub enum Exchange {
     Settled,
     /// Theirs, by re-INVITE or UPDATE; it waits for `Command::Reply`. `offered`: they made an offer.
     Theirs { tx: TxId, response: Box<Response>, cseq: u32, is_invite: bool, offered: bool },
-    /// Ours, by re-INVITE.
-    Ours { tx: TxId, cseq: u32, sdp: Description, tries: u8 },
+    /// Ours, by re-INVITE or UPDATE.
+    Ours { tx: TxId, cseq: u32, is_invite: bool, sdp: Description, tries: u8 },
     /// Both offered at once (491): ours is made again after a pause.
     Glare { sdp: Description, tries: u8 },
 }
@@ -246,10 +246,13 @@ pub enum Clock {
     Glare,
     /// Our re-INVITE has got no final answer.
     Reoffer,
+    /// An UPDATE waits so long that its sender is told to be patient (RFC 4320 section 4.1).
+    Trying,
 }
 
 impl Clock {
-    pub const ALL: [Clock; 6] = [Clock::Repeat, Clock::NoAck, Clock::Ring, Clock::Remind, Clock::Glare, Clock::Reoffer];
+    pub const ALL: [Clock; 7] =
+        [Clock::Repeat, Clock::NoAck, Clock::Ring, Clock::Remind, Clock::Glare, Clock::Reoffer, Clock::Trying];
 }
 
 /// The refusal of an incoming call when the command named none.

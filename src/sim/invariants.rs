@@ -1,0 +1,424 @@
+//! What must hold after every step, judged from outside: the ledger sees everything that the exchange is told and everything
+//! that it wants done, and nothing of what it keeps inside.
+//!
+//! Invariant: the ledger only watches; a world with it and one without it go the same way.
+
+use crate::control::Status;
+use crate::id::{AskId, LegId, PlayId, WriteId};
+use crate::media::{Command, Report};
+use crate::pbx::{Action, Event};
+use crate::store::{CallRecord, OUTCOMES, What};
+use crate::time::Moment;
+use crate::{ask, store};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::SocketAddr;
+
+/// More writes than this on their way to the store at once, in a world of some twenty callers, is a leak.
+const MAX_WRITES_OPEN: usize = 2_000;
+/// UDP cannot carry more.
+const MAX_DATAGRAM: usize = 65_507;
+
+/// One promise of the exchange; its text says what was promised.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Invariant {
+    OneOutcomePerCaller,
+    TruthfulOutcome,
+    LegOpenedOnce,
+    LegClosedOnce,
+    NoActionForAnUnknownLeg,
+    PlaysAreDistinct,
+    PortsAreUnique,
+    OneRecordPerCall,
+    RecordsAreSane,
+    OneCallPerInvite,
+    WritesAreBounded,
+    QuestionsAreBounded,
+    DatagramsFit,
+    CountsAgree,
+    NothingRemains,
+    NoPanic,
+    PlainData,
+    ThingsComeToAnEnd,
+}
+
+impl fmt::Display for Invariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Invariant::OneOutcomePerCaller => "every caller ends in exactly one outcome",
+            Invariant::TruthfulOutcome => "what became of a caller fits what they did, and the record tells it",
+            Invariant::LegOpenedOnce => "a leg is opened once",
+            Invariant::LegClosedOnce => "each leg that was opened is closed exactly once",
+            Invariant::NoActionForAnUnknownLeg => "nothing is done to a leg that is not open",
+            Invariant::PlaysAreDistinct => "each play has an id of its own",
+            Invariant::PortsAreUnique => "no two open legs have one port",
+            Invariant::OneRecordPerCall => "each call has one start and one record",
+            Invariant::RecordsAreSane => "a record's times are in order and its words are known",
+            Invariant::OneCallPerInvite => "one INVITE makes one call, however often it arrives",
+            Invariant::WritesAreBounded => "writes are distinct, bounded and answered once",
+            Invariant::QuestionsAreBounded => "questions are distinct, bounded and answered once",
+            Invariant::DatagramsFit => "what is sent fits into a datagram and goes somewhere",
+            Invariant::CountsAgree => "the status counts what there is",
+            Invariant::NothingRemains => "when all have hung up and the timers have passed, nothing remains",
+            Invariant::NoPanic => "the exchange never panics",
+            Invariant::PlainData => "the exchange's state is plain data: written down and read back it goes on the same way",
+            Invariant::ThingsComeToAnEnd => "a world without callers falls silent",
+        })
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Violation {
+    pub invariant: Invariant,
+    pub message: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.invariant, self.message)
+    }
+}
+
+pub type Verdict = Result<(), Violation>;
+
+/// `Ok` when `holds`; the message is made only otherwise.
+pub fn judge(invariant: Invariant, holds: bool, message: impl FnOnce() -> String) -> Verdict {
+    if holds { Ok(()) } else { Err(Violation { invariant, message: message() }) }
+}
+
+/// The books on everything that was opened, begun, asked and written.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    legs: BTreeMap<LegId, LegEntry>,
+    ports: BTreeMap<SocketAddr, LegId>,
+    plays: BTreeSet<(LegId, PlayId)>,
+    calls: BTreeMap<String, CallEntry>,
+    records: BTreeMap<String, CallRecord>,
+    writes: BTreeMap<WriteId, Written>,
+    questions: BTreeSet<AskId>,
+    questions_seen: BTreeSet<AskId>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum LegEntry {
+    Opening(SocketAddr),
+    Open(SocketAddr),
+    /// Told to close; its port is taken until it says so.
+    Closing(SocketAddr),
+    /// The last port asked for could not be had.
+    Failed,
+    Closed,
+}
+
+#[derive(Clone, Debug, Default)]
+struct CallEntry {
+    started: bool,
+    /// The disk refused the start: it may be written once more.
+    start_refused: bool,
+    ended: bool,
+}
+
+/// What an unanswered write was about, so that one that fails may be tried again.
+#[derive(Clone, Debug)]
+enum Written {
+    Started(String),
+    Ended(String),
+    Other,
+}
+
+impl Ledger {
+    /// Finished calls by their reference.
+    pub fn records(&self) -> &BTreeMap<String, CallRecord> {
+        &self.records
+    }
+
+    pub fn open_legs(&self) -> usize {
+        self.legs.values().filter(|leg| matches!(leg, LegEntry::Open(_))).count()
+    }
+
+    /// Looks at what the exchange is about to be told.
+    pub fn event(&mut self, event: &Event) -> Verdict {
+        match event {
+            Event::Media(Report::Opened { leg }) => {
+                let Some(LegEntry::Opening(local)) = self.legs.get(leg).copied() else {
+                    return judge(Invariant::LegOpenedOnce, false, || format!("{leg:?} was not being opened"));
+                };
+                self.legs.insert(*leg, LegEntry::Open(local));
+                Ok(())
+            }
+            Event::Media(Report::OpenFailed { leg, .. }) => {
+                if let Some(LegEntry::Opening(local)) = self.legs.insert(*leg, LegEntry::Failed) {
+                    self.ports.remove(&local);
+                }
+                Ok(())
+            }
+            Event::Media(Report::Closed { leg, .. }) => {
+                if let Some(LegEntry::Closing(local)) = self.legs.insert(*leg, LegEntry::Closed) {
+                    self.ports.remove(&local);
+                }
+                Ok(())
+            }
+            Event::Committed(store::Committed { id, outcome }) => self.committed(*id, outcome.is_ok()),
+            Event::Answer(ask::Answer { id, .. }) => {
+                self.questions.remove(id);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Looks at what the exchange wants done.
+    pub fn action(&mut self, action: &Action, now: Moment) -> Verdict {
+        match action {
+            Action::Transmit { path, bytes } => judge(
+                Invariant::DatagramsFit,
+                !bytes.is_empty() && bytes.len() <= MAX_DATAGRAM && path.remote.port() != 0,
+                || format!("{} bytes to {}", bytes.len(), path.remote),
+            ),
+            Action::Media { command, .. } => self.media(command),
+            Action::Ask(ask) => {
+                judge(Invariant::QuestionsAreBounded, self.questions_seen.insert(ask.id), || {
+                    format!("{:?} was asked before", ask.id)
+                })?;
+                judge(Invariant::QuestionsAreBounded, ask.deadline > now, || {
+                    format!("{:?} is asked after its deadline", ask.id)
+                })?;
+                self.questions.insert(ask.id);
+                let open = self.questions.len();
+                judge(Invariant::QuestionsAreBounded, open <= ask::MAX_OPEN, || format!("{open} questions are open"))
+            }
+            Action::Write(write) => self.write(write),
+            Action::CloseConnection { .. } | Action::Reply { .. } => Ok(()),
+        }
+    }
+
+    /// Questions whose deadline has passed are no longer owed an answer.
+    pub fn forget_question(&mut self, id: AskId) {
+        self.questions.remove(&id);
+    }
+
+    fn media(&mut self, command: &Command) -> Verdict {
+        let unknown = |leg: &LegId| format!("{leg:?} is not open: {command:?}");
+        match command {
+            Command::Open { leg, local } => {
+                let fresh = matches!(self.legs.get(leg), None | Some(LegEntry::Failed));
+                judge(Invariant::LegOpenedOnce, fresh, || format!("{leg:?} is opened again at {local}"))?;
+                judge(Invariant::PortsAreUnique, local.port() % 2 == 0, || format!("{local} is not an even port"))?;
+                if let Some(other) = self.ports.insert(*local, *leg) {
+                    return judge(Invariant::PortsAreUnique, false, || format!("{leg:?} is given {local}, where {other:?} is"));
+                }
+                self.legs.insert(*leg, LegEntry::Opening(*local));
+                Ok(())
+            }
+            Command::Close { leg } => match self.legs.get(leg).copied() {
+                Some(LegEntry::Open(local) | LegEntry::Opening(local)) => {
+                    self.legs.insert(*leg, LegEntry::Closing(local));
+                    Ok(())
+                }
+                // The driver may not have said yet that the port was refused: harmless.
+                Some(LegEntry::Failed) => Ok(()),
+                Some(LegEntry::Closing(_) | LegEntry::Closed) => {
+                    judge(Invariant::LegClosedOnce, false, || format!("{leg:?} is closed again"))
+                }
+                None => judge(Invariant::NoActionForAnUnknownLeg, false, || unknown(leg)),
+            },
+            Command::Play { leg, play, .. } => {
+                judge(Invariant::NoActionForAnUnknownLeg, self.is_open(leg), || unknown(leg))?;
+                judge(Invariant::PlaysAreDistinct, self.plays.insert((*leg, *play)), || format!("{play:?} twice on {leg:?}"))
+            }
+            Command::Connect { leg, .. } | Command::Stop { leg } => {
+                judge(Invariant::NoActionForAnUnknownLeg, self.is_open(leg), || unknown(leg))
+            }
+        }
+    }
+
+    fn is_open(&self, leg: &LegId) -> bool {
+        matches!(self.legs.get(leg), Some(LegEntry::Open(_) | LegEntry::Opening(_)))
+    }
+
+    fn write(&mut self, write: &store::Write) -> Verdict {
+        let written = match &write.what {
+            What::CallStarted(start) => {
+                let call = self.calls.entry(start.reference.clone()).or_default();
+                let fresh = !call.started || std::mem::take(&mut call.start_refused);
+                judge(Invariant::OneRecordPerCall, fresh, || format!("{} starts again", start.reference))?;
+                call.started = true;
+                Written::Started(start.reference.clone())
+            }
+            What::CallEnded(record) => {
+                let call = self.calls.entry(record.reference.clone()).or_default();
+                // What was refused before anybody took the call has a record only.
+                let known = call.started || record.answered.is_none();
+                judge(Invariant::OneRecordPerCall, known, || format!("{} ends and never started", record.reference))?;
+                judge(Invariant::OneRecordPerCall, !call.ended, || format!("{} ends again", record.reference))?;
+                call.ended = true;
+                sane(record)?;
+                self.one_call_per_invite(record)?;
+                self.records.insert(record.reference.clone(), record.clone());
+                Written::Ended(record.reference.clone())
+            }
+            What::Bound(_) | What::Unbound { .. } => Written::Other,
+        };
+        let before = self.writes.insert(write.id, written);
+        judge(Invariant::WritesAreBounded, before.is_none(), || format!("{:?} is on its way already", write.id))?;
+        let open = self.writes.len();
+        judge(Invariant::WritesAreBounded, open <= MAX_WRITES_OPEN, || format!("{open} writes are open"))
+    }
+
+    fn committed(&mut self, id: WriteId, kept: bool) -> Verdict {
+        let Some(written) = self.writes.remove(&id) else {
+            return judge(Invariant::WritesAreBounded, false, || format!("{id:?} is answered twice"));
+        };
+        // What the disk refused may be written once more.
+        match (kept, written) {
+            (false, Written::Started(reference)) => self.calls.entry(reference).or_default().start_refused = true,
+            (false, Written::Ended(reference)) => self.calls.entry(reference).or_default().ended = false,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn one_call_per_invite(&self, record: &CallRecord) -> Verdict {
+        let same = |other: &&CallRecord| {
+            other.reference != record.reference
+                && other.legs.iter().any(|leg| record.legs.iter().any(|ours| ours.sip_call_id == leg.sip_call_id))
+        };
+        match self.records.values().find(same) {
+            None => Ok(()),
+            Some(other) => judge(Invariant::OneCallPerInvite, false, || {
+                format!("{} and {} are of one SIP call", other.reference, record.reference)
+            }),
+        }
+    }
+
+    /// The exchange's own count against the books, between two batches.
+    pub fn agrees(&self, status: &Status) -> Verdict {
+        let check = |what: &str, said: u64, counted: usize| {
+            judge(Invariant::CountsAgree, said == counted as u64, || format!("{what}: it says {said}, there are {counted}"))
+        };
+        let live = self.calls.values().filter(|call| call.started && !call.ended).count();
+        let started = self.calls.len();
+        check("ports used", status.ports_used, self.ports.len())?;
+        // The exchange may forget a question at its deadline a moment before the books do.
+        let asked = self.questions.len();
+        judge(Invariant::CountsAgree, status.questions_open <= asked as u64, || {
+            format!("it has {} questions open, {asked} are", status.questions_open)
+        })?;
+        check("writes open", status.writes_open, self.writes.len())?;
+        judge(Invariant::CountsAgree, status.calls as usize >= live && status.calls_total as usize >= started, || {
+            format!("{} calls of {}, but {live} of {started} are live", status.calls, status.calls_total)
+        })
+    }
+
+    /// When everything is over: nothing is open on either side's books.
+    pub fn closed(&self, status: &Status) -> Verdict {
+        let remains = |what: &str, count: u64| {
+            judge(Invariant::NothingRemains, count == 0, || format!("{count} {what} remain at the end"))
+        };
+        for (leg, entry) in &self.legs {
+            let done = matches!(entry, LegEntry::Closed | LegEntry::Failed);
+            judge(Invariant::LegClosedOnce, done, || format!("{leg:?} is never closed ({entry:?})"))?;
+        }
+        for (reference, call) in &self.calls {
+            judge(Invariant::OneRecordPerCall, call.ended || !call.started, || format!("{reference} has no record"))?;
+        }
+        remains("writes", self.writes.len() as u64)?;
+        remains("calls", status.calls)?;
+        remains("legs", status.legs)?;
+        remains("ports", status.ports_used)?;
+        remains("unfinished transactions", status.transactions)?;
+        remains("finished transactions", status.transactions_finished)?;
+        remains("dialogs", status.dialogs)?;
+        remains("questions", status.questions_open)
+    }
+}
+
+fn sane(record: &CallRecord) -> Verdict {
+    let judge = |holds: bool, what: &str| judge(Invariant::RecordsAreSane, holds, || format!("{what}: {record:?}"));
+    judge(record.reference.len() == 16, "the reference has 16 digits")?;
+    judge(OUTCOMES.contains(&record.outcome.as_str()), "the outcome is a known word")?;
+    judge(record.outcome != "internal error", "no call ends by our own mistake")?;
+    judge(["caller", "exchange", "network"].contains(&record.ended_by.as_str()), "it was ended by somebody known")?;
+    judge(record.started <= record.ended, "it ends after it starts")?;
+    judge(record.answered.is_none_or(|at| record.started <= at && at <= record.ended), "it is answered while it lasts")?;
+    judge(record.outcome != "completed" || record.answered.is_some(), "what is completed was answered")?;
+    judge(!record.legs.is_empty(), "it has a leg")?;
+    for leg in &record.legs {
+        judge(leg.started <= leg.ended, "a leg ends after it starts")?;
+        judge(!leg.ending.is_empty() && !leg.sip_call_id.is_empty(), "a leg says how it ended and whose it was")?;
+    }
+    for steps in record.path.windows(2) {
+        judge(steps[0].entered <= steps[1].entered, "the path is in order")?;
+    }
+    judge(record.path.iter().all(|step| step.entered <= step.left), "a node is left after it is entered")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::ShardId;
+
+    fn media(command: Command) -> Action {
+        Action::Media { shard: ShardId(0), command }
+    }
+
+    fn open(leg: u64, port: u16) -> Action {
+        media(Command::Open { leg: LegId(leg), local: SocketAddr::from(([127, 0, 0, 1], port)) })
+    }
+
+    fn opened(leg: u64) -> Event {
+        Event::Media(Report::Opened { leg: LegId(leg) })
+    }
+
+    fn close(leg: u64) -> Action {
+        media(Command::Close { leg: LegId(leg) })
+    }
+
+    /// A transcript of the exchange's behaviour, and which promise it breaks.
+    fn check(name: &str, steps: Vec<Result<Action, Event>>, breaks: Option<Invariant>) {
+        let mut ledger = Ledger::default();
+        let verdict = steps.iter().try_for_each(|step| match step {
+            Ok(action) => ledger.action(action, Moment::ZERO),
+            Err(event) => ledger.event(event),
+        });
+        assert_eq!(verdict.err().map(|violation| violation.invariant), breaks, "{name}");
+    }
+
+    #[test]
+    fn the_ledger_sees_what_is_done_to_legs() {
+        let play = |leg| media(Command::Play { leg: LegId(leg), play: PlayId(1), sounds: Vec::new(), repeat: false });
+        check("in order", vec![Ok(open(1, 16384)), Err(opened(1)), Ok(play(1)), Ok(close(1)), Ok(open(2, 16384))], None);
+        check("closed twice", vec![Ok(open(1, 16384)), Ok(close(1)), Ok(close(1))], Some(Invariant::LegClosedOnce));
+        check(
+            "play after close",
+            vec![Ok(open(1, 16384)), Ok(close(1)), Ok(play(1))],
+            Some(Invariant::NoActionForAnUnknownLeg),
+        );
+        check("one port twice", vec![Ok(open(1, 16384)), Ok(open(2, 16384))], Some(Invariant::PortsAreUnique));
+        check("an odd port", vec![Ok(open(1, 16385))], Some(Invariant::PortsAreUnique));
+        let failed = Event::Media(Report::OpenFailed { leg: LegId(1), why: String::new() });
+        check("another port after a failure", vec![Ok(open(1, 16384)), Err(failed), Ok(open(1, 16386))], None);
+        check("one play twice", vec![Ok(open(1, 16384)), Ok(play(1)), Ok(play(1))], Some(Invariant::PlaysAreDistinct));
+    }
+
+    #[test]
+    fn the_ledger_sees_records_that_are_missing_or_come_twice() {
+        let start = |id| {
+            let start = store::CallStarted {
+                reference: "0123456789abcdef".into(),
+                started: Default::default(),
+                from: Default::default(),
+                dialled: "100".into(),
+                source: "trunk provider".into(),
+            };
+            Ok(Action::Write(store::Write { id: WriteId(id), at: Default::default(), what: What::CallStarted(start) }))
+        };
+        check("started twice", vec![start(1), start(2)], Some(Invariant::OneRecordPerCall));
+        let mut ledger = Ledger::default();
+        let Ok(action) = start(1) else { unreachable!("a write is an action") };
+        ledger.action(&action, Moment::ZERO).expect("a first start");
+        ledger.event(&Event::Committed(store::Committed { id: WriteId(1), outcome: Ok(()) })).expect("its commit");
+        let broken = ledger.closed(&Status::default()).expect_err("no record came");
+        assert_eq!(broken.invariant, Invariant::OneRecordPerCall);
+    }
+}

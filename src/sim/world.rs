@@ -1,0 +1,578 @@
+//! The world around one exchange: it takes the next thing that is due, lets it happen, carries what follows, and holds the books.
+//!
+//! Invariant: everything that happens comes from the agenda or from a machine's own deadline, in one order that the seed decides.
+
+use super::agenda::Agenda;
+use super::caller::{Attempt, Identity, Life, Person, Quirk};
+use super::clock::Clock;
+use super::invariants::{Invariant, Ledger, Verdict, judge};
+use super::network::{Cut, Network, Weather, draw};
+use super::shards::{Cue, Shards, Upshot};
+use super::trace::{Trace, headline};
+use crate::ask::{Answer, Ask, Question, Reply};
+use crate::config::Config;
+use crate::control;
+use crate::id::{AskId, ReplyId, Rng};
+use crate::pbx::{Action, Event, Pbx};
+use crate::phone::{self, Phone};
+use crate::sip::{self, Credentials, Path};
+use crate::store::{Committed, Write};
+use crate::time::{Duration, Moment, Timers};
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+/// Where the exchange is.
+pub const EXCHANGE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5060);
+/// What its name is, to those who ask.
+pub const EXCHANGE_NAME: &str = "exchange.example";
+/// Media shards of a simulated exchange.
+pub const SHARDS: u16 = 3;
+/// Nobody waits longer than this for anything after dialling; longer than the exchange lets a call last.
+pub const PATIENCE: Duration = Duration::from_secs(200);
+/// After the last caller the phones live on for this long, so that what they still say is said (64*T1, and a margin).
+const FAREWELL: Duration = Duration::from_secs(45);
+/// When the phones have gone and no call may last any longer, the exchange may still say BYE (64*T1) and remember a finished
+/// transaction (64*T1), once more for a call that ends in between. Then nothing may be left.
+const COOL_DOWN: Duration = Duration::from_secs(3 * 32 + 20);
+/// Bindings last at most this long; then the exchange has no reason to wake.
+const HORIZON: Duration = Duration::from_secs(3 * 3600);
+/// A world that takes more steps than this feeds itself.
+const MAX_STEPS: u64 = 400_000;
+/// The exchange is asked for its counts once in so many steps.
+const STATUS_EVERY: u64 = 64;
+/// The store commits within this time.
+const COMMIT: Duration = Duration::from_millis(120);
+/// A question is answered within this time, if at all.
+pub(super) const REPLY: Duration = Duration::from_millis(900);
+
+/// The circumstances of a world, beside its seed and its cast.
+#[derive(Clone, Debug)]
+pub struct Circumstances {
+    pub config: Arc<Config>,
+    /// How long each sound is, by language and name.
+    pub sounds: BTreeMap<(String, String), Duration>,
+    pub inbound: Weather,
+    pub outbound: Weather,
+    pub cuts: Vec<Cut>,
+    /// Per thousand: ports that cannot be bound, writes that the disk refuses, questions that fail, questions never answered.
+    pub open_failures: u32,
+    pub disk_failures: u32,
+    pub answers_failed: u32,
+    pub answers_never: u32,
+    /// Writes the whole exchange down and reads it back every so many steps.
+    pub rewrite_every: Option<u64>,
+    /// Gives the exchange fresh chance every so many steps, rewritten or not (chance is never written down).
+    pub reseed_every: Option<u64>,
+    /// Keep the words of what happens, this many lines.
+    pub transcript: Option<usize>,
+}
+
+impl Circumstances {
+    /// Fair weather, and a world in which all works.
+    pub fn calm(config: Arc<Config>, sounds: BTreeMap<(String, String), Duration>) -> Circumstances {
+        Circumstances {
+            config,
+            sounds,
+            inbound: Weather::CALM,
+            outbound: Weather::CALM,
+            cuts: Vec::new(),
+            open_failures: 0,
+            disk_failures: 0,
+            answers_failed: 0,
+            answers_never: 0,
+            rewrite_every: None,
+            reseed_every: None,
+            transcript: None,
+        }
+    }
+
+    /// Five datagrams in a hundred are lost each way, and what can fail does now and then.
+    pub fn rough(config: Arc<Config>, sounds: BTreeMap<(String, String), Duration>) -> Circumstances {
+        Circumstances {
+            inbound: Weather::ROUGH,
+            outbound: Weather::ROUGH,
+            open_failures: 30,
+            disk_failures: 10,
+            answers_failed: 250,
+            answers_never: 150,
+            ..Circumstances::calm(config, sounds)
+        }
+    }
+}
+
+/// Who has a clock of their own.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Who {
+    Exchange,
+    Person(usize),
+}
+
+#[derive(Clone, Debug)]
+pub enum Happening {
+    /// A message reaches somebody.
+    Arrives {
+        at: Who,
+        path: Path,
+        bytes: Vec<u8>,
+    },
+    /// A stream ends for somebody.
+    Breaks {
+        at: Who,
+        connection: sip::ConnectionId,
+    },
+    /// A person does something.
+    Act {
+        who: usize,
+        act: super::acts::Act,
+    },
+    Media(Cue),
+    /// A telephone-event reaches one of our audio ports.
+    Key {
+        from: SocketAddr,
+        to: SocketAddr,
+        digit: char,
+    },
+    /// Nothing has come from this audio address for long, or something comes again.
+    Silence {
+        from: SocketAddr,
+        silent: bool,
+    },
+    Answer(Answer),
+    /// A phone learns the addresses of a name, or that there are none.
+    Resolved {
+        who: usize,
+        query: sip::QueryId,
+        addresses: Vec<IpAddr>,
+    },
+    /// It is too late to answer a question.
+    Overdue(AskId),
+    Committed(Committed),
+}
+
+pub struct World {
+    pub(super) seed: u64,
+    pub(super) clock: Clock,
+    pub(super) agenda: Agenda<Happening>,
+    pub(super) wakes: Timers<Who>,
+    pub(super) network: Network,
+    pub(super) rng: Rng,
+    pub(super) trace: Trace,
+    pub(super) ledger: Ledger,
+    pub(super) shards: Shards,
+    pub(super) pbx: Pbx,
+    pub(super) people: Vec<Person>,
+    pub(super) by_address: BTreeMap<SocketAddr, usize>,
+    pub(super) circumstances: Circumstances,
+    inbox: VecDeque<Event>,
+    status: Option<control::Status>,
+    replies: u64,
+    steps: u64,
+    connections: u64,
+}
+
+impl World {
+    pub fn new(seed: u64, lives: Vec<Life>, circumstances: Circumstances) -> World {
+        let clock = Clock::default();
+        let trace = circumstances.transcript.map_or_else(Trace::silent, Trace::spoken);
+        let mut network = Network::new(circumstances.inbound, circumstances.outbound);
+        circumstances.cuts.iter().for_each(|cut| network.cut(*cut));
+        let mut world = World {
+            seed,
+            network,
+            rng: Rng::from_seed(seed),
+            pbx: Pbx::new(circumstances.config.clone(), SHARDS, chance_of_the_exchange(seed, 0), clock.now()),
+            shards: Shards::new(circumstances.sounds.clone(), circumstances.open_failures),
+            clock,
+            trace,
+            circumstances,
+            agenda: Agenda::default(),
+            wakes: Timers::new(),
+            ledger: Ledger::default(),
+            people: Vec::new(),
+            by_address: BTreeMap::new(),
+            inbox: VecDeque::new(),
+            status: None,
+            replies: 0,
+            steps: 0,
+            connections: 0,
+        };
+        lives.into_iter().for_each(|life| world.admit(life));
+        world.foresee_silences();
+        world.rouse(Who::Exchange);
+        world
+    }
+
+    /// Lives the world to its end; an error is a broken promise.
+    pub fn run(&mut self) -> Verdict {
+        while !self.people.iter().all(Person::is_done) {
+            let went_on = self.step()?;
+            judge(Invariant::OneOutcomePerCaller, went_on, || "somebody still waits, and nothing will ever happen".into())?;
+        }
+        self.run_for(FAREWELL)?;
+        self.everybody_leaves();
+        self.run_for(self.circumstances.config.limits.call_duration + COOL_DOWN)?;
+        self.judge_the_end()?;
+        let horizon = self.clock.mono() + HORIZON;
+        while self.next().is_some_and(|at| at < horizon) {
+            self.step()?;
+        }
+        let status = self.ask_status()?;
+        let asleep = self.pbx.poll_timeout().is_none();
+        judge(Invariant::ThingsComeToAnEnd, asleep, || "with nobody there the exchange still wants waking".into())?;
+        judge(Invariant::NothingRemains, status.registrations == 0, || format!("{} bindings remain", status.registrations))
+    }
+
+    /// Goes on until so much time has passed.
+    pub fn run_for(&mut self, time: Duration) -> Verdict {
+        let until = self.clock.mono() + time;
+        while self.next().is_some_and(|at| at <= until) {
+            self.step()?;
+        }
+        self.clock.advance(until);
+        Ok(())
+    }
+
+    /// The next thing happens; false when nothing ever will.
+    pub fn step(&mut self) -> Result<bool, super::invariants::Violation> {
+        let Some(at) = self.next() else { return Ok(false) };
+        self.clock.advance(at);
+        self.steps += 1;
+        let (steps, circumstances) = (self.steps, &self.circumstances);
+        judge(Invariant::ThingsComeToAnEnd, steps < MAX_STEPS, || format!("{steps} steps, and no end"))?;
+        let due = |every: Option<u64>| every.is_some_and(|every| steps.is_multiple_of(every));
+        let (rewrite, reseed) = (due(circumstances.rewrite_every), due(circumstances.reseed_every));
+        if rewrite {
+            self.rewrite()?;
+        }
+        if reseed {
+            // Neither chance nor secrets are written down with the state: both are given anew.
+            self.pbx.reseed(chance_of_the_exchange(self.seed, steps));
+            self.tell(Event::Reload(self.circumstances.config.clone()))?;
+        }
+        if self.agenda.next() == Some(at) {
+            if let Some((_, happening)) = self.agenda.take() {
+                self.happen(happening)?;
+            }
+        } else if let Some(who) = self.wakes.pop(at) {
+            self.wake(who)?;
+        }
+        if steps.is_multiple_of(STATUS_EVERY) {
+            let status = self.ask_status()?;
+            self.ledger.agrees(&status)?;
+        }
+        Ok(true)
+    }
+
+    pub fn people(&self) -> &[Person] {
+        &self.people
+    }
+
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    pub fn age(&self) -> Duration {
+        self.clock.age()
+    }
+
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// Which states the exchange's user agent and the phones' have been in.
+    pub fn visited(&self) -> sip::Visited {
+        let mut visited = self.pbx.visited();
+        self.people.iter().for_each(|person| visited.merge(person.phone.endpoint().visited()));
+        visited
+    }
+
+    fn next(&self) -> Option<Moment> {
+        [self.agenda.next(), self.wakes.next()].into_iter().flatten().min()
+    }
+
+    fn happen(&mut self, happening: Happening) -> Verdict {
+        let now = self.clock.mono();
+        let mut upshots = Vec::new();
+        match happening {
+            Happening::Arrives { at: Who::Exchange, path, bytes } => {
+                self.trace.bytes(&bytes);
+                self.trace.say(now, || format!("{} -> exchange   {}", path.remote, headline(&bytes)));
+                self.tell(Event::Sip(sip::Input::Received { path, bytes }))?;
+            }
+            Happening::Arrives { at: Who::Person(who), path, bytes } => {
+                self.trace.bytes(&bytes);
+                self.trace.say(now, || format!("exchange -> {}   {}", path.local, headline(&bytes)));
+                self.tell_phone(who, phone::Event::Sip(sip::Input::Received { path, bytes }))?;
+            }
+            Happening::Breaks { at: Who::Exchange, connection } => {
+                self.tell(Event::Sip(sip::Input::Disconnected { connection }))?;
+            }
+            Happening::Breaks { at: Who::Person(who), connection } => {
+                self.tell_phone(who, phone::Event::Sip(sip::Input::Disconnected { connection }))?;
+            }
+            Happening::Act { who, act } => self.act(who, act)?,
+            Happening::Media(Cue::Report(report)) => {
+                self.trace.say(now, || format!("media {report:?}"));
+                self.tell(Event::Media(report))?;
+            }
+            Happening::Media(Cue::Sound { leg, play, index }) => {
+                self.shards.sound(leg, play, index, now, &mut self.rng, &mut upshots);
+            }
+            Happening::Key { from, to, digit } => {
+                self.shards.press(from, to, digit, now, &mut self.rng, &mut upshots);
+            }
+            Happening::Silence { from, silent } => {
+                for leg in self.shards.heard_from(from) {
+                    self.shards.silence(leg, silent, now, &mut self.rng, &mut upshots);
+                }
+            }
+            Happening::Answer(answer) => self.tell(Event::Answer(answer))?,
+            Happening::Resolved { who, query, addresses } => {
+                self.tell_phone(who, phone::Event::Sip(sip::Input::Resolved { query, addresses }))?;
+            }
+            Happening::Overdue(question) => self.ledger.forget_question(question),
+            Happening::Committed(committed) => self.tell(Event::Committed(committed))?,
+        }
+        self.follow(upshots);
+        Ok(())
+    }
+
+    fn wake(&mut self, who: Who) -> Verdict {
+        match who {
+            Who::Person(who) => self.wake_phone(who),
+            Who::Exchange => {
+                self.trace.mix(self.clock.mono().as_nanos().unsigned_abs());
+                let mut actions = Vec::new();
+                self.pbx.handle_timeout(self.clock.now(), &mut actions);
+                self.carry_out(actions)?;
+                self.settle()
+            }
+        }
+    }
+
+    /// Tells the exchange one thing, and whatever is to be told in the same batch.
+    pub(super) fn tell(&mut self, event: Event) -> Verdict {
+        self.inbox.push_back(event);
+        self.settle()
+    }
+
+    fn settle(&mut self) -> Verdict {
+        while let Some(event) = self.inbox.pop_front() {
+            self.ledger.event(&event)?;
+            let mut actions = Vec::new();
+            self.pbx.handle(event, self.clock.now(), &mut actions);
+            self.carry_out(actions)?;
+        }
+        self.rouse(Who::Exchange);
+        Ok(())
+    }
+
+    fn carry_out(&mut self, actions: Vec<Action>) -> Verdict {
+        for action in actions {
+            self.ledger.action(&action, self.clock.mono())?;
+            match action {
+                Action::Transmit { path, bytes } => self.deliver_outbound(path, bytes),
+                Action::CloseConnection { connection } => self.close_stream(connection),
+                Action::Media { shard, command } => {
+                    self.trace.mix(shard.0.into());
+                    self.trace.say(self.clock.mono(), || format!("{shard:?} {command:?}"));
+                    let mut upshots = Vec::new();
+                    self.shards.command(shard, command, self.clock.mono(), &mut self.rng, &mut upshots);
+                    self.follow(upshots);
+                }
+                Action::Ask(ask) => self.reply_to(ask),
+                Action::Write(write) => self.commit(write),
+                Action::Reply { response: control::Response::Status(status), .. } => self.status = Some(status),
+                Action::Reply { .. } => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn follow(&mut self, upshots: Vec<Upshot>) {
+        for upshot in upshots {
+            match upshot {
+                Upshot::Report(report) => self.inbox.push_back(Event::Media(report)),
+                Upshot::Later(at, cue) => self.agenda.enter(at, Happening::Media(cue)),
+                Upshot::Hears { at, sound } => self.hears(at, sound),
+            }
+        }
+    }
+
+    fn commit(&mut self, Write { id, what, .. }: Write) {
+        self.trace.mix(id.0);
+        self.trace.say(self.clock.mono(), || format!("write {what:?}").chars().take(200).collect());
+        let outcome = if self.rng.chance(self.circumstances.disk_failures) { Err("the disk is full".into()) } else { Ok(()) };
+        let at = self.clock.mono() + draw(COMMIT, &mut self.rng);
+        self.agenda.enter(at, Happening::Committed(Committed { id, outcome }));
+    }
+
+    fn reply_to(&mut self, Ask { id, question, deadline }: Ask) {
+        let Question::Resolve { host } = &question;
+        self.trace.mix(id.0);
+        self.trace.say(self.clock.mono(), || format!("asks for {host}"));
+        let addresses = self.resolve(host);
+        let never = self.rng.chance(self.circumstances.answers_never);
+        let fails = addresses.is_empty() || self.rng.chance(self.circumstances.answers_failed);
+        let at = self.clock.mono() + draw(REPLY, &mut self.rng);
+        self.agenda.enter(deadline + Duration::from_nanos(1), Happening::Overdue(id));
+        if never || at >= deadline {
+            return;
+        }
+        let reply = if fails { Reply::Failed("nobody knows it".into()) } else { Reply::Addresses(addresses) };
+        self.agenda.enter(at, Happening::Answer(Answer { id, reply }));
+    }
+
+    /// Asks the exchange for its own counts.
+    pub fn ask_status(&mut self) -> Result<control::Status, super::invariants::Violation> {
+        self.replies += 1;
+        self.status = None;
+        self.tell(Event::Control { reply: ReplyId(self.replies), request: control::Request::Status })?;
+        let status = self.status.take();
+        judge(Invariant::CountsAgree, status.is_some(), || "the exchange does not say how it is".into())?;
+        Ok(status.unwrap_or_default())
+    }
+
+    /// The state is plain data: written down, read back, it is the same exchange.
+    fn rewrite(&mut self) -> Verdict {
+        let failed = |what: &str, error: serde_json::Error| {
+            judge(Invariant::PlainData, false, || format!("the exchange cannot be {what}: {error}"))
+        };
+        let text = match serde_json::to_string(&self.pbx) {
+            Ok(text) => text,
+            Err(error) => return failed("written down", error),
+        };
+        match serde_json::from_str(&text) {
+            Ok(pbx) => self.pbx = pbx,
+            Err(error) => return failed("read back", error),
+        }
+        self.rouse(Who::Exchange);
+        Ok(())
+    }
+
+    pub(super) fn rouse(&mut self, who: Who) {
+        let deadline = match who {
+            Who::Exchange => self.pbx.poll_timeout(),
+            Who::Person(who) => self.people[who].phone.poll_timeout().filter(|_| !self.people[who].vanished),
+        };
+        match deadline {
+            Some(at) if self.wakes.deadline(&who) == Some(at) => {}
+            Some(at) => self.wakes.set(who, at),
+            None => drop(self.wakes.cancel(&who)),
+        }
+    }
+
+    fn admit(&mut self, life: Life) {
+        let who = self.people.len();
+        let index = u8::try_from(who).unwrap_or(u8::MAX);
+        let (host, user, credentials) = match &life.identity {
+            Identity::Extension { user, password } => {
+                let credentials = Credentials { user: user.clone(), password: password.clone() };
+                (Ipv4Addr::LOCALHOST, user.clone(), Some(credentials))
+            }
+            Identity::Trunk { number } => (Ipv4Addr::new(127, 0, 0, 2 + index % 2), number.clone(), None),
+        };
+        let address = SocketAddr::from((host, 20_000 + 100 * u16::from(index)));
+        let settings = phone::Settings {
+            exchange: Path { transport: life.transport, local: address, remote: EXCHANGE, connection: None },
+            user,
+            display: format!("Caller {who}"),
+            domain: if life.follows_domain { EXCHANGE_NAME.into() } else { EXCHANGE.ip().to_string() },
+            follows_domain: life.follows_domain,
+            credentials,
+            expires: life.expires,
+            ring: PATIENCE,
+        };
+        self.by_address.insert(address, who);
+        self.people.push(Person {
+            phone: Phone::new(settings, Rng::from_seed(self.seed ^ (0xca11 + who as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))),
+            address,
+            connection: None,
+            attempts: life.calls.iter().cloned().map(Attempt::new).collect(),
+            dialling: None,
+            vanished: false,
+            registered: false,
+            life,
+        });
+        self.plan_acts(who);
+    }
+
+    /// A cut that lasts longer than the exchange waits for audio silences every leg that passes through it.
+    fn foresee_silences(&mut self) {
+        let patience = self.circumstances.config.media.silent_after;
+        for cut in self.network.cuts().to_vec() {
+            let noticed = cut.from + patience;
+            if noticed >= cut.until {
+                continue;
+            }
+            for person in &self.people {
+                if cut.whom.is_some_and(|whom| whom != person.address) {
+                    continue;
+                }
+                for attempt in 0..person.attempts.len() {
+                    let from = person.audio(attempt).local;
+                    self.agenda.enter(noticed, Happening::Silence { from, silent: true });
+                    self.agenda.enter(cut.until, Happening::Silence { from, silent: false });
+                }
+            }
+        }
+    }
+
+    fn everybody_leaves(&mut self) {
+        for who in 0..self.people.len() {
+            self.people[who].vanished = true;
+            self.rouse(Who::Person(who));
+        }
+    }
+
+    fn judge_the_end(&mut self) -> Verdict {
+        let status = self.ask_status()?;
+        self.ledger.agrees(&status)?;
+        self.ledger.closed(&status)?;
+        judge(Invariant::LegClosedOnce, self.shards.open_legs() == 0, || format!("{} legs are open", self.shards.open_legs()))?;
+        judge(Invariant::NoPanic, status.panics_contained == 0, || format!("{} panics", status.panics_contained))?;
+        self.people.iter().enumerate().try_for_each(|(who, person)| self.judge_person(who, person))
+    }
+
+    fn judge_person(&self, who: usize, person: &Person) -> Verdict {
+        for attempt in &person.attempts {
+            let told = |what: &str| format!("caller {who} who dialled {} ({:?}): {what}", attempt.plan.dials, attempt.outcome);
+            judge(Invariant::OneOutcomePerCaller, attempt.outcome.is_some(), || told("nothing became of them"))?;
+            let answered = attempt.answered.is_some();
+            let is_theirs = |leg: &crate::store::LegRecord| leg.sip_call_id == attempt.sip_call_id;
+            let record = self.ledger.records().values().find(|record| record.legs.iter().any(is_theirs));
+            let may_be_answered = person.life.may_call() && super::lab::is_answered(&attempt.plan.dials);
+            judge(Invariant::TruthfulOutcome, may_be_answered || !answered, || told("this could not have been answered"))?;
+            let recorded = record.is_some_and(|record| record.answered.is_some());
+            judge(Invariant::TruthfulOutcome, !answered || recorded, || told("answered, and there is no record of it"))?;
+        }
+        if person.vanished && person.attempts.iter().any(|attempt| matches!(attempt.plan.quirk, Quirk::Vanishes(_))) {
+            return Ok(());
+        }
+        let lines = person.phone.lines();
+        judge(Invariant::NothingRemains, lines == 0, || format!("caller {who}'s phone still has {lines} calls"))
+    }
+
+    pub(super) fn new_connection(&mut self) -> sip::ConnectionId {
+        self.connections += 1;
+        sip::ConnectionId(self.connections)
+    }
+}
+
+/// The exchange's own chance: another than the world's, and a fresh one at each reseeding.
+fn chance_of_the_exchange(seed: u64, step: u64) -> Rng {
+    Rng::from_seed(seed.rotate_left(17) ^ 0x0ffe_e000_0000_0001 ^ step.wrapping_mul(0x2545_f491_4f6c_dd1d))
+}
