@@ -188,6 +188,9 @@ impl Endpoint {
     fn refuse_unread(&mut self, mut response: Response, path: Path, out: &mut Vec<Output>) {
         response.received_from(path.remote);
         response.set_to_tag(&self.rng.hex(10));
+        if response.status == Status(501) {
+            response.headers.set(Header::Allow, ALLOW);
+        }
         let mut way = path;
         if !path.transport.is_reliable() && response.via().rport().is_none() {
             way.remote.set_port(response.via().port_or_default());
