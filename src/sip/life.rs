@@ -54,9 +54,6 @@ impl Endpoint {
             Exchange::Ours { tx, .. } => self.transactions.lose_patience(tx, now.mono),
             Exchange::Settled | Exchange::Glare { .. } => {}
         }
-        if let Some(tx) = session.invite.filter(|_| session.is_ours) {
-            self.transactions.lose_patience(tx, now.mono);
-        }
         out.push(Output::Event(Event::Ended { dialog: id, ending: session.ending }));
     }
 
