@@ -216,7 +216,8 @@ impl Acd {
     }
 
     fn announce(&mut self, now: Moment, out: &mut Vec<Action>) {
-        for id in std::mem::take(&mut self.changed) {
+        for id in self.changed.drain(..) {
+            // An agent who was removed by this event has been told of.
             if self.desks.get(id).is_none() {
                 continue;
             }

@@ -32,6 +32,8 @@ pub fn run(arguments: &Status) -> Result<(), String> {
         ("", format!("{} finished transactions kept for retransmissions", status.transactions_finished)),
         ("registrations", status.registrations.to_string()),
         ("open", format!("{} questions, {} writes", status.questions_open, status.writes_open)),
+        ("lost", format!("{} datagrams, {} media commands or reports", status.datagrams_dropped, status.media_dropped)),
+        ("media ticks late", status.media_late_ticks.to_string()),
         ("faults contained", status.panics_contained.to_string()),
     ];
     for (name, value) in lines {

@@ -221,8 +221,7 @@ impl Phone {
                 out.push(Action::Report(Report::Answered { line: dialog }));
                 return self.settled(dialog, sdp, now, out);
             }
-            sip::Event::Confirmed { dialog, answer: Some(answer) } => return self.settled(dialog, Some(answer), now, out),
-            sip::Event::Confirmed { answer: None, .. } => return,
+            sip::Event::Confirmed { dialog, answer } => return self.settled(dialog, answer, now, out),
             sip::Event::Offer { dialog, offer } => return self.offered(dialog, offer, now, out),
             sip::Event::Renegotiated { dialog, outcome: Ok(answer) } => return self.settled(dialog, Some(answer), now, out),
             sip::Event::Renegotiated { dialog, outcome: Err(status) } => {
@@ -254,7 +253,8 @@ impl Phone {
         self.say(sip::Command::Progress { dialog: line, status: Status(180), sdp: None }, now, out);
     }
 
-    /// The other side wants a change, or asks us for an offer. A phone agrees to what it can.
+    /// The other side wants a change, or asks us for an offer, or answers a call that came without one by making it. A phone
+    /// agrees to what it can.
     fn offered(&mut self, dialog: DialogId, offer: Option<Description>, now: Now, out: &mut Vec<Action>) {
         let Some(call) = self.lines.get_mut(&dialog) else { return };
         call.version += 1;
@@ -274,24 +274,13 @@ impl Phone {
         self.say(sip::Command::Reply { dialog, answer }, now, out);
     }
 
-    /// Their description came back: the answer to our offer, or, for a call that we made without one, their offer.
+    /// The answer to our offer came; none when the offer was theirs, and was answered before.
     fn settled(&mut self, line: DialogId, theirs: Option<Description>, now: Now, out: &mut Vec<Action>) {
         let Some(call) = self.lines.get_mut(&line) else { return };
         let Some(local) = call.audio.as_ref().map(|audio| audio.local) else { return };
-        let Some(theirs) = theirs else {
-            return self.say(sip::Command::Hangup { dialog: line, reason: Some("no media".into()) }, now, out);
-        };
-        let agreed = match call.offered.take() {
-            Some(offer) => sdp::accept(&offer, &theirs).map_err(|_| Status(488)),
-            None => match call.reply(&theirs) {
-                Err(status) => Err(status),
-                Ok((answer, agreed)) => {
-                    self.say(sip::Command::Reply { dialog: line, answer: Ok(answer) }, now, out);
-                    Ok(agreed)
-                }
-            },
-        };
-        match agreed {
+        let Some(theirs) = theirs else { return };
+        let Some(offer) = call.offered.take() else { return };
+        match sdp::accept(&offer, &theirs) {
             Ok(agreed) => out.push(Action::Report(Report::Audio { line, local, agreed })),
             Err(_) => self.say(sip::Command::Hangup { dialog: line, reason: Some("no common codec".into()) }, now, out),
         }

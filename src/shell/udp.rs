@@ -159,15 +159,17 @@ fn flush(door: &mut Door, unreachable: &mut Vec<Input>) -> u64 {
             .collect();
         match datagrams::send(door.socket.as_raw_fd(), &batch) {
             Ok(sent) => done += sent.max(1),
-            Err(error) => match error.kind() {
-                io::ErrorKind::Interrupted => {}
-                io::ErrorKind::WouldBlock => {
+            Err(error) => match fate(&error) {
+                Fate::Again => {}
+                Fate::DropOne => {
+                    dropped += 1;
+                    done += 1;
+                }
+                Fate::DropAll => {
                     dropped += (door.waiting.len() - done) as u64;
                     break;
                 }
-                // What an earlier datagram met, told by this call: it says nothing of this one, and is not told twice.
-                io::ErrorKind::ConnectionRefused => {}
-                _ => {
+                Fate::Unreachable => {
                     let path = door.waiting[done].0;
                     debug!(to = %path.remote, %error, "could not send");
                     unreachable.push(Input::Unreachable { path });
@@ -178,6 +180,26 @@ fn flush(door: &mut Door, unreachable: &mut Vec<Input>) -> u64 {
     }
     door.waiting.clear();
     dropped
+}
+
+/// What becomes of a datagram that the system did not take.
+enum Fate {
+    /// The call said something about an earlier one.
+    Again,
+    DropOne,
+    /// There is no room, nor for those after it.
+    DropAll,
+    Unreachable,
+}
+
+fn fate(error: &io::Error) -> Fate {
+    match (error.kind(), error.raw_os_error()) {
+        (io::ErrorKind::Interrupted | io::ErrorKind::ConnectionRefused, _) => Fate::Again,
+        (io::ErrorKind::WouldBlock, _) | (_, Some(libc::ENOBUFS | libc::ENOMEM)) => Fate::DropAll,
+        // A packet filter ate it, as a network might: SIP repeats it.
+        (io::ErrorKind::PermissionDenied, _) => Fate::DropOne,
+        _ => Fate::Unreachable,
+    }
 }
 
 /// The address to send from: said only where the socket itself does not.

@@ -195,7 +195,8 @@ impl World {
                     let fails = self.rng.chance(self.circumstances.answers_failed);
                     let addresses = if fails { Vec::new() } else { self.resolve(&host) };
                     let at = self.clock.mono() + draw(REPLY, &mut self.rng);
-                    self.agenda.enter(at, Happening::Resolved { who, query, addresses });
+                    let call = self.people[who].dialling;
+                    self.agenda.enter(at, Happening::Resolved { who, call, query, addresses });
                 }
                 phone::Action::Report(report) => self.report(who, report)?,
             }

@@ -116,6 +116,8 @@ struct CallEntry {
     /// The disk refused the start: it may be written once more.
     start_refused: bool,
     ended: bool,
+    /// The same for its record.
+    end_refused: bool,
 }
 
 /// What an unanswered write was about, so that one that fails may be tried again.
@@ -263,7 +265,8 @@ impl Ledger {
                 // What was refused before anybody took the call has a record only.
                 let known = call.started || record.answered.is_none();
                 judge(Invariant::OneRecordPerCall, known, || format!("{} ends and never started", record.reference))?;
-                judge(Invariant::OneRecordPerCall, !call.ended, || format!("{} ends again", record.reference))?;
+                let fresh = !call.ended || std::mem::take(&mut call.end_refused);
+                judge(Invariant::OneRecordPerCall, fresh, || format!("{} ends again", record.reference))?;
                 call.ended = true;
                 sane(record)?;
                 self.one_call_per_invite(record)?;
@@ -285,7 +288,7 @@ impl Ledger {
         // What the disk refused may be written once more.
         match (kept, written) {
             (false, Written::Started(reference)) => self.calls.entry(reference).or_default().start_refused = true,
-            (false, Written::Ended(reference)) => self.calls.entry(reference).or_default().ended = false,
+            (false, Written::Ended(reference)) => self.calls.entry(reference).or_default().end_refused = true,
             _ => {}
         }
         Ok(())
@@ -400,7 +403,11 @@ mod tests {
     #[test]
     fn the_ledger_sees_what_is_done_to_legs() {
         let play = |leg| media(Command::Play { leg: LegId(leg), play: PlayId(1), sounds: Vec::new(), repeat: false });
-        check("in order", vec![Ok(open(1, 16384)), Err(opened(1)), Ok(play(1)), Ok(close(1)), Ok(open(2, 16384))], None);
+        let closed = || Event::Media(Report::Closed { leg: LegId(1), statistics: Default::default() });
+        let in_order = vec![Ok(open(1, 16384)), Err(opened(1)), Ok(play(1)), Ok(close(1)), Err(closed()), Ok(open(2, 16384))];
+        check("in order", in_order, None);
+        let too_soon = vec![Ok(open(1, 16384)), Ok(close(1)), Ok(open(2, 16384))];
+        check("a port that is not closed yet", too_soon, Some(Invariant::PortsAreUnique));
         check("closed twice", vec![Ok(open(1, 16384)), Ok(close(1)), Ok(close(1))], Some(Invariant::LegClosedOnce));
         check(
             "play after close",

@@ -9,6 +9,8 @@ use std::collections::VecDeque;
 
 /// So many lines are kept of a run that failed.
 pub const TRANSCRIPT_LINES: usize = 120;
+/// Letters of a line; the rest is left out.
+const LINE: usize = 180;
 
 #[derive(Clone, Debug)]
 pub struct Trace {
@@ -58,7 +60,8 @@ impl Trace {
         if lines.len() == self.limit {
             lines.pop_front();
         }
-        lines.push_back(format!("{:>12.6}  {}", at.as_nanos() as f64 / 1e9, words()));
+        let words: String = words().chars().take(LINE).collect();
+        lines.push_back(format!("{:>12.6}  {words}", at.as_nanos() as f64 / 1e9));
     }
 }
 

@@ -18,7 +18,10 @@ impl World {
         if self.people[who].vanished {
             return;
         }
-        let Some(call) = self.call_of(who, &bytes) else { return self.send(who, path, bytes, Duration::ZERO) };
+        let Some(call) = self.call_of(who, &bytes) else {
+            self.send(who, path, bytes, Duration::ZERO);
+            return;
+        };
         let attempt = &mut self.people[who].attempts[call];
         let opening = bytes.starts_with(b"INVITE ") && attempt.answered.is_none();
         match attempt.plan.quirk {
@@ -31,8 +34,12 @@ impl World {
                 self.send(who, path, bytes, after);
             }
             Quirk::Forks if opening => {
-                self.send(who, path, with_another_branch(&bytes), FORK_LAG);
-                self.send(who, path, bytes, Duration::ZERO);
+                let copy = with_another_branch(&bytes);
+                // The copy never overtakes: its answers go to a proxy that forwards the better one.
+                if let Some(at) = self.send(who, path, bytes, Duration::ZERO) {
+                    let path = Path { local: path.remote, remote: path.local, connection: self.people[who].connection, ..path };
+                    self.agenda.enter(at + FORK_LAG, Happening::Arrives { at: Who::Exchange, path, bytes: copy });
+                }
             }
             Quirk::Mangles if opening => {
                 let cut = usize::try_from(self.rng.below(bytes.len() as u32)).unwrap_or(0);
@@ -60,15 +67,18 @@ impl World {
                 self.send(who, path, bytes.clone(), Duration::ZERO);
                 self.send(who, path, bytes, ECHO_LAG);
             }
-            _ => self.send(who, path, bytes, Duration::ZERO),
+            _ => {
+                self.send(who, path, bytes, Duration::ZERO);
+            }
         }
     }
 
-    fn send(&mut self, who: usize, path: Path, bytes: Vec<u8>, lag: Duration) {
+    /// Says when it arrives, if it does.
+    fn send(&mut self, who: usize, path: Path, bytes: Vec<u8>, lag: Duration) -> Option<Moment> {
         let now = self.clock.mono() + lag;
         let (from, to) = (path.local, path.remote);
         if to != EXCHANGE {
-            return;
+            return None;
         }
         if path.transport.is_reliable() {
             let connection = match self.people[who].connection {
@@ -80,11 +90,13 @@ impl World {
             };
             let at = self.network.stream(true, from, to, now, &mut self.rng);
             let path = Path { local: to, remote: from, connection: Some(connection), ..path };
-            return self.agenda.enter(at, Happening::Arrives { at: Who::Exchange, path, bytes });
+            self.agenda.enter(at, Happening::Arrives { at: Who::Exchange, path, bytes });
+            return Some(at);
         }
         let arrivals = self.network.datagram(true, from, to, now, &mut self.rng);
         let path = Path { local: to, remote: from, connection: None, ..path };
         self.arrive(Who::Exchange, path, bytes, [arrivals.first, arrivals.second]);
+        arrivals.first
     }
 
     /// From the exchange to whoever is at that address.

@@ -139,9 +139,10 @@ pub enum Happening {
         silent: bool,
     },
     Answer(Answer),
-    /// A phone learns the addresses of a name, or that there are none.
+    /// A phone learns the addresses of a name, or that there are none; `call` waits for that.
     Resolved {
         who: usize,
+        call: Option<usize>,
         query: sip::QueryId,
         addresses: Vec<IpAddr>,
     },
@@ -340,8 +341,10 @@ impl World {
                 }
             }
             Happening::Answer(answer) => self.tell(Event::Answer(answer))?,
-            Happening::Resolved { who, query, addresses } => {
+            Happening::Resolved { who, call, query, addresses } => {
+                self.people[who].dialling = call;
                 self.tell_phone(who, phone::Event::Sip(sip::Input::Resolved { query, addresses }))?;
+                self.people[who].dialling = None;
             }
             Happening::Overdue(question) => self.ledger.forget_question(question),
             Happening::Committed(committed) => self.tell(Event::Committed(committed))?,
@@ -414,7 +417,7 @@ impl World {
 
     fn commit(&mut self, Write { id, what, .. }: Write) {
         self.trace.mix(id.0);
-        self.trace.say(self.clock.mono(), || format!("write {what:?}").chars().take(200).collect());
+        self.trace.say(self.clock.mono(), || format!("write {what:?}"));
         let outcome = if self.rng.chance(self.circumstances.disk_failures) { Err("the disk is full".into()) } else { Ok(()) };
         let at = self.clock.mono() + draw(COMMIT, &mut self.rng);
         self.agenda.enter(at, Happening::Committed(Committed { id, outcome }));

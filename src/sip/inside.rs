@@ -9,6 +9,7 @@ use super::life::description;
 use super::message::{Method, Name as Header, Request, Response};
 use super::session::{Clock, Event as Happens, Exchange, Phase, Session};
 use super::transaction::{Owner, TxId, request_key};
+use super::uas::invites_of;
 use super::{DialogId, Ending, Event, Output, Path, Source, Status};
 use crate::time::{Duration, Now};
 use std::net::IpAddr;
@@ -23,7 +24,8 @@ const USUAL_DIGIT: Duration = Duration::from_millis(100);
 
 impl Endpoint {
     pub(super) fn ack(&mut self, request: &Request, path: Path, now: Now, out: &mut Vec<Output>) {
-        if let Some(tx) = self.transactions.find(&request_key(request, &Method::Invite))
+        let refused = || invites_of(request).iter().find_map(|key| self.transactions.merged(key));
+        if let Some(tx) = self.transactions.find(&request_key(request, &Method::Invite)).or_else(refused)
             && !self.transactions.ack(tx, now.mono, out)
         {
             return;

@@ -9,7 +9,7 @@
 use super::auth::{Claim, Verdict};
 use super::dialog::Dialog;
 use super::endpoint::{ALLOW, Endpoint, introduce};
-use super::message::{Method, Name as Header, Request, Response};
+use super::message::{Method, Name as Header, NameAddr, Request, Response};
 use super::registrar::Registration;
 use super::session::{Clock, Event as Happens, Exchange, Phase, Session, UNAVAILABLE};
 use super::transaction::{Owner, TxId, request_key};
@@ -345,14 +345,32 @@ impl Endpoint {
     /// Every answer but 100 has a tag of ours in To (RFC 3261 section 8.2.6.2).
     pub(super) fn say(&mut self, tx: TxId, mut response: Response, now: Now, out: &mut Vec<Output>) {
         response.set_to_tag(&self.rng.hex(10));
+        if response.cseq().method == Method::Invite && !response.status.is_success() {
+            self.transactions.set_merge_key(tx, refused_key(response.from_(), response.call_id(), response.cseq().number));
+        }
         self.transactions.say(tx, response.status, response.to_bytes(), now.mono, out);
     }
 }
 
 /// What two copies of one request share that came by different ways (RFC 3261 section 8.2.2.2).
 fn merge_key(request: &Request) -> String {
-    let tag = request.from_().tag().unwrap_or_default();
-    format!("{tag}|{}|{}|{}", request.call_id(), request.cseq().number, request.method)
+    merged_key(request.from_(), request.call_id(), request.cseq().number, &request.method)
+}
+
+/// The INVITE that an ACK refuses to name by its branch: SIPp and some gateways write one of their own into the ACK of a refusal,
+/// against RFC 3261 section 17.1.1.3, and would be sent their refusal again and again.
+pub(super) fn invites_of(ack: &Request) -> [String; 2] {
+    let (from, call_id, number) = (ack.from_(), ack.call_id(), ack.cseq().number);
+    [refused_key(from, call_id, number), merged_key(from, call_id, number, &Method::Invite)]
+}
+
+/// Not the key of a merged copy: who is challenged may come again with the same CSeq.
+fn refused_key(from: &NameAddr, call_id: &str, number: u32) -> String {
+    format!("{}|{call_id}|{number}|refused", from.tag().unwrap_or_default())
+}
+
+fn merged_key(from: &NameAddr, call_id: &str, number: u32, method: &Method) -> String {
+    format!("{}|{call_id}|{number}|{method}", from.tag().unwrap_or_default())
 }
 
 fn is_encoded(request: &Request) -> bool {

@@ -128,7 +128,7 @@ fn a_caller_who_never_acknowledges_is_let_go() {
     assert!((8..=12).contains(&answers), "{answers} answers: T1, doubling to T2, for 64*T1 makes eleven");
     line.send(bye.ok());
     let records = exchange.records(1);
-    assert_eq!(records[0]["ended_by"], "exchange", "{:#}", records[0]);
+    assert_eq!((&records[0]["outcome"], &records[0]["ended_by"]), (&"failed".into(), &"network".into()), "{:#}", records[0]);
     assert_eq!(records[0]["legs"][0]["ending"], "no ack", "{:#}", records[0]);
     exchange.becomes_quiet(MARGIN, false);
 }

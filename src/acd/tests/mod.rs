@@ -59,16 +59,15 @@ fn two_agents(queue: Queue) -> Settings {
 
 /// Walks a house through a table of sentences and what follows from each; `title` is printed when it differs.
 fn check(title: &str, settings: Settings, steps: &[(&str, &str)]) {
-    let mut house = House::new(settings);
-    for (step, (sentence, expected)) in steps.iter().enumerate() {
-        assert_eq!(house.say(sentence), *expected, "{title}: step {step}, \"{sentence}\" at {:?}", house.now.mono);
-    }
+    walk(title, House::new(settings), steps);
 }
 
 /// The same with the facts.
 fn check_facts(title: &str, settings: Settings, steps: &[(&str, &str)]) {
-    let mut house = House::new(settings);
-    house.with_facts = true;
+    walk(title, House { with_facts: true, ..House::new(settings) }, steps);
+}
+
+fn walk(title: &str, mut house: House, steps: &[(&str, &str)]) {
     for (step, (sentence, expected)) in steps.iter().enumerate() {
         assert_eq!(house.say(sentence), *expected, "{title}: step {step}, \"{sentence}\" at {:?}", house.now.mono);
     }

@@ -164,13 +164,16 @@ fn a_phone_that_nobody_picks_up_does_not_stay_first() {
         two_agents(queue(Strategy::LongestIdle)),
         &[
             ("join 1 support", "offer 1 of 1 to anna"),
-            ("at 20", "withdraw 1 no_answer, offer 2 of 1 to bob"),
-            ("answers 2", "connect 1 bob"),
-            ("at 60", ""),
-            ("ends 1", "1 answered"),
-            ("at 70", ""),
-            ("join 2 support", "offer 3 of 2 to anna"),
-            ("at 90", "withdraw 3 no_answer, offer 4 of 2 to bob"),
+            ("join 2 support", "offer 2 of 2 to bob"),
+            ("answers 2", "connect 2 bob"),
+            ("at 5", ""),
+            ("bob pauses lunch", ""),
+            ("ends 2", "2 answered"),
+            ("at 20", "withdraw 1 no_answer"),
+            ("hangs-up 1", "1 abandoned"),
+            ("bob resumes", ""),
+            ("at 30", ""),
+            ("join 3 support", "offer 3 of 3 to bob"),
         ],
     );
 }

@@ -269,20 +269,20 @@ fn a_login_ends_the_pause_for_no_answer_and_no_other() {
 
 #[test]
 fn every_way_to_leave_is_its_own_outcome() {
-    for (sentence, outcome) in [
-        ("hangs-up 1", "1 abandoned"),
-        ("presses 1 5", "1 left_by_key"),
-        ("flows-out 1", "1 flowed_out"),
-        ("callback 1", "1 callback_taken"),
-        ("picked-up 1", "1 answered_elsewhere"),
-        ("we-end 1", "1 ended_by_us"),
+    for (sentence, ringing, outcome) in [
+        ("hangs-up 1", "caller_gone", "1 abandoned"),
+        ("presses 1 5", "caller_gone", "1 left_by_key"),
+        ("flows-out 1", "caller_gone", "1 flowed_out"),
+        ("callback 1", "caller_gone", "1 callback_taken"),
+        ("picked-up 1", "lost_race", "1 answered_elsewhere"),
+        ("we-end 1", "cancelled", "1 ended_by_us"),
     ] {
         let free = || settings(&[("support", queue(Strategy::LongestIdle))], &[]);
         check("waiting", free(), &[("join 1 support", ""), (sentence, outcome), (sentence, "")]);
         check(
             "ringing",
             one_agent(queue(Strategy::LongestIdle), Login::Always),
-            &[("join 1 support", "offer 1 of 1 to anna"), (sentence, &format!("withdraw 1 caller_gone, {outcome}"))],
+            &[("join 1 support", "offer 1 of 1 to anna"), (sentence, &format!("withdraw 1 {ringing}, {outcome}"))],
         );
         check(
             "talking",

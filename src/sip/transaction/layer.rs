@@ -182,8 +182,9 @@ impl Transactions {
         self.by_merge_key.get(merge_key).copied()
     }
 
+    /// The first key stays.
     pub fn set_merge_key(&mut self, tx: TxId, merge_key: String) {
-        if let Some(transaction) = self.all.get_mut(&tx) {
+        if let Some(transaction) = self.all.get_mut(&tx).filter(|it| it.merge_key.is_none()) {
             let merge_key: Arc<str> = merge_key.into();
             transaction.merge_key = Some(merge_key.clone());
             self.by_merge_key.insert(merge_key, tx);
