@@ -66,7 +66,7 @@ impl fmt::Debug for Clip {
 }
 
 /// The sounds of an exchange. Built once, then shared; a reload builds another.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Library {
     languages: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Arc<Clip>>>,
     fallback: Arc<Clip>,

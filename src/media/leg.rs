@@ -25,7 +25,7 @@ pub const COMFORT_FRAMES: i64 = 750;
 const ALAW_SILENCE: [u8; crate::audio::FRAME] = [g711::ALAW_SILENCE; crate::audio::FRAME];
 const ULAW_SILENCE: [u8; crate::audio::FRAME] = [g711::ULAW_SILENCE; crate::audio::FRAME];
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Leg {
     id: LegId,
     /// The library that was current at Open. Not saved, nor is the player: a restored leg is silent until it is played something.
@@ -86,6 +86,10 @@ impl Leg {
             refused: 0,
             strange: 0,
         }
+    }
+
+    pub fn id(&self) -> LegId {
+        self.id
     }
 
     pub fn connect(&mut self, stream: &Stream, now: Moment) {
@@ -216,5 +220,5 @@ impl Line {
 }
 
 fn digit(leg: LegId, press: events::Press) -> Report {
-    Report::Digit { leg, digit: press.digit, duration: press.duration }
+    Report::Digit { leg, digit: press.digit, duration: press.duration, relayed: false }
 }

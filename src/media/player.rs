@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// Sounds in one play; the rest is not played. A long number spoken in a long prompt takes forty.
 pub const MAX_SOUNDS: usize = 256;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Player {
     play: PlayId,
     clips: Box<[Arc<Clip>]>,

@@ -368,7 +368,7 @@ fn a_digit_is_reported_once_with_its_length() {
     studio.hear_digit(PEER, 9, 100, 5000, '5');
     studio.hear_digit(PEER, 9, 105, 6000, '5');
     studio.pass(ms(1000));
-    let digit = Report::Digit { leg: LEG, digit: '5', duration: ms(60) };
+    let digit = Report::Digit { leg: LEG, digit: '5', duration: ms(60), relayed: false };
     assert_eq!(studio.reports, [digit.clone(), digit]);
 }
 

@@ -20,6 +20,8 @@ impl Pbx {
             }
             // A flow's caller may well say nothing; what silence means between two people is the bridge's to decide.
             Report::Silent { .. } | Report::Heard { .. } => {}
+            // Nobody moves a leg yet.
+            Report::Exported { .. } | Report::Imported { .. } => {}
             Report::Closed { leg, statistics } => self.closed(leg, statistics, now, out),
         }
     }

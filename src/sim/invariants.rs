@@ -228,9 +228,22 @@ impl Ledger {
                 judge(Invariant::NoActionForAnUnknownLeg, self.is_open(leg), || unknown(leg))?;
                 judge(Invariant::PlaysAreDistinct, self.plays.insert((*leg, *play)), || format!("{play:?} twice on {leg:?}"))
             }
-            Command::Connect { leg, .. } | Command::Stop { leg } => {
-                judge(Invariant::NoActionForAnUnknownLeg, self.is_open(leg), || unknown(leg))
+            Command::Bridge { a, b } => {
+                for leg in [a, b] {
+                    judge(Invariant::NoActionForAnUnknownLeg, self.is_open(leg), || unknown(leg))?;
+                }
+                Ok(())
             }
+            Command::Import { state } => {
+                let leg = state.leg();
+                judge(Invariant::NoActionForAnUnknownLeg, self.is_open(&leg), || unknown(&leg))
+            }
+            Command::Connect { leg, .. }
+            | Command::Stop { leg }
+            | Command::Music { leg, .. }
+            | Command::Unbridge { leg }
+            | Command::SendDigit { leg, .. }
+            | Command::Export { leg } => judge(Invariant::NoActionForAnUnknownLeg, self.is_open(leg), || unknown(leg)),
         }
     }
 

@@ -6,7 +6,7 @@
 
 use super::network::draw;
 use crate::id::{LegId, PlayId, Rng};
-use crate::media::{Command, Report, ShardId, Sound, SourceRule, Statistics, Stream};
+use crate::media::{Command, LegState, Report, ShardId, Sound, SourceRule, Statistics, Stream};
 use crate::time::{Duration, Moment};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -108,6 +108,20 @@ impl Shards {
                 let Some(open) = self.legs.get_mut(&leg) else { return };
                 open.playing = None;
             }
+            // What is heard over a bridge is not simulated, packet by packet or otherwise.
+            Command::Bridge { .. } | Command::Unbridge { .. } | Command::Music { .. } | Command::SendDigit { .. } => {}
+            Command::Export { leg } => {
+                if self.legs.contains_key(&leg) {
+                    let state = Box::new(LegState::fresh(leg));
+                    self.report(shard, Report::Exported { leg, state }, now, rng, out);
+                }
+            }
+            Command::Import { state } => {
+                let leg = state.leg();
+                let Some(open) = self.legs.get_mut(&leg) else { return };
+                open.shard = shard;
+                self.report(shard, Report::Imported { leg }, now, rng, out);
+            }
             Command::Close { leg } => {
                 let Some(closed) = self.legs.remove(&leg) else { return };
                 let statistics = statistics(&closed, now, rng);
@@ -145,7 +159,7 @@ impl Shards {
         });
         let (id, shard) = (*id, leg.shard);
         if expected {
-            self.report(shard, Report::Digit { leg: id, digit, duration: PRESS }, now, rng, out);
+            self.report(shard, Report::Digit { leg: id, digit, duration: PRESS, relayed: false }, now, rng, out);
         }
     }
 
