@@ -28,8 +28,8 @@ impl Pbx {
                 (Phase::Ended { .. }, Audio::Open { .. } | Audio::Opening { .. }) => {
                     return Err(format!("{:?} is over and its audio is open", call.id));
                 }
-                (Phase::InFlow { .. }, Audio::Opening { .. } | Audio::Closing { .. }) => {
-                    return Err(format!("{:?} is in a flow without audio", call.id));
+                (Phase::InFlow | Phase::Waiting { .. }, Audio::Opening { .. } | Audio::Closing { .. }) if call.caller == leg.id => {
+                    return Err(format!("{:?} is spoken to without audio", call.id));
                 }
                 _ => {}
             }
@@ -40,6 +40,19 @@ impl Pbx {
             }
             if let Some(leg) = call.legs.iter().find(|leg| !self.legs.contains_key(leg)) {
                 return Err(format!("{:?} has {leg:?}, which is gone", call.id));
+            }
+        }
+        for attempt in self.attempts.values() {
+            if !self.calls.contains_key(&attempt.call) {
+                return Err(format!("{:?} rings for a call that is gone", attempt.id));
+            }
+            if let Some(leg) = attempt.legs.iter().find(|leg| !self.legs.contains_key(leg)) {
+                return Err(format!("{:?} rings {leg:?}, which is gone", attempt.id));
+            }
+        }
+        for (item, call) in &self.items {
+            if self.calls.get(call).is_none_or(|call| matches!(call.phase, Phase::Ended { .. })) {
+                return Err(format!("{item:?} waits for a call that is over"));
             }
         }
         if ports != *self.ports.granted() {

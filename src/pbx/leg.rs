@@ -52,11 +52,12 @@ impl Pbx {
 
     /// Answers `offer`, or makes our own offer when there is none, as the leg's next description.
     pub(super) fn describe(&mut self, id: LegId, offer: Option<&Description>) -> Result<Description, Status> {
+        let codecs = self.codecs_for(id);
         let Some(leg) = self.legs.get_mut(&id) else { return Err(Status(481)) };
         let Audio::Open { port } = leg.audio else { return Err(Status(500)) };
         let capabilities = Capabilities {
             local: leg.advertise(port),
-            codecs: self.config.media.codecs.clone(),
+            codecs,
             direction: Direction::SendRecv,
             session_id: u64::from(leg.ssrc),
             version: leg.version,
@@ -66,7 +67,10 @@ impl Pbx {
                 let (description, agreed) = sdp::answer(offer, &capabilities).map_err(|_| Status(488))?;
                 (description, Some(agreed))
             }
-            None => (sdp::offer(&capabilities), None),
+            None => match &leg.local {
+                Some(last) => (sdp::reoffer(&capabilities, last), None),
+                None => (sdp::offer(&capabilities), None),
+            },
         };
         leg.version += 1;
         leg.local = Some(description.clone());
@@ -74,6 +78,17 @@ impl Pbx {
             leg.agreed = agreed;
         }
         Ok(description)
+    }
+
+    /// Ours, the one that the caller speaks first: then nobody has to translate.
+    fn codecs_for(&self, id: LegId) -> Vec<String> {
+        let mut codecs = self.config.media.codecs.clone();
+        let call = self.legs.get(&id).and_then(|leg| self.calls.get(&leg.call));
+        let caller = call.filter(|call| call.caller != id).and_then(|call| self.legs.get(&call.caller));
+        if let Some(spoken) = caller.and_then(|caller| caller.agreed.as_ref()).map(|agreed| &agreed.codec) {
+            codecs.sort_by_key(|codec| codec != spoken);
+        }
+        codecs
     }
 
     /// Takes the peer's answer to our offer.
@@ -123,8 +138,14 @@ impl Pbx {
             tracing::error!(leg = id.0, "the media plane did not close a leg in time");
             self.free_audio(id, Statistics::default(), now);
         }
+        self.party_gone(id, now);
         let Some(leg) = self.legs.remove(&id) else { return };
         self.timers.cancel(&Timer::Closing(id));
+        self.timers.cancel(&Timer::Probe(id));
+        self.timers.cancel(&Timer::AskAgain(id));
+        if let Some(attempt) = leg.attempt.and_then(|attempt| self.attempts.get_mut(&attempt)) {
+            attempt.legs.remove(&id);
+        }
         self.dialogs.remove(&leg.dialog);
         if let Some(call) = self.calls.get_mut(&leg.call) {
             call.legs.remove(&id);

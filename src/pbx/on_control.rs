@@ -63,14 +63,8 @@ impl Pbx {
 }
 
 fn live_call(call: &Call) -> LiveCall {
-    let here = match &call.phase {
-        Phase::InFlow { session } => session.visits().last(),
-        Phase::Routing { .. } | Phase::Ended { .. } => None,
-    };
-    let language = match &call.phase {
-        Phase::InFlow { session } => session.language(),
-        Phase::Routing { .. } | Phase::Ended { .. } => &call.language,
-    };
+    let here = call.session.as_ref().and_then(|session| session.visits().last());
+    let language = call.session.as_ref().map_or(&call.language, |session| session.language());
     LiveCall {
         reference: call.reference.clone(),
         phase: call.phase.name().into(),

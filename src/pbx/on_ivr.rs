@@ -1,6 +1,9 @@
 //! What a flow wants, and what it means for the others.
 
-use super::{Action, Outcome, Pbx};
+use super::call::Role;
+use super::dial::RING;
+use super::{Action, Outcome, Pbx, Phase};
+use crate::acd;
 use crate::id::CallId;
 use crate::ivr::{Cause, Command};
 use crate::sip::Status;
@@ -17,6 +20,24 @@ impl Pbx {
                 let sounds = prompts.into_iter().map(|name| media::Sound { language: language.clone(), name }).collect();
                 self.command_media(call, media::Command::Play { leg: call.caller, play, sounds, repeat }, out);
             }
+            Command::Enqueue { queue } => self.enqueue(id, queue, now, out),
+            Command::LeaveQueue { key } => {
+                let stop = media::Command::Stop { leg: call.caller };
+                self.command_media(call, stop, out);
+                self.leave_queue(id, acd::Leaving::Key(key), now);
+                if let Some(call) = self.calls.get_mut(&id) {
+                    call.phase = Phase::InFlow;
+                }
+            }
+            // Whether the caller comes back afterwards is the flow's to decide, not the phones'.
+            Command::Dial { target, ring } => {
+                let phones = self.phones_of(&target, Role::Extension);
+                self.dial(id, phones, ring, now, out);
+            }
+            Command::Transfer { to } => {
+                let phones = self.phones_of(&to, Role::Extension);
+                self.dial(id, phones, RING, now, out);
+            }
             Command::StopPlaying => self.command_media(call, media::Command::Stop { leg: call.caller }, out),
             Command::Hangup { cause } => {
                 if cause == Cause::Loop {
@@ -32,7 +53,7 @@ impl Pbx {
 
     /// 200 with the description that was prepared when the port was bound. The flow hears `Answered` when the caller's
     /// acknowledgement is here: from then on no word of ours is lost.
-    fn answer(&mut self, id: CallId, now: Now, out: &mut Vec<Action>) {
+    pub(super) fn answer(&mut self, id: CallId, now: Now, out: &mut Vec<Action>) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let Some(leg) = self.legs.get_mut(&call.caller) else { return };
         let (None, Some(description)) = (call.answered, leg.local.clone()) else { return };
