@@ -12,8 +12,9 @@ use std::fmt;
 /// At most this many faults are reported of one load; the rest are counted.
 pub const MAX_FAULTS: usize = 200;
 
-/// Names of about the right length that are compared to find the nearest.
-const MAX_CANDIDATES: usize = 500;
+/// Letters compared, over a whole load, to find nearest names; afterwards none are offered. A few hundred mistakes of the usual
+/// size need less.
+const MAX_EFFORT: usize = 5_000_000;
 
 /// Where in which file. `line` 0 stands for the file as a whole.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
@@ -76,6 +77,8 @@ pub struct Faults {
     /// Found but not kept.
     more: usize,
     warnings: Vec<Fault>,
+    /// Letters compared so far.
+    effort: usize,
 }
 
 impl Faults {
@@ -87,16 +90,29 @@ impl Faults {
         self.push(Fault { place, message: message.into(), suggestion: None, warning: false });
     }
 
-    /// A name that is unknown: with the nearest known one.
+    /// A name that is unknown. Gives the nearest known one, which is in the fault too.
     pub fn add_unknown<'a>(
         &mut self,
         place: Place,
         message: impl Into<String>,
         wrong: &str,
         known: impl IntoIterator<Item = &'a str>,
-    ) {
-        let suggestion = if self.is_full() { None } else { nearest(wrong, known) };
-        self.push(Fault { place, message: message.into(), suggestion, warning: false });
+    ) -> Option<String> {
+        let suggestion = if self.is_full() { None } else { self.nearest(wrong, known) };
+        self.push(Fault { place, message: message.into(), suggestion: suggestion.clone(), warning: false });
+        suggestion
+    }
+
+    /// As [`nearest`], as long as there is effort left.
+    fn nearest<'a>(&mut self, wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+        let effort = &mut self.effort;
+        nearest(
+            wrong,
+            known.into_iter().take_while(|candidate| {
+                *effort += candidate.len() * wrong.len();
+                *effort < MAX_EFFORT
+            }),
+        )
     }
 
     pub fn warn(&mut self, place: Place, message: impl Into<String>) {
@@ -136,7 +152,7 @@ impl Faults {
         self.list.extend(self.warnings);
         self.list.sort_by(|a, b| a.place.cmp(&b.place));
         if self.more > 0 {
-            let message = format!("{} more faults are not shown", self.more);
+            let message = format!("and {} more", self.more);
             self.list.push(Fault { place: Place::whole("..."), message, suggestion: None, warning: false });
         }
         Err(self.list)
@@ -150,7 +166,6 @@ pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -
     candidates
         .into_iter()
         .filter(|candidate| candidate.chars().count().abs_diff(length) <= allowed(candidate))
-        .take(MAX_CANDIDATES)
         .map(|candidate| (distance(wrong, candidate), candidate))
         .filter(|(steps, candidate)| *steps <= allowed(candidate))
         .min()
@@ -162,22 +177,22 @@ fn distance(a: &str, b: &str) -> usize {
     const LONGEST: usize = 64;
     let letters = |text: &str| -> Vec<char> { text.chars().take(LONGEST).flat_map(char::to_lowercase).collect() };
     let (a, b) = (letters(a), letters(b));
-    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
-    for (i, row) in rows.iter_mut().enumerate() {
-        row[0] = i;
-    }
-    rows[0] = (0..=b.len()).collect();
+    // The two rows above, and the one being filled.
+    let (mut before, mut last, mut row) = (vec![0; b.len() + 1], (0..=b.len()).collect::<Vec<_>>(), vec![0; b.len() + 1]);
     for i in 1..=a.len() {
+        row[0] = i;
         for j in 1..=b.len() {
             let change = usize::from(a[i - 1] != b[j - 1]);
-            let mut best = (rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(rows[i - 1][j - 1] + change);
+            let mut best = (last[j] + 1).min(row[j - 1] + 1).min(last[j - 1] + change);
             if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
+                best = best.min(before[j - 2] + 1);
             }
-            rows[i][j] = best;
+            row[j] = best;
         }
+        std::mem::swap(&mut before, &mut last);
+        std::mem::swap(&mut last, &mut row);
     }
-    rows[a.len()][b.len()]
+    last[b.len()]
 }
 
 #[cfg(test)]

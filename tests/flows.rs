@@ -1,6 +1,6 @@
 //! Flows as an administrator writes them: what is complained about, and where; and what a caller then hears.
 
-use centrala::id::Name;
+use centrala::id::{Name, PlayId, Rng};
 use centrala::ivr::{Command, Event, Flow, Session, World};
 use centrala::time::{Duration, Moment, Now, Wall};
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +39,86 @@ fn check(yaml: &str, expected: &[&str]) {
 #[test]
 fn a_flow_without_mistakes_is_read() {
     check(MAIN, &[]);
+}
+
+#[test]
+fn every_mistake_of_a_flow_is_reported_at_its_place_at_once() {
+    check(
+        "
+description: Everything wrong
+langauge: pl
+start: greet
+nodes:
+  greet:
+    paly: {prompts: [welcome], next: menu}
+  menu:
+    menu: {prompt: main-menu, wait: 5, tries: none, keys: {1: sales, 12: bye, 9: englsh}}
+  english:
+    language: {to: eng, next: greet}
+  two:
+    play: {prompts: welcome, next: bye}
+    hangup: {}
+  none:
+  bye:
+    hangup: {cause: rude}
+",
+        &[
+            "3:1 a flow has no field `langauge`; did you mean language?",
+            "7:5 no verb `paly`; did you mean play?",
+            "9:37 `wait` is a time with its unit (500ms, 5s, 2m, 1h, 7d), not `5`",
+            "9:47 `tries` is a whole number from 1 to 100, not `none`",
+            "9:63 no node `sales`",
+            "9:70 `12` is not a key: one of 0123456789*# (`*` and `#` in quotes)",
+            "9:82 no node `englsh`; did you mean english?",
+            "11:20 no language `eng`; did you mean en?",
+            "12:3 node `two` is never reached",
+            "14:5 node `two` has a verb already, `play`; a node has exactly one",
+            "15:3 node `none` has no verb: one of answer, hangup, language, menu, play",
+            "15:3 node `none` is never reached",
+            "17:21 `cause` is one of normal, busy, rejected, unavailable, not `rude`",
+        ],
+    );
+}
+
+#[test]
+fn the_fields_of_each_verb_are_judged() {
+    for (verb, expected) in [
+        ("answer: {next: m}", &[][..]),
+        ("answer: {}", &["3:7 a dead end: it has neither `next` nor `stay: true`"]),
+        ("play: {prompts: [welcome], nxt: m}", &["3:34 `play` has no field `nxt`; did you mean next?"]),
+        ("play: {prompts: welcome, repeat: yes, next: m}", &["3:40 `repeat` is `true` or `false`, not `yes`"]),
+        ("play: {prompts: welcome, repeat: true, next: m}", &["3:52 `next` is never reached with `repeat: true`"]),
+        ("play: {prompts: [], next: m}", &["3:23 `prompts` names 1 to 100 prompts, not 0"]),
+        ("play: {next: m}", &["3:7 `play` lacks `prompts`"]),
+        ("play: {prompts: {a: b}, next: m}", &["3:23 a prompt is a text, not a mapping"]),
+        (
+            "play: {prompts: [../../etc/passwd], next: m}",
+            &[
+                "3:24 a prompt `../../etc/passwd` is not a name: letters, digits, `-`, `_` and `.`, beginning with a letter or digit, at most 64",
+            ],
+        ),
+        ("play: {prompts: [welcom], next: m}", &["3:24 no sound `welcom` in en, pl; did you mean welcome?"]),
+        ("play: {prompts: [only-polish], next: m}", &["3:24 no sound `only-polish` in en"]),
+        ("play: [welcome]", &["3:13 `play` is a mapping (`name: value`), not a list"]),
+        ("menu: {prompt: main-menu, keys: {}}", &["3:39 `keys` names no key"]),
+        ("menu: {prompt: main-menu, keys: [1]}", &["3:39 `keys` is a mapping (`1: node`), not a list"]),
+        ("menu: {prompt: main-menu, keys: {1: m, 1: n}}", &["3:46 `1` stands here twice; first on line 3"]),
+        (
+            "menu: {prompt: main-menu, wait: 0s, tries: 101, keys: {1: m}}",
+            &["3:39 `wait` is from 1ms to 10m, not 0ms", "3:50 `tries` is from 1 to 100, not 101"],
+        ),
+        ("language: {to: en}", &["3:7 `language` lacks `next`"]),
+        ("language: {next: m}", &["3:7 `language` lacks `to`"]),
+        ("hangup: {cause: [busy]}", &["3:23 `cause` is a text, not a list"]),
+    ] {
+        let yaml = format!(
+            "start: n\nnodes:\n  n: {{{verb}}}\n  m: {{menu: {{prompt: main-menu, keys: {{1: n, 2: bye}}}}}}\n  bye: {{hangup: {{}}}}\n"
+        );
+        let mut found = faults("ivr-flows/test.yaml", yaml.as_bytes());
+        // Where `n` leads nowhere, so does the rest of the flow; that is not the subject here.
+        found.retain(|fault| !fault.ends_with(" is never reached"));
+        assert_eq!(found, expected, "{verb}");
+    }
 }
 
 const MAIN: &str = r##"
@@ -246,50 +326,232 @@ nodes:
     );
 }
 
-mod configurations {
-    use centrala::config::{Config, Destination, Overrides, SecretRef, load, secret_references};
-    use centrala::shell::files;
-    use centrala::sip::Transport;
-    use std::path::Path;
-
-    fn read(folder: &str, overrides: &Overrides) -> Config {
-        let sources = files::gather(Path::new(folder)).expect("a folder of this repository");
-        let made = |_: &SecretRef| Ok("a secret that was made".to_string());
-        load(&sources, overrides, &made).unwrap_or_else(|faults| panic!("{faults:#?}"))
+#[test]
+fn what_only_the_whole_flow_can_tell_is_told() {
+    for (what, yaml, expected) in [
+        (
+            "an unknown start",
+            "start: grete\nnodes:\n  greet: {hangup: {}}\n",
+            &["1:8 no node `grete`; did you mean greet?"][..],
+        ),
+        ("no start", "nodes:\n  greet: {hangup: {}}\n", &["1:1 a flow lacks `start`"]),
+        ("no nodes", "start: greet\n", &["1:1 a flow lacks `nodes`", "1:8 no node `greet`"]),
+        ("an empty file", "", &["1:1 the flow is empty: it needs `start` and `nodes`"]),
+        (
+            "a loop of one",
+            "start: a\nnodes:\n  a: {language: {to: en, next: a}}\n",
+            &["3:3 a loop without the caller's input or a wait: a -> a"],
+        ),
+        (
+            "a loop of three, entered in the middle",
+            "start: c\nnodes:\n  a: {language: {to: en, next: b}}\n  b: {answer: {next: c}}\n  c: {language: {to: pl, next: a}}\n",
+            &["3:3 a loop without the caller's input or a wait: a -> b -> c -> a"],
+        ),
+        (
+            "a way round through a menu is no loop",
+            "start: a\nnodes:\n  a: {language: {to: en, next: b}}\n  b: {menu: {prompt: main-menu, keys: {1: a}}}\n",
+            &[],
+        ),
+        (
+            "two nodes that nothing leads to",
+            "start: a\nnodes:\n  a: {hangup: {}}\n  b: {answer: {next: c}}\n  c: {hangup: {}}\n",
+            &["4:3 node `b` is never reached", "5:3 node `c` is never reached"],
+        ),
+        (
+            "a sound that is missing only where English is spoken",
+            "language: pl\nstart: a\nnodes:\n  a: {play: {prompts: only-polish, next: b}}\n  b: {language: {to: en, next: c}}\n  c: {play: {prompts: only-polish, next: d}}\n  d: {hangup: {}}\n",
+            &["6:23 no sound `only-polish` in en"],
+        ),
+        (
+            "a sound that is Polish only, heard in Polish only",
+            "language: pl\nstart: a\nnodes:\n  a: {play: {prompts: only-polish, repeat: true}}\n",
+            &[],
+        ),
+        ("an unknown language", "language: de\nstart: a\nnodes:\n  a: {hangup: {}}\n", &["1:11 no language `de`"]),
+        (
+            "another name than the file's",
+            "name: main\nstart: a\nnodes:\n  a: {hangup: {}}\n",
+            &["1:7 the flow is named after its file, `test`, not `main`"],
+        ),
+        (
+            "a node twice",
+            "start: a\nnodes:\n  a: {hangup: {}}\n  a: {hangup: {}}\n",
+            &["4:3 `a` stands here twice; first on line 3"],
+        ),
+    ] {
+        assert_eq!(faults("ivr-flows/test.yaml", yaml.as_bytes()), expected, "{what}");
     }
+}
 
-    #[test]
-    fn the_shipped_configuration_has_no_fault() {
-        let config = read("config", &Overrides::default());
-        assert_eq!(config.warnings, []);
-        assert!(!config.lab);
-        assert_eq!(config.numbers["100"], Destination::Flow("main".into()));
-        let sources = files::gather(Path::new("config")).expect("a folder of this repository");
-        let secrets: Vec<_> = secret_references(&sources).iter().map(ToString::to_string).collect();
-        assert_eq!(secrets, ["${file:1001}", "${file:1002}", "${file:1003}"]);
-    }
+#[test]
+fn a_flow_is_named_after_its_file() {
+    let good = b"start: a\nnodes:\n  a: {hangup: {}}\n";
+    let flow = Flow::parse("any/folder/night-service.yaml", good, &world()).expect("a good flow");
+    assert_eq!(&*flow.name, "night-service");
+    assert_eq!(faults("ivr-flows/main.yml", good), ["0:0 a flow's file ends in `.yaml`"]);
+    assert!(
+        faults("ivr-flows/my flow.yaml", good)[0]
+            .starts_with("0:0 a flow is named after its file, and `my flow` is not a name")
+    );
+}
 
-    #[test]
-    fn the_lab_is_what_the_tests_and_the_bench_call() {
-        let at = "127.0.0.1:5070".parse().expect("an address");
-        let uas = "127.0.0.3:7100".parse().expect("an address");
-        let config = read("tests/lab", &Overrides { sip: Some(at), trunk_uas: Some(uas) });
-        assert_eq!(config.warnings, []);
-        assert!(config.lab);
-        let listeners: Vec<_> = config.sip.listeners.iter().map(|listener| (listener.address, listener.transport)).collect();
-        assert_eq!(listeners, [(at, Transport::Udp), (at, Transport::Tcp)]);
-        let users: Vec<_> = config.sip.users.keys().map(|user| &**user).collect();
-        assert_eq!(users, ["1001", "1002", "1003", "1004", "1005"]);
-        // printf 1001:centrala:pw1001 | md5sum
-        assert_eq!(config.sip.users["1001"].ha1_md5, "24e80240b92d2138042537c42ed0e4c2");
-        assert_eq!(config.trunks["provider"].send_to, Some(uas));
-        let addresses: Vec<_> = config.sip.trunks[0].addresses.iter().map(ToString::to_string).collect();
-        assert_eq!(
-            (&*config.sip.trunks[0].name, addresses),
-            ("provider", vec!["127.0.0.2".to_string(), "127.0.0.3".to_string()])
-        );
-        let numbers: Vec<_> = config.numbers.iter().map(|(number, Destination::Flow(flow))| (&**number, &**flow)).collect();
-        assert_eq!(numbers, [("100", "main"), ("101", "stay"), ("201", "loop"), ("501", "idle")]);
-        assert_eq!(config.flows["main"].language.as_deref(), Some("pl"));
+/// What an attacker or an accident may put into a flow's file: one clear fault each, in well under a second (the test would hang).
+#[test]
+fn hostile_yaml_is_refused_clearly() {
+    let bomb = (0..10).fold("a: &a [x,x,x,x,x,x,x,x,x,x]\n".to_string(), |mut text, level| {
+        let (own, last) = (char::from(b'b' + level), char::from(b'a' + level));
+        let aliases = vec![format!("*{last}"); 10].join(",");
+        writeln!(text, "{own}: &{own} [{aliases}]").expect("a string takes it");
+        text
+    });
+    let many = "a: [".to_string() + &"b, ".repeat(300_000) + "]";
+    let deep = (0..1000).fold(String::new(), |text, level| text + &" ".repeat(level) + "a:\n");
+    for (what, bytes, expected) in [
+        (
+            "an alias bomb",
+            bomb.into_bytes(),
+            "5:26 more than 100000 values in one file (aliases counted as what they stand for)",
+        ),
+        ("ten megabytes", vec![b'a'; 10_000_000], "0:0 the file is longer than 1048576 bytes"),
+        (
+            "very many values",
+            many.into_bytes(),
+            "1:299996 more than 100000 values in one file (aliases counted as what they stand for)",
+        ),
+        ("deep nesting", vec![b'['; 100_000], "1:25 lists and mappings nested deeper than 24"),
+        ("deep nesting in blocks", deep.into_bytes(), "25:25 lists and mappings nested deeper than 24"),
+        ("bad UTF-8", b"start: a\nnodes:\n  \xc5\x82\xff: {}\n".to_vec(), "3:4 byte 0xff is not UTF-8; save the file as UTF-8"),
+        ("an alias inside itself", b"a: &a [*a]\n".to_vec(), "1:8 an alias inside its own anchor"),
+        ("an unknown alias", b"a: *b\n".to_vec(), "1:4 not YAML: while parsing node, found unknown anchor"),
+        ("a merge key", b"a: &a {b: c}\nc: {<<: *a}\n".to_vec(), "2:5 merge keys (`<<`) are not used here"),
+        ("two documents", b"a: b\n---\nc: d\n".to_vec(), "2:1 a second document begins here; a file holds one"),
+        ("a zero byte", b"start: \0\n".to_vec(), "1:8 not YAML: unexpected character: `\\u{0}'"),
+        ("a list", b"- a\n".to_vec(), "1:1 a flow is a mapping (`name: value`), not a list"),
+        ("a list as a key", b"? [a]\n: b\n".to_vec(), "1:3 a key is one word, not a list or a mapping"),
+        ("a tag", b"start: !!binary a\nnodes: {a: {hangup: {}}}\n".to_vec(), "1:8 tags (`!...`) are not used here"),
+        ("an open quote", b"start: \"a\n".to_vec(), "2:1 not YAML: invalid indentation in multiline quoted scalar"),
+    ] {
+        assert_eq!(faults("ivr-flows/test.yaml", &bytes), [expected], "{what}");
     }
+}
+
+#[test]
+fn at_most_two_hundred_faults_are_printed_and_the_rest_are_counted() {
+    let yaml = "start: a\nnodes:\n".to_string() + &"  a: {hangup: {}}\n".repeat(301);
+    let found = faults("ivr-flows/test.yaml", yaml.as_bytes());
+    assert_eq!((found.len(), found.last().map(String::as_str)), (201, Some("0:0 and 100 more")));
+}
+
+/// Changes the checked flow behind the checker's back, as a mistake of ours might: the run-time budget must end the call.
+#[test]
+fn a_loop_that_escaped_the_checks_ends_the_call() {
+    let yaml = "start: a\nnodes:\n  a: {language: {to: en, next: b}}\n  b: {answer: {next: c}}\n  c: {hangup: {}}\n";
+    let mut flow = Flow::parse("ivr-flows/test.yaml", yaml.as_bytes(), &world()).expect("a good flow");
+    let again = flow.nodes["a"].clone();
+    flow.nodes.insert("c".into(), again);
+    let (said, session) = call_flow(flow, &[]);
+    assert_eq!(said, ["   0.0 answer", "   0.1 hang up Loop"]);
+    assert_eq!(session.visits().len(), 1000);
+}
+
+#[test]
+fn music_without_end_is_no_loop_and_its_visits_stay_few() {
+    let yaml = "start: a\nnodes:\n  a: {play: {prompts: welcome, next: b}}\n  b: {play: {prompts: goodbye, next: a}}\n";
+    let mut session = Session::new(
+        Arc::new(Flow::parse("ivr-flows/test.yaml", yaml.as_bytes(), &world()).expect("a good flow")),
+        "pl".into(),
+    );
+    let mut out = Vec::new();
+    session.handle(Event::Begin, now(0), &mut out);
+    session.handle(Event::Answered, now(0), &mut out);
+    for second in 1..5000 {
+        let Some(Command::Play { play, .. }) = out.pop() else { panic!("it plays on and on") };
+        session.handle(Event::Played { play }, now(second * 1000), &mut out);
+    }
+    assert!(!session.is_over());
+    assert_eq!((session.visits().len(), session.visits_dropped()), (1000, 4000));
+    assert_eq!(session.visits()[0].entered, now(0).wall);
+    assert_eq!(session.visits().last().map(|visit| visit.entered), Some(now(4_999_000).wall));
+}
+
+#[test]
+fn a_caller_who_leans_on_the_keys_is_remembered_for_thirty_two() {
+    let keys: Vec<_> = (0..1000).map(|n| (n % 50, '1')).collect();
+    let (_, session) = call(MAIN, &keys);
+    let taken = session.visits().iter().filter(|visit| visit.outcome == "key 1").count();
+    assert_eq!(taken, 32);
+}
+
+#[test]
+fn the_end_of_a_prompt_that_was_replaced_means_nothing() {
+    let flow = Flow::parse("ivr-flows/test.yaml", MAIN.as_bytes(), &world()).expect("a good flow");
+    let mut session = Session::new(Arc::new(flow), "pl".into());
+    let mut out = Vec::new();
+    for event in [Event::Begin, Event::Answered] {
+        session.handle(event, now(0), &mut out);
+    }
+    let Some(Command::Play { play: welcome, .. }) = out.pop() else { panic!("it plays the welcome") };
+    session.handle(Event::Digit('1'), now(10), &mut out);
+    let said = out.len();
+    session.handle(Event::Played { play: welcome }, now(20), &mut out);
+    session.handle(Event::Begin, now(30), &mut out);
+    session.handle(Event::Answered, now(40), &mut out);
+    session.handle_timeout(now(50), &mut out);
+    assert_eq!(out.len(), said);
+    session.handle(Event::HungUp, now(60), &mut out);
+    session.handle(Event::Digit('1'), now(70), &mut out);
+    assert_eq!((out.len(), session.is_over(), session.poll_timeout()), (said, true, None));
+    assert!(session.visits().iter().all(|visit| visit.left.is_some()));
+}
+
+/// Any events in any order: the session answers once, plays only to who can hear it, and is silent after the end.
+#[test]
+fn no_order_of_events_makes_a_session_talk_out_of_turn() {
+    let flow = Arc::new(Flow::parse("ivr-flows/test.yaml", MAIN.as_bytes(), &world()).expect("a good flow"));
+    for seed in 0..2000 {
+        let mut rng = Rng::from_seed(seed);
+        let mut session = Session::new(flow.clone(), "en".into());
+        let (mut answers, mut answered, mut over, mut last_play, mut millis) = (0, false, false, 0, 0);
+        for _ in 0..60 {
+            millis += u64::from(rng.below(4000));
+            let mut out = Vec::new();
+            match rng.below(12) {
+                0..=1 => session.handle(Event::Begin, now(millis), &mut out),
+                2..=3 => {
+                    answered = true;
+                    session.handle(Event::Answered, now(millis), &mut out);
+                }
+                4..=6 => session.handle(Event::Played { play: PlayId(last_play) }, now(millis), &mut out),
+                7 => session.handle(Event::Played { play: PlayId(u64::from(rng.below(9))) }, now(millis), &mut out),
+                8..=9 => {
+                    let key = char::from_digit(rng.below(10), 10).expect("a digit");
+                    session.handle(Event::Digit(key), now(millis), &mut out);
+                }
+                10 if rng.chance(50) => session.handle(Event::HungUp, now(millis), &mut out),
+                _ => session.handle_timeout(now(millis), &mut out),
+            }
+            assert!(!over || out.is_empty(), "seed {seed}: {out:?} after the end");
+            for command in &out {
+                assert!(!over, "seed {seed}: {command:?} after the end");
+                match command {
+                    Command::Answer => answers += 1,
+                    Command::Play { play, .. } => {
+                        assert!(answered && play.0 > last_play, "seed {seed}: {command:?}");
+                        last_play = play.0;
+                    }
+                    Command::StopPlaying => assert!(last_play > 0, "seed {seed}: nothing plays"),
+                    Command::Hangup { .. } => over = true,
+                }
+            }
+            over |= session.is_over();
+            assert!(answers <= 1, "seed {seed}: answered twice");
+        }
+    }
+}
+
+#[test]
+fn the_flow_in_the_documentation_is_a_good_one() {
+    let text = include_str!("../docs/flows.md");
+    let yaml = text.split("```yaml").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    assert_eq!(faults("ivr-flows/reception.yaml", yaml.as_bytes()), Vec::<String>::new());
 }

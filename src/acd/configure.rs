@@ -16,10 +16,11 @@ use super::lease::EndedBy;
 use super::line::{Line, Set, Tally};
 use super::roster::{DeskId, LineId, SetId, Slot};
 use super::settings::{Agent, Login, Settings};
+use super::strategy::FreeAgents;
 use super::words::{Action, ItemId, ItemOutcome, OfferOutcome};
 use super::{Acd, Deadline};
 use crate::time::{Duration, Moment};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 impl Acd {
@@ -148,8 +149,8 @@ impl Acd {
             *set = SetId::new(self.sets.len());
             let line = self.lines.at_mut(*line);
             line.sets.push(*set);
-            let strategy = line.settings.strategy;
-            self.sets.push(Set { after: *after, strategy, waiting: Default::default(), free: Default::default() });
+            let free = FreeAgents::new(line.settings.strategy);
+            self.sets.push(Set { after: *after, waiting: BTreeSet::new(), free });
         }
         for (desk, line, membership) in posts {
             let set = sets[&(line, membership.delay)];

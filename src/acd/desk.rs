@@ -36,8 +36,7 @@ pub(super) struct Desk {
     pub no_answers: u32,
 
     pub idle_since: Moment,
-    /// Since when they stand in the sets, and the chance drawn then; both stand still while they are free.
-    pub freed_at: Moment,
+    /// Chance drawn when they became free.
     pub draw: u64,
     pub calls: u32,
     pub talked: Duration,
@@ -85,7 +84,6 @@ impl Desk {
             rest_until: None,
             no_answers: 0,
             idle_since: now,
-            freed_at: now,
             draw: 0,
             calls: 0,
             talked: Duration::ZERO,
@@ -152,13 +150,13 @@ impl Desk {
         }
     }
 
+    /// Nothing of this changes while the agent is free.
     pub fn candidate(&self, position: u32) -> Candidate {
-        let this_login = self.login.map_or(Duration::ZERO, |since| self.freed_at.since(since));
         Candidate {
             idle_since: self.idle_since,
             calls: self.calls,
             talked: self.talked,
-            logged_in: self.logged_in + this_login,
+            logged_in_since: self.login.unwrap_or_default() - self.logged_in,
             position,
             draw: self.draw,
         }

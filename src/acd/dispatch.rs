@@ -6,7 +6,6 @@
 use super::line::{Lease, Stage};
 use super::roster::{DeskId, SetId, Slot};
 use super::settings::{MAX_RING, MIN_RING};
-use super::strategy::choose;
 use super::words::{Action, ItemId, OfferId, State};
 use super::{Acd, Deadline, desk::Desk, desk::Duty};
 use crate::time::{Moment, Now};
@@ -106,7 +105,7 @@ impl Acd {
         let strategy = line.settings.strategy;
         let start = strategy.start(line.asked_last, &mut self.rng);
         let sets = line.sets[..waiting.level].iter();
-        let choice = sets.filter_map(|set| choose(&self.sets[set.index()].free, start)).min();
+        let choice = sets.filter_map(|set| self.sets[set.index()].free.choose(start, now)).min();
         let (_, _, rank, desk) = choice.expect("somebody is free");
         debug_assert!(self.is_first_for(desk, item, now), "{item:?} is not the first that {desk:?} may take");
 
@@ -145,7 +144,6 @@ impl Acd {
         alter(desk);
         if desk.obstacle(now).is_none() {
             if !was_listed {
-                desk.freed_at = now;
                 desk.draw = self.rng.u64();
             }
             self.list_desk(id);
@@ -158,7 +156,7 @@ impl Acd {
         desk.listed = true;
         for post in &desk.posts {
             let set = &mut self.sets[post.set.index()];
-            set.free.insert((set.strategy.rank(post.tier, &desk.candidate(post.position)), id));
+            set.free.insert(post.tier, &desk.candidate(post.position), id);
             self.touched.push(post.set);
         }
     }
@@ -170,7 +168,7 @@ impl Acd {
         }
         for post in &desk.posts {
             let set = &mut self.sets[post.set.index()];
-            set.free.remove(&(set.strategy.rank(post.tier, &desk.candidate(post.position)), id));
+            set.free.remove(post.tier, &desk.candidate(post.position), id);
         }
         true
     }
@@ -218,7 +216,8 @@ impl Acd {
     }
 
     fn announce(&mut self, now: Moment, out: &mut Vec<Action>) {
-        for id in std::mem::take(&mut self.changed) {
+        for id in self.changed.drain(..) {
+            // An agent who was removed by this event has been told of.
             if self.desks.get(id).is_none() {
                 continue;
             }

@@ -76,8 +76,8 @@ impl Acd {
             hold!(desk.listed == desk.obstacle(now).is_none(), "{name}: listed {}, {:?}", desk.listed, desk.obstacle(now));
             for post in desk.posts.iter().filter(|_| desk.listed) {
                 let set = &self.sets[post.set.index()];
-                let rank = set.strategy.rank(post.tier, &desk.candidate(post.position));
-                hold!(set.free.contains(&(rank, id)), "{name}: is not in {:?}", post.set);
+                let here = set.free.contains(post.tier, &desk.candidate(post.position), id);
+                hold!(here, "{name}: is not in {:?}", post.set);
                 places += 1;
             }
         }

@@ -5,9 +5,9 @@
 //! | the agent's answer | answered | no | is on the call |
 //! | its deadline | no_answer | yes | rests, or is paused at `max_no_answer` |
 //! | the phone's refusal | busy, rejected, unreachable, lost_race, cancelled | no | rests |
-//! | another's answer (`ring_all`) | lost_race | yes | rests as configured, mostly not at all |
+//! | another's answer (`ring_all`, a pick-up) | lost_race | yes | rests as configured, mostly not at all |
 //! | the caller's leaving | caller_gone | yes | rests as configured, mostly not at all |
-//! | removal of the queue, a move | cancelled | yes | rests as configured, mostly not at all |
+//! | removal of the queue, a move, our end of the call | cancelled | yes | rests as configured, mostly not at all |
 //! | pause, logout, own call, vanished phone | cancelled, busy, unreachable | yes | needs no rest: that state keeps calls away |
 //!
 //! Invariant: a lease leaves the table in `end_lease` or `answered`, nowhere else, with its one outcome.

@@ -89,7 +89,6 @@ pub(super) struct Line {
 pub(super) struct Set {
     /// Items enter once they have waited this long in the queue.
     pub after: Duration,
-    pub strategy: Strategy,
     pub waiting: BTreeSet<(Key, ItemId)>,
     pub free: FreeAgents,
 }

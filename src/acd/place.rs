@@ -50,7 +50,14 @@ impl Acd {
     pub(super) fn leave(&mut self, id: ItemId, why: Leaving, now: Moment, out: &mut Vec<Action>) {
         match self.items.get(&id).map(|item| &item.stage) {
             Some(Stage::Connected { .. }) => self.call_ended(id, now, out),
-            Some(Stage::Waiting { .. }) => self.finish(id, why.into(), OfferOutcome::CallerGone, now, out),
+            Some(Stage::Waiting { .. }) => {
+                let ringing = match why {
+                    Leaving::AnsweredElsewhere => OfferOutcome::LostRace,
+                    Leaving::EndedByUs => OfferOutcome::Cancelled,
+                    Leaving::HungUp | Leaving::Key(_) | Leaving::FlowedOut | Leaving::CallbackTaken => OfferOutcome::CallerGone,
+                };
+                self.finish(id, why.into(), ringing, now, out);
+            }
             None => {}
         }
     }

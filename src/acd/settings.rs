@@ -16,6 +16,8 @@ pub const MAX_RING: Duration = Duration::from_secs(600);
 /// After a phone refused or let it ring, its agent rests at least this long: a phone that refuses at once, alone in its
 /// queue, would be offered the same call for ever within one moment.
 pub const MIN_BACK_OFF: Duration = Duration::from_millis(100);
+/// So many wait in a queue at once, unless it says otherwise.
+pub const DEFAULT_MAX_WAITING: usize = 2000;
 /// The longest wrap-up, extensions included.
 pub const MAX_WRAP_UP: Duration = Duration::from_secs(4 * 3600);
 
@@ -52,7 +54,7 @@ impl Default for Queue {
             back_off: BackOff::default(),
             max_no_answer: 3,
             weight: 0,
-            max_waiting: 2000,
+            max_waiting: DEFAULT_MAX_WAITING,
             max_head_start: Duration::from_secs(30 * 60),
         }
     }

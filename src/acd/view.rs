@@ -76,6 +76,11 @@ impl Acd {
         self.desks.find(agent).is_some()
     }
 
+    /// True while the item waits, whether or not a phone rings for it.
+    pub fn is_waiting(&self, item: ItemId) -> bool {
+        self.items.get(&item).is_some_and(Item::waits)
+    }
+
     /// What this agent is doing, as last told.
     pub fn agent_state(&self, agent: &str) -> Option<&State> {
         self.desks.find(agent).map(|desk| &self.desks.at(desk).shown)

@@ -4,7 +4,7 @@
 
 use crate::audio::wav;
 use crate::config::{self, Config, Overrides, SecretRef, Sources};
-use crate::fault::{Fault, Faults, Place};
+use crate::fault::{Fault, MAX_FAULTS, Place};
 use crate::shell::files;
 use clap::Args;
 use std::io::Write;
@@ -54,19 +54,11 @@ struct Verdict {
 fn judge(arguments: &Check) -> Result<Verdict, String> {
     let sources = files::gather(&arguments.config)?;
     let secrets = |reference: &SecretRef| secret(&arguments.data, reference);
-    let mut faults = Faults::new();
-    let mut summary = String::new();
-    match config::load(&sources, &Overrides::default(), &secrets) {
-        Ok(config) => {
-            summary = summarise(&config, &sources);
-            config.warnings.into_iter().for_each(|fault| faults.push(fault));
-        }
-        Err(list) => list.into_iter().for_each(|fault| faults.push(fault)),
-    }
-    check_sounds(&sources, &mut faults);
-    let faults = match faults.judge() {
-        Ok(list) | Err(list) => list,
+    let (mut faults, summary) = match config::load(&sources, &Overrides::default(), &secrets) {
+        Ok(config) => (config.warnings.clone(), summarise(&config, &sources)),
+        Err(faults) => (faults, String::new()),
     };
+    faults.extend(unreadable_sounds(&sources));
     Ok(Verdict { faults, summary })
 }
 
@@ -92,12 +84,13 @@ fn summarise(config: &Config, sources: &Sources) -> String {
     counts.map(|(count, what)| count_of(count, what)).join(", ")
 }
 
-fn check_sounds(sources: &Sources, faults: &mut Faults) {
-    for (_, _, path) in files::sound_files(sources) {
-        if let Err(why) = files::read_sound(&path).and_then(|bytes| wav::read(&bytes)) {
-            faults.add(Place::whole(&path.display().to_string()), format!("could not read the sound: {why}"));
-        }
-    }
+fn unreadable_sounds(sources: &Sources) -> Vec<Fault> {
+    let faults = files::sound_files(sources).filter_map(|(_, _, path)| {
+        let why = files::read_sound(&path).and_then(|bytes| wav::read(&bytes)).err()?;
+        let place = Place::whole(&path.display().to_string());
+        Some(Fault { place, message: format!("could not read the sound: {why}"), suggestion: None, warning: false })
+    });
+    faults.take(MAX_FAULTS).collect()
 }
 
 /// True when there is no fault among them.

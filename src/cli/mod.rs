@@ -1,5 +1,73 @@
-//! Placeholder.
+//! The command line: a file per subcommand.
+//!
+//! ```text
+//!   centrala run ------------------> (main starts the daemon)
+//!   centrala check | sounds -------> files
+//!   centrala status | calls | registrations | cdr | stop --client--> DATA/control.sock --> the daemon
+//! ```
+//!
+//! | exit code | means |
+//! |---|---|
+//! | 0 | done |
+//! | 1 | the daemon says no, or there is none |
+//! | 2 | the command line or the configuration is wrong |
+//!
+//! Invariant: text that came from outside reaches a terminal only through [`table::clean`].
+
+// The command line reads files and sockets: the core's wall ends here.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
+mod calls;
+mod cdr;
 pub mod check;
+mod client;
+mod registrations;
+mod run;
 pub mod sounds;
+mod status;
+mod stop;
+mod table;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// A telephone exchange: SIP trunks and phones, menus written in YAML, records of every call
+#[derive(Parser, Debug)]
+#[command(name = "centrala", version, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    Run(run::Run),
+    Check(check::Check),
+    Status(status::Status),
+    Calls(calls::Calls),
+    Registrations(registrations::Registrations),
+    Cdr(cdr::Cdr),
+    Stop(stop::Stop),
+    Sounds(sounds::Sounds),
+}
+
+/// Everything but `run`, which is the daemon's.
+pub fn ask(command: &Command) -> ExitCode {
+    let answered = match command {
+        Command::Run(_) => return ExitCode::from(2),
+        Command::Check(arguments) => return check::run(arguments),
+        Command::Sounds(arguments) => return sounds::run(arguments),
+        Command::Status(arguments) => status::run(arguments),
+        Command::Calls(arguments) => calls::run(arguments),
+        Command::Registrations(arguments) => registrations::run(arguments),
+        Command::Cdr(arguments) => cdr::run(arguments),
+        Command::Stop(arguments) => stop::run(arguments),
+    };
+    match answered {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            eprintln!("centrala: {}", table::clean(&sentence));
+            ExitCode::FAILURE
+        }
+    }
+}

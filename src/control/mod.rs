@@ -57,6 +57,16 @@ pub struct Status {
     pub rejected_total: u64,
     pub panics_contained: u64,
     pub listeners: Vec<String>,
+    /// What the shell counts: signalling datagrams that found no room or no way out, and those that the lab's fence stopped;
+    /// media ticks that began late, and what a full media queue lost.
+    #[serde(default)]
+    pub datagrams_dropped: u64,
+    #[serde(default)]
+    pub datagrams_fenced: u64,
+    #[serde(default)]
+    pub media_late_ticks: u64,
+    #[serde(default)]
+    pub media_dropped: u64,
 }
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

@@ -36,10 +36,11 @@ pub fn load(options: &Options, sip: Option<SocketAddr>) -> Result<Loaded, Unload
     let read = |reference: &SecretRef| files::secret(&options.data, reference);
     let config = config::load(&sources, &overrides, &read);
     let (library, unreadable) = library(&sources);
-    match config {
-        Ok(config) if unreadable.is_empty() => Ok(Loaded { config, library: Arc::new(library), secret_files }),
-        Ok(config) => Err(Unloadable::Faults(config.warnings.into_iter().chain(unreadable).collect())),
-        Err(faults) => Err(Unloadable::Faults(faults.into_iter().chain(unreadable).collect())),
+    match (config, &unreadable[..]) {
+        (Ok(config), []) => Ok(Loaded { config, library: Arc::new(library), secret_files }),
+        (Ok(_), [one]) => Err(Unloadable::Sentence(one.to_string())),
+        (Ok(config), _) => Err(Unloadable::Faults(config.warnings.into_iter().chain(unreadable).collect())),
+        (Err(faults), _) => Err(Unloadable::Faults(faults.into_iter().chain(unreadable).collect())),
     }
 }
 
@@ -59,8 +60,7 @@ fn missing_secrets(sources: &Sources, data: &Path) -> Result<Vec<String>, String
                 Some(rng) => rng,
                 None => rng.insert(chance()?),
             };
-            secrets::generate(&path, rng)
-                .map_err(|fault| format!("could not write the secret {}: {fault}", path.display()))?;
+            secrets::generate(&path, rng).map_err(|fault| format!("could not write the secret {}: {fault}", path.display()))?;
         }
         names.push(name);
     }

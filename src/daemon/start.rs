@@ -12,15 +12,15 @@ use crate::shell::fence::Fence;
 use crate::shell::listeners::{self, Bound};
 use crate::shell::media::{Media, MediaSettings};
 use crate::shell::reactor::{MAX_CONNECTIONS, Reactor, ReactorSettings};
+use crate::shell::secrets;
 use crate::shell::store::Diary;
 use crate::shell::sys::clock;
 use crate::shell::sys::signals::Signals;
 use crate::shell::udp::Doors;
-use crate::shell::secrets;
 use crate::sip;
 use crate::time::Now;
 use std::fs::{File, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
 use tracing::{info, warn};
@@ -103,22 +103,22 @@ fn refusal(unloadable: Unloadable) -> Refused {
 /// The log goes to stderr: to the journal under systemd, which adds the time itself.
 fn log(config: &Config) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(&config.logging.level));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
+    let colours = io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).with_ansi(colours);
     let under_systemd = std::env::var_os("JOURNAL_STREAM").is_some();
     // A second start within one process (a test) keeps the first one's log.
-    let _ = if under_systemd { log.without_time().with_ansi(false).try_init() } else { log.try_init() };
+    let _ = if under_systemd { log.without_time().try_init() } else { log.try_init() };
     guard::log_panics();
 }
 
 /// One daemon per data folder. The lock goes with the process, however it ends.
 fn lock(data: &Path) -> Result<File, String> {
     let path = data.join("centrala.lock");
-    let file = File::create(&path).map_err(|fault| format!("could not write into the data folder {}: {fault}", data.display()))?;
+    let file =
+        File::create(&path).map_err(|fault| format!("could not write into the data folder {}: {fault}", data.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(format!("another centrala is running on the data folder {}", data.display()))
-        }
+        Err(TryLockError::WouldBlock) => Err(format!("another centrala is running on the data folder {}", data.display())),
         Err(TryLockError::Error(fault)) => Err(format!("could not lock {}: {fault}", path.display())),
     }
 }

@@ -8,7 +8,7 @@ use super::guard::{Guard, Verdict};
 use super::load::{self, Loaded, Unloadable};
 use super::{Options, start};
 use crate::config::Config;
-use crate::control::Request;
+use crate::control::{Request, Response, Status};
 use crate::media::Report;
 use crate::pbx::{Action, Event, Pbx};
 use crate::shell::media::Media;
@@ -64,7 +64,9 @@ pub struct Parts {
 enum Course {
     Running,
     /// Calls are being hung up; at this moment we go whatever is left.
-    Stopping { until: Moment },
+    Stopping {
+        until: Moment,
+    },
     /// A second signal: at once.
     Gone,
 }
@@ -306,7 +308,7 @@ impl Exchange {
                 } else {
                     self.parts.doors.send(path, bytes)
                 };
-                sent.err().map(Event::Sip)
+                sent.err().map(|path| Event::Sip(Input::Unreachable { path }))
             }
             Action::CloseConnection { connection } => {
                 self.parts.reactor.close(connection);
@@ -321,11 +323,24 @@ impl Exchange {
                 self.parts.diary.write(write);
                 None
             }
-            Action::Reply { reply, response } => {
+            Action::Reply { reply, mut response } => {
+                if let Response::Status(status) = &mut response {
+                    self.count(status);
+                }
                 self.parts.reactor.reply(reply, response);
                 None
             }
         }
+    }
+
+    /// What only the shell knows.
+    fn count(&self, status: &mut Status) {
+        let (lost, media) = (self.parts.doors.lost(), self.parts.media.counters());
+        status.datagrams_dropped = lost.dropped;
+        status.datagrams_fenced = lost.fenced;
+        status.media_late_ticks = media.late_ticks;
+        status.media_dropped = media.dropped;
+        status.panics_contained += media.panics;
     }
 
     fn start_reload(&mut self) {

@@ -28,14 +28,15 @@ impl Reader<'_> {
         self.source.complain(self.faults, spot, message);
     }
 
+    /// Gives the nearest known name.
     pub fn unknown<'a>(
         &mut self,
         spot: Spot,
         message: impl Into<String>,
         wrong: &str,
         known: impl IntoIterator<Item = &'a str>,
-    ) {
-        self.source.complain_unknown(self.faults, spot, message, wrong, known);
+    ) -> Option<String> {
+        self.source.complain_unknown(self.faults, spot, message, wrong, known)
     }
 
     /// The fields of a mapping; nothing at all counts as a mapping without fields. `what` names it in complaints.
@@ -183,7 +184,12 @@ impl<'n> Fields<'n> {
         self.missing.push((name, message));
     }
 
-    /// What is left, in order: for mappings whose keys are the administrator's own names.
+    /// What nobody has asked for so far.
+    pub fn unasked(&self) -> impl Iterator<Item = &'n Entry> {
+        self.entries.iter().copied().flatten()
+    }
+
+    /// Takes all that is left, in order: for mappings whose keys are the administrator's own names.
     pub fn rest(&mut self) -> Vec<&'n Entry> {
         self.entries.iter_mut().filter_map(Option::take).collect()
     }

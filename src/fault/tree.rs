@@ -6,7 +6,7 @@
 
 use super::fields::shorten;
 use super::{Faults, Place};
-use serde_saphyr::granit_parser::{self, Event, Parser, ScalarStyle, Span};
+use serde_saphyr::granit_parser::{self, ErrorKind, Event, Marker, Parser, ScalarStyle, Span};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
 
@@ -136,9 +136,9 @@ impl<'a> Source<'a> {
         message: impl Into<String>,
         wrong: &str,
         known: impl IntoIterator<Item = &'k str>,
-    ) {
+    ) -> Option<String> {
         let place = if faults.is_full() { Place::default() } else { self.place(spot) };
-        faults.add_unknown(place, message, wrong, known);
+        faults.add_unknown(place, message, wrong, known)
     }
 
     /// The excerpt never shows a password.
@@ -170,6 +170,15 @@ fn mask(excerpt: String) -> String {
 /// The one field of the administrator's files whose value is a secret.
 const SECRET_KEY: &str = "password";
 
+/// The parser counts columns from 0.
+fn spot_of(marker: &Marker) -> Spot {
+    Spot { line: count(marker.line().max(1)), column: count(marker.col() + 1) }
+}
+
+fn too_deep() -> String {
+    format!("lists and mappings nested deeper than {MAX_DEPTH}")
+}
+
 fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
@@ -187,9 +196,12 @@ pub fn read(source: &Source<'_>, faults: &mut Faults) -> Option<Node> {
         match event {
             Ok((event, span)) => builder.take(event, span)?,
             Err(error) => {
-                let mark = error.marker();
-                let spot = Spot { line: count(mark.line().max(1)), column: count(mark.col() + 1) };
-                source.complain(builder.faults, spot, format!("not YAML: {}", error.info()));
+                let spot = spot_of(error.marker());
+                let message = match error.kind() {
+                    ErrorKind::RecursionLimitExceeded => too_deep(),
+                    _ => format!("not YAML: {}", error.info()),
+                };
+                source.complain(builder.faults, spot, message);
                 return None;
             }
         }
@@ -227,7 +239,10 @@ struct Builder<'s, 'f> {
 impl Builder<'_, '_> {
     /// `None` when it makes no sense to read on.
     fn take(&mut self, event: Event<'_>, span: Span) -> Option<()> {
-        let spot = Spot { line: count(span.start.line().max(1)), column: count(span.start.col() + 1) };
+        let spot = spot_of(&span.start);
+        if let Some(tag) = span.tag_start {
+            self.source.complain(self.faults, spot_of(&tag), "tags (`!...`) are not used here");
+        }
         match event {
             Event::DocumentStart(..) => {
                 self.documents += 1;
@@ -235,20 +250,17 @@ impl Builder<'_, '_> {
                     return self.stop(spot, "a second document begins here; a file holds one".to_string());
                 }
             }
-            Event::Scalar(text, style, anchor, tag) => {
-                self.refuse_tag(tag.is_some(), spot);
+            Event::Scalar(text, style, anchor, _) => {
                 self.weigh(weight_of(&text), spot)?;
                 let plain = matches!(style, ScalarStyle::Plain);
                 let empty = plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
                 let value = if empty { Value::Empty } else { Value::Text { text: text.into_owned(), plain } };
                 self.put(Node { spot, value }, anchor)?;
             }
-            Event::SequenceStart(_, anchor, tag) => {
-                self.refuse_tag(tag.is_some(), spot);
+            Event::SequenceStart(_, anchor, _) => {
                 self.begin(Open { spot, anchor, what: OpenKind::List(Vec::new()) })?;
             }
-            Event::MappingStart(_, anchor, tag) => {
-                self.refuse_tag(tag.is_some(), spot);
+            Event::MappingStart(_, anchor, _) => {
                 self.begin(Open {
                     spot,
                     anchor,
@@ -278,7 +290,7 @@ impl Builder<'_, '_> {
 
     fn begin(&mut self, open: Open) -> Option<()> {
         if self.open.len() >= MAX_DEPTH {
-            return self.stop(open.spot, format!("lists and mappings nested deeper than {MAX_DEPTH}"));
+            return self.stop(open.spot, too_deep());
         }
         self.weigh(1, open.spot)?;
         self.open.push(open);
@@ -321,12 +333,6 @@ impl Builder<'_, '_> {
             },
         }
         Some(())
-    }
-
-    fn refuse_tag(&mut self, tagged: bool, spot: Spot) {
-        if tagged {
-            self.source.complain(self.faults, spot, "tags (`!...`) are not used here");
-        }
     }
 
     fn weigh(&mut self, weight: usize, spot: Spot) -> Option<()> {

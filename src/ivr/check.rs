@@ -23,11 +23,7 @@ pub(super) fn check(draft: &Draft, world: &World, reader: &mut Reader<'_>) {
 /// Where each node leads. An unknown name counts as the known one it is nearest to.
 fn resolve(draft: &Draft, reader: &mut Reader<'_>) -> BTreeMap<Name, Vec<Name>> {
     let known = || draft.seen.keys().map(|name| &**name);
-    let mut unknown = |name: &Name, spot| {
-        reader.unknown(spot, format!("no node `{name}`"), name, known());
-        // Beyond the faults that are kept it is not worth the search.
-        if reader.faults.is_full() { None } else { nearest(name, known()).map(Name::from) }
-    };
+    let mut unknown = |name: &Name, spot| reader.unknown(spot, format!("no node `{name}`"), name, known()).map(Name::from);
     if let Some((start, spot)) = &draft.start
         && !draft.seen.contains_key(start)
     {

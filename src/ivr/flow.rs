@@ -200,7 +200,9 @@ fn read_verb(entry: &tree::Entry, world: &World, seen: &mut Seen, reader: &mut R
     let fields = reader.fields(format!("`{}`", first.key), first.spot, &first.value)?;
     let mut fields = NodeFields { fields, reader, world, seen };
     let verb = Verb::read(&first.key, &mut fields);
-    let NodeFields { fields, reader, .. } = fields;
+    let NodeFields { fields, reader, seen, .. } = fields;
+    // A misspelt `next` shall not make what it leads to unreachable.
+    seen.guessed.extend(fields.unasked().flat_map(|entry| entry.value.texts()).map(Name::from));
     fields.finish(reader);
     verb
 }

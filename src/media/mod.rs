@@ -36,7 +36,7 @@ mod tests;
 mod voice;
 mod words;
 
-pub use crate::audio::Library;
+pub use crate::audio::{Clip, Library};
 pub use shard::{Outgoing, Shard};
 pub use words::*;
 

@@ -70,7 +70,8 @@ pub struct Stream {
 pub enum SourceRule {
     /// Only from the signalled address and port.
     Signalled,
-    /// From the signalled address and port, or latched during probation to the first source from this host (where signalling came from).
+    /// From the signalled address and port, or latched during probation to the first source from this host (where signalling came
+    /// from) that sends four packets in sequence.
     Latch { host: IpAddr },
 }
 
@@ -119,7 +120,7 @@ pub struct Statistics {
     pub received: u64,
     /// Sequence numbers that never came.
     pub lost: u64,
-    /// From a source that is not the peer's, or not RTP at all.
+    /// From a source that is not the peer's, of a payload type that was not agreed, or not RTP at all.
     pub refused: u64,
     pub jitter_ms: f32,
 }

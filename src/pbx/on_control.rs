@@ -42,6 +42,8 @@ impl Pbx {
             rejected_total: self.totals.rejected,
             panics_contained: self.totals.panics,
             listeners: self.config.sip.listeners.iter().map(listener_words).collect(),
+            // The shell adds what it counts itself.
+            ..Status::default()
         }
     }
 

@@ -5,13 +5,16 @@
 
 use super::Direction;
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 
 /// Bytes of a description.
 pub const MAX_DESCRIPTION: usize = 8 * 1024;
 /// Media lines of a description.
 pub const MAX_MEDIA: usize = 8;
+
+/// Room for what phones and we usually say.
+const USUAL_LENGTH: usize = 512;
 
 /// A session description.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -123,7 +126,10 @@ pub fn parse(bytes: &[u8]) -> Result<Description, Unreadable> {
 
 impl Description {
     pub fn to_bytes(&self) -> Vec<u8> {
-        self.to_string().into_bytes()
+        let mut text = String::with_capacity(USUAL_LENGTH);
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{self}");
+        text.into_bytes()
     }
 
     /// Where this media line's packets go.

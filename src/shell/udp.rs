@@ -105,19 +105,19 @@ impl Doors {
         }
     }
 
-    /// Puts a datagram into its door; it leaves with [`Doors::flush`].
-    pub fn send(&mut self, path: Path, bytes: Vec<u8>) -> Result<(), Input> {
+    /// Puts a datagram into its door; it leaves with [`Doors::flush`]. The path comes back when nothing can be sent there.
+    pub fn send(&mut self, path: Path, bytes: Vec<u8>) -> Result<(), Path> {
         if !self.fence.lets_through(path.remote.ip()) {
             if self.lost.fenced == 0 {
                 warn!(to = %path.remote.ip(), "the lab sends nothing outside this machine: dropped");
             }
             self.lost.fenced += 1;
-            return Err(Input::Unreachable { path });
+            return Err(path);
         }
         let Some(door) = self.door_of(&path) else {
             debug!(from = %path.local, "no listener of ours to send from");
             self.lost.dropped += 1;
-            return Err(Input::Unreachable { path });
+            return Err(path);
         };
         if door.waiting.len() >= MAX_WAITING {
             self.lost.dropped += 1;
@@ -159,15 +159,17 @@ fn flush(door: &mut Door, unreachable: &mut Vec<Input>) -> u64 {
             .collect();
         match datagrams::send(door.socket.as_raw_fd(), &batch) {
             Ok(sent) => done += sent.max(1),
-            Err(error) => match error.kind() {
-                io::ErrorKind::Interrupted => {}
-                io::ErrorKind::WouldBlock => {
+            Err(error) => match fate(&error) {
+                Fate::Again => {}
+                Fate::DropOne => {
+                    dropped += 1;
+                    done += 1;
+                }
+                Fate::DropAll => {
                     dropped += (door.waiting.len() - done) as u64;
                     break;
                 }
-                // What an earlier datagram met, told by this call: it says nothing of this one, and is not told twice.
-                io::ErrorKind::ConnectionRefused => {}
-                _ => {
+                Fate::Unreachable => {
                     let path = door.waiting[done].0;
                     debug!(to = %path.remote, %error, "could not send");
                     unreachable.push(Input::Unreachable { path });
@@ -178,6 +180,26 @@ fn flush(door: &mut Door, unreachable: &mut Vec<Input>) -> u64 {
     }
     door.waiting.clear();
     dropped
+}
+
+/// What becomes of a datagram that the system did not take.
+enum Fate {
+    /// The call said something about an earlier one.
+    Again,
+    DropOne,
+    /// There is no room, nor for those after it.
+    DropAll,
+    Unreachable,
+}
+
+fn fate(error: &io::Error) -> Fate {
+    match (error.kind(), error.raw_os_error()) {
+        (io::ErrorKind::Interrupted | io::ErrorKind::ConnectionRefused, _) => Fate::Again,
+        (io::ErrorKind::WouldBlock, _) | (_, Some(libc::ENOBUFS | libc::ENOMEM)) => Fate::DropAll,
+        // A packet filter ate it, as a network might: SIP repeats it.
+        (io::ErrorKind::PermissionDenied, _) => Fate::DropOne,
+        _ => Fate::Unreachable,
+    }
 }
 
 /// The address to send from: said only where the socket itself does not.
@@ -248,7 +270,7 @@ mod tests {
         let mut doors = Doors::new(vec![door], Fence { lab: true });
         let remote = "192.0.2.1:5060".parse().expect("an address");
         let path = Path { transport: Transport::Udp, local, remote, connection: None };
-        assert!(matches!(doors.send(path, vec![1]), Err(Input::Unreachable { path: told }) if told == path));
+        assert_eq!(doors.send(path, vec![1]), Err(path));
         assert_eq!(doors.lost(), Lost { dropped: 0, fenced: 1 });
     }
 

@@ -228,11 +228,12 @@ fn nonce_count(nc: &str) -> Option<u32> {
     (nc.len() == 8 && count > 0).then_some(count)
 }
 
-/// Phones write the URI of the digest as they wrote the request's, or without its port or parameters.
+/// Phones write the URI of the digest as they wrote the request's, or without its port, parameters or user (SIPp).
 fn is_same_place(written: &str, uri: &Uri) -> bool {
     if written == uri.as_str() {
         return true;
     }
     let Ok(written) = Uri::parse(written) else { return false };
-    written.same_as(uri) || (written.user() == uri.user() && written.host().eq_ignore_ascii_case(uri.host()))
+    let same_user = written.user().is_empty() || written.user() == uri.user();
+    written.same_as(uri) || (same_user && written.host().eq_ignore_ascii_case(uri.host()))
 }

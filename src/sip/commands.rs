@@ -23,6 +23,7 @@ impl Endpoint {
             Command::Hangup { dialog, reason } => self.hang_up(dialog, reason, now, out),
             Command::Invite { dialog, call } => self.call(dialog, *call, now, out),
             Command::Reoffer { dialog, sdp } => self.reoffer(dialog, sdp, now, out),
+            Command::Update { dialog, sdp } => self.update_offer(dialog, sdp, now, out),
             Command::Probe { dialog } => self.probe(dialog, now, out),
             Command::Digit { dialog, digit, duration } => self.send_digit(dialog, digit, duration, now, out),
             Command::Register { registration, account } => self.keep_registered(registration, *account, now, out),

@@ -9,10 +9,14 @@ use super::life::description;
 use super::message::{Method, Name as Header, Request, Response};
 use super::session::{Clock, Event as Happens, Exchange, Phase, Session};
 use super::transaction::{Owner, TxId, request_key};
+use super::uas::invites_of;
 use super::{DialogId, Ending, Event, Output, Path, Source, Status};
 use crate::time::{Duration, Now};
 use std::net::IpAddr;
 
+/// The pauses of timer E up to T2: before that the client repeats itself fast enough to cover a loss, and a 100 would only
+/// slow it down (RFC 4320 section 4.1).
+const PATIENCE: Duration = Duration::from_millis(3500);
 /// A key pressed for longer is not believed.
 const LONGEST_DIGIT: Duration = Duration::from_secs(10);
 /// For INFO bodies that do not say how long.
@@ -20,7 +24,8 @@ const USUAL_DIGIT: Duration = Duration::from_millis(100);
 
 impl Endpoint {
     pub(super) fn ack(&mut self, request: &Request, path: Path, now: Now, out: &mut Vec<Output>) {
-        if let Some(tx) = self.transactions.find(&request_key(request, &Method::Invite))
+        let refused = || invites_of(request).iter().find_map(|key| self.transactions.merged(key));
+        if let Some(tx) = self.transactions.find(&request_key(request, &Method::Invite)).or_else(refused)
             && !self.transactions.ack(tx, now.mono, out)
         {
             return;
@@ -123,6 +128,7 @@ impl Endpoint {
         }
         let Some(offer) = self.offer_of(request, path, tx, now, out) else { return };
         self.transactions.set_owner(tx, Owner::Offer(id));
+        self.clocks.set((id, Clock::Trying), now.mono + PATIENCE);
         self.take_offer(id, request, tx, false, offer, out);
     }
 

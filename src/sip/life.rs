@@ -54,9 +54,6 @@ impl Endpoint {
             Exchange::Ours { tx, .. } => self.transactions.lose_patience(tx, now.mono),
             Exchange::Settled | Exchange::Glare { .. } => {}
         }
-        if let Some(tx) = session.invite.filter(|_| session.is_ours) {
-            self.transactions.lose_patience(tx, now.mono);
-        }
         out.push(Output::Event(Event::Ended { dialog: id, ending: session.ending }));
     }
 
@@ -89,6 +86,14 @@ impl Endpoint {
                 }
             }
             Clock::Glare => self.offer_after_glare(id, now, out),
+            Clock::Trying => {
+                if let Exchange::Theirs { tx, response, .. } = &session.exchange {
+                    let (tx, mut trying) = (*tx, (**response).clone());
+                    trying.status = Status(100);
+                    trying.reason = trying.status.reason_phrase().to_string();
+                    self.transactions.say(tx, Status(100), trying.to_bytes(), now.mono, out);
+                }
+            }
             Clock::Reoffer => {
                 session.ending = Ending::Timeout;
                 self.advance(id, Happens::Silent, now, out);

@@ -36,6 +36,8 @@ mod registrar;
 mod registration;
 pub mod session;
 pub mod stream;
+#[cfg(test)]
+mod tests;
 pub mod transaction;
 mod uac;
 mod uas;

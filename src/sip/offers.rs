@@ -1,4 +1,4 @@
-//! Offers inside an established session: ours by re-INVITE, our answers to theirs (RFC 3261 section 14, RFC 3264).
+//! Offers inside an established session: ours by re-INVITE or UPDATE, our answers to theirs (RFC 3261 section 14, RFC 3264).
 //!
 //! Invariant: one offer is under way at a time; an offer of ours that cannot be made yet waits, and a later one replaces it.
 
@@ -27,25 +27,39 @@ impl Endpoint {
 
     /// Makes the offer that waits, if one does and nothing is under way.
     pub(super) fn offer_next(&mut self, id: DialogId, now: Now, out: &mut Vec<Output>) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
-        let is_free = session.phase == Phase::Confirmed
-            && matches!(session.exchange, Exchange::Settled)
-            && session.unacknowledged.is_none();
-        if let (true, Some(sdp)) = (is_free, session.next_offer.take_if(|_| is_free)) {
-            self.offer(id, sdp, 0, now, out);
+        if !self.is_free(id) {
+            return;
+        }
+        if let Some(sdp) = self.sessions.get_mut(&id).and_then(|session| session.next_offer.take()) {
+            self.offer(id, Method::Invite, sdp, 0, now, out);
         }
     }
 
-    fn offer(&mut self, id: DialogId, sdp: Description, tries: u8, now: Now, out: &mut Vec<Output>) {
+    /// An offer by UPDATE; by re-INVITE, and later, when another is under way.
+    pub(super) fn update_offer(&mut self, id: DialogId, sdp: Description, now: Now, out: &mut Vec<Output>) {
+        if self.is_free(id) { self.offer(id, Method::Update, sdp, 0, now, out) } else { self.reoffer(id, sdp, now, out) }
+    }
+
+    /// True when no offer is under way in an established session.
+    fn is_free(&self, id: DialogId) -> bool {
+        self.sessions.get(&id).is_some_and(|session| {
+            session.phase == Phase::Confirmed
+                && matches!(session.exchange, Exchange::Settled)
+                && session.unacknowledged.is_none()
+        })
+    }
+
+    fn offer(&mut self, id: DialogId, method: Method, sdp: Description, tries: u8, now: Now, out: &mut Vec<Output>) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        let mut invite = session.dialog.request(Method::Invite);
+        let is_invite = method == Method::Invite;
+        let mut request = session.dialog.request(method);
         let cseq = session.dialog.local_cseq;
-        invite.headers.set(Header::Allow, ALLOW);
-        invite.headers.set(Header::Supported, "");
-        invite.set_body("application/sdp", sdp.to_bytes());
-        let Some(tx) = self.send_inside(id, invite, Owner::Offer(id), now, out) else { return };
+        request.headers.set(Header::Allow, ALLOW);
+        request.headers.set(Header::Supported, "");
+        request.set_body("application/sdp", sdp.to_bytes());
+        let Some(tx) = self.send_inside(id, request, Owner::Offer(id), now, out) else { return };
         if let Some(session) = self.sessions.get_mut(&id) {
-            session.exchange = Exchange::Ours { tx, cseq, sdp, tries };
+            session.exchange = Exchange::Ours { tx, cseq, is_invite, sdp, tries };
             self.clocks.set((id, Clock::Reoffer), now.mono + REOFFER);
         }
     }
@@ -60,7 +74,7 @@ impl Endpoint {
     ) {
         let is_awaited = |exchange: &Exchange| matches!(exchange, Exchange::Ours { tx, .. } if *tx == notice.tx);
         if !self.sessions.get(&id).is_some_and(|session| is_awaited(&session.exchange)) {
-            if response.status.is_success() {
+            if response.status.is_success() && response.cseq().method == Method::Invite {
                 self.turn_away(notice.tx, response, false, now, out);
             }
             return;
@@ -73,14 +87,16 @@ impl Endpoint {
             _ => {}
         }
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        let Exchange::Ours { tx, cseq, sdp, tries } = std::mem::take(&mut session.exchange) else { return };
+        let Exchange::Ours { tx, cseq, is_invite, sdp, tries } = std::mem::take(&mut session.exchange) else { return };
         self.clocks.cancel(&(id, Clock::Reoffer));
         let outcome = match response.status {
             Status(200..=299) => {
                 session.challenges = 0;
                 session.dialog.refresh(&response.headers);
-                let ack = session.dialog.request_numbered(Method::Ack, cseq);
-                self.acknowledge(id, tx, ack, out);
+                if is_invite {
+                    let ack = session.dialog.request_numbered(Method::Ack, cseq);
+                    self.acknowledge(id, tx, ack, out);
+                }
                 self.look_up(id, out);
                 description(response.content_type(), &response.body).ok_or(Status(488))
             }
@@ -105,7 +121,7 @@ impl Endpoint {
             Exchange::Glare { sdp, tries } if session.phase == Phase::Confirmed => {
                 // What the exchange wants meanwhile is what is offered.
                 let sdp = session.next_offer.take().unwrap_or(sdp);
-                self.offer(id, sdp, tries, now, out);
+                self.offer(id, Method::Invite, sdp, tries, now, out);
             }
             Exchange::Glare { .. } => {}
             other => session.exchange = other,
@@ -119,6 +135,7 @@ impl Endpoint {
             return self.reply_in_ack(id, answer, now, out);
         }
         let contact = NameAddr::new(session.dialog.contact());
+        self.clocks.cancel(&(id, Clock::Trying));
         match std::mem::take(&mut session.exchange) {
             Exchange::Theirs { tx, mut response, cseq, is_invite, offered } => match answer {
                 Ok(sdp) => {

@@ -35,7 +35,7 @@
 //! Invariant: a session that was announced ends exactly once, and after its end nothing of it remains but transactions.
 
 use super::dialog::Dialog;
-use super::message::Response;
+use super::message::{Name, Response};
 use super::transaction::TxId;
 use super::{Credentials, Ending, Source, Status};
 use crate::sdp::Description;
@@ -205,6 +205,9 @@ pub struct Session {
     pub challenges: u8,
     #[serde(skip)]
     pub credentials: Option<Box<Credentials>>,
+    /// What proved our INVITE; its ACK repeats it (RFC 3261 section 22.1).
+    #[serde(skip)]
+    pub proof: Option<(Name, Vec<u8>)>,
 }
 
 /// A 2xx to an INVITE, repeated until the ACK comes, over reliable transports too (RFC 3261 section 13.3.1.4).
@@ -225,8 +228,8 @@ pub enum Exchange {
     Settled,
     /// Theirs, by re-INVITE or UPDATE; it waits for `Command::Reply`. `offered`: they made an offer.
     Theirs { tx: TxId, response: Box<Response>, cseq: u32, is_invite: bool, offered: bool },
-    /// Ours, by re-INVITE.
-    Ours { tx: TxId, cseq: u32, sdp: Description, tries: u8 },
+    /// Ours, by re-INVITE or UPDATE.
+    Ours { tx: TxId, cseq: u32, is_invite: bool, sdp: Description, tries: u8 },
     /// Both offered at once (491): ours is made again after a pause.
     Glare { sdp: Description, tries: u8 },
 }
@@ -246,10 +249,13 @@ pub enum Clock {
     Glare,
     /// Our re-INVITE has got no final answer.
     Reoffer,
+    /// An UPDATE waits so long that its sender is told to be patient (RFC 4320 section 4.1).
+    Trying,
 }
 
 impl Clock {
-    pub const ALL: [Clock; 6] = [Clock::Repeat, Clock::NoAck, Clock::Ring, Clock::Remind, Clock::Glare, Clock::Reoffer];
+    pub const ALL: [Clock; 7] =
+        [Clock::Repeat, Clock::NoAck, Clock::Ring, Clock::Remind, Clock::Glare, Clock::Reoffer, Clock::Trying];
 }
 
 /// The refusal of an incoming call when the command named none.

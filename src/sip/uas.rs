@@ -9,7 +9,7 @@
 use super::auth::{Claim, Verdict};
 use super::dialog::Dialog;
 use super::endpoint::{ALLOW, Endpoint, introduce};
-use super::message::{Method, Name as Header, Request, Response};
+use super::message::{Method, Name as Header, NameAddr, Request, Response};
 use super::registrar::Registration;
 use super::session::{Clock, Event as Happens, Exchange, Phase, Session, UNAVAILABLE};
 use super::transaction::{Owner, TxId, request_key};
@@ -36,12 +36,14 @@ impl Endpoint {
         if let Some(tx) = self.transactions.find(&key) {
             return self.transactions.again(tx, now.mono, out);
         }
-        if self.transactions.is_full() {
+        // What belongs to a call, or ends one, is never turned away.
+        let is_new = request.to_().tag().is_none() && request.method != Method::Cancel;
+        if is_new && self.transactions.is_full() {
             return self.overloaded(&request, path, out);
         }
         let tx = self.transactions.open(key, &request, path);
         if request.method == Method::Cancel {
-            self.cancel(&request, tx, now, out);
+            self.cancel(&request, path, tx, now, out);
         } else if request.to_().tag().is_some() {
             self.in_dialog(request, path, tx, now, out);
         } else {
@@ -167,6 +169,7 @@ impl Endpoint {
             owed: None,
             challenges: 0,
             credentials: None,
+            proof: None,
         };
         self.transactions.visited.session(Phase::Ringing);
         self.sessions.insert(dialog, session);
@@ -296,8 +299,10 @@ impl Endpoint {
     }
 
     /// CANCEL takes back an INVITE that has not been answered (RFC 3261 section 9.2).
-    fn cancel(&mut self, request: &Request, tx: TxId, now: Now, out: &mut Vec<Output>) {
-        let Some(invite) = self.transactions.find(&request_key(request, &Method::Invite)) else {
+    fn cancel(&mut self, request: &Request, path: Path, tx: TxId, now: Now, out: &mut Vec<Output>) {
+        let invite = self.transactions.find(&request_key(request, &Method::Invite));
+        let is_from_there = |tx: &TxId| self.transactions.path(*tx).is_some_and(|its| its.remote.ip() == path.remote.ip());
+        let Some(invite) = invite.filter(is_from_there) else {
             return self.refuse(request, tx, Status(481), now, out);
         };
         let mut response = Response::to(request, Status(200));
@@ -345,14 +350,32 @@ impl Endpoint {
     /// Every answer but 100 has a tag of ours in To (RFC 3261 section 8.2.6.2).
     pub(super) fn say(&mut self, tx: TxId, mut response: Response, now: Now, out: &mut Vec<Output>) {
         response.set_to_tag(&self.rng.hex(10));
+        if response.cseq().method == Method::Invite && !response.status.is_success() {
+            self.transactions.set_merge_key(tx, refused_key(response.from_(), response.call_id(), response.cseq().number));
+        }
         self.transactions.say(tx, response.status, response.to_bytes(), now.mono, out);
     }
 }
 
 /// What two copies of one request share that came by different ways (RFC 3261 section 8.2.2.2).
 fn merge_key(request: &Request) -> String {
-    let tag = request.from_().tag().unwrap_or_default();
-    format!("{tag}|{}|{}|{}", request.call_id(), request.cseq().number, request.method)
+    merged_key(request.from_(), request.call_id(), request.cseq().number, &request.method)
+}
+
+/// The INVITE that an ACK refuses to name by its branch: SIPp and some gateways write one of their own into the ACK of a refusal,
+/// against RFC 3261 section 17.1.1.3, and would be sent their refusal again and again.
+pub(super) fn invites_of(ack: &Request) -> [String; 2] {
+    let (from, call_id, number) = (ack.from_(), ack.call_id(), ack.cseq().number);
+    [refused_key(from, call_id, number), merged_key(from, call_id, number, &Method::Invite)]
+}
+
+/// Not the key of a merged copy: who is challenged may come again with the same CSeq.
+fn refused_key(from: &NameAddr, call_id: &str, number: u32) -> String {
+    format!("{}|{call_id}|{number}|refused", from.tag().unwrap_or_default())
+}
+
+fn merged_key(from: &NameAddr, call_id: &str, number: u32, method: &Method) -> String {
+    format!("{}|{call_id}|{number}|{method}", from.tag().unwrap_or_default())
 }
 
 fn is_encoded(request: &Request) -> bool {

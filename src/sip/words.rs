@@ -126,6 +126,11 @@ pub enum Command {
         dialog: DialogId,
         sdp: Description,
     },
+    /// The same by UPDATE (RFC 3311), for a peer that answers at once. When another offer is under way it becomes a `Reoffer`.
+    Update {
+        dialog: DialogId,
+        sdp: Description,
+    },
     /// An OPTIONS inside the session: is the peer still there? Answered by `Event::Alive` or `Event::Ended`.
     Probe {
         dialog: DialogId,

@@ -134,8 +134,11 @@ impl Message {
         self.start.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3)?.parse().ok()).unwrap_or(0)
     }
 
+    /// The first header of this name; Call-ID also in its compact form.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        let compact = if name == "Call-ID" { "i" } else { name };
+        let named = |known: &str| known.eq_ignore_ascii_case(name) || known.eq_ignore_ascii_case(compact);
+        self.headers.iter().find(|(known, _)| named(known)).map(|(_, value)| value.as_str())
     }
 
     pub fn all(&self, name: &str) -> Vec<&str> {

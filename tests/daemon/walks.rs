@@ -150,7 +150,7 @@ fn judge_the_record(exchange: &Exchange, from: From, source: &str) {
     assert!(leg["packets_sent"].as_u64().is_some_and(|packets| packets as f64 > walked * 25.0), "{record:#}");
     assert_eq!(leg["packets_lost"], 0, "{record:#}");
     let outcomes: Vec<&str> = path(record, "menu").iter().filter_map(|step| step["outcome"].as_str()).collect();
-    assert_eq!(outcomes, ["1", "9", "hangup"], "{record:#}");
+    assert_eq!(outcomes, ["key 1", "key 9", "hung-up"], "{record:#}");
     assert_eq!(path(record, "language").len(), 1, "{record:#}");
 }
 

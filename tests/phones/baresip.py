@@ -74,9 +74,12 @@ class Baresip:
             accounts.write(f"<sip:{user}@{host}:{port}{by}>;auth_user={user};auth_pass={password}"
                            f";regint={60 if register else 0};answermode=manual;audio_codecs={codecs}\n")
         open(self.dir + "/contacts", "w").close()
+        environment = dict(os.environ)
+        if local != "127.0.0.1":
+            environment.update(LD_PRELOAD=self.bound_here(), BIND_HERE=local)
         self.log = open(self.dir + "/log", "wb")
         self.process = subprocess.Popen(["baresip", "-4", "-n", local, "-f", self.dir] + (["-s"] if os.environ.get("SIPTRACE") else []),
-                                        stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT)
+                                        stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT, env=environment)
         until = time.time() + 10
         while self.door is None:
             try:
@@ -86,6 +89,13 @@ class Baresip:
                     self.close()
                     raise RuntimeError(f"baresip did not start, see {self.dir}/log")
                 time.sleep(0.05)
+
+    def bound_here(self):
+        """The library that makes its RTP come from its own address (see bind_here.c), compiled for this phone."""
+        library = self.dir + "/bind_here.so"
+        source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bind_here.c")
+        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
+        return library
 
     def padded(self, path):
         """A copy of a mono 16-bit WAV (or of nothing) with a long silence behind it."""

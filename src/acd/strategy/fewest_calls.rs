@@ -1,9 +1,9 @@
 //! Who had the fewest calls per hour logged in: one who starts late is not flooded until they have caught up.
 //!
-//! Invariant: the rate is the one at the moment of becoming free.
+//! Invariant: the measure is the amount; [`super::FreeAgents`] divides it by the time.
 
-use super::{Candidate, per_hour};
+use super::Candidate;
 
 pub(super) fn measure(candidate: &Candidate) -> u64 {
-    per_hour(u128::from(candidate.calls), candidate.logged_in)
+    u64::from(candidate.calls)
 }

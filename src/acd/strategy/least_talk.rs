@@ -1,9 +1,9 @@
 //! Who talked the least per hour logged in.
 //!
-//! Invariant: the share is the one at the moment of becoming free.
+//! Invariant: the measure is the amount in milliseconds; [`super::FreeAgents`] divides it by the time.
 
-use super::{Candidate, per_hour};
+use super::Candidate;
 
 pub(super) fn measure(candidate: &Candidate) -> u64 {
-    per_hour(candidate.talked.as_millis(), candidate.logged_in)
+    u64::try_from(candidate.talked.as_millis()).unwrap_or(u64::MAX)
 }

@@ -3,15 +3,23 @@
 //! Nobody is counted and nobody is scanned: the agent after the point is found in the ordered set.
 //! Invariant: all chance comes from the engine's one source, so a seed replays it.
 
-use super::{Candidate, DeskId, Rank};
+use super::{Candidate, DeskId, Rank, Strategy};
 use crate::id::Rng;
-use crate::time::Moment;
+use crate::time::{Duration, Moment};
 
 pub(super) fn measure(candidate: &Candidate) -> u64 {
     candidate.draw
 }
 
-/// A point on the circle; [`super::choose`] puts it into the tier that is asked.
+/// A point on the circle; [`super::FreeAgents::choose`] puts it into the tier that is asked.
 pub(super) fn start(rng: &mut Rng) -> (Rank, DeskId) {
-    (Rank { tier: 0, measure: rng.u64(), idle_since: Moment::ZERO, position: 0 }, DeskId(0))
+    let point = Candidate {
+        idle_since: Moment::ZERO,
+        calls: 0,
+        talked: Duration::ZERO,
+        logged_in_since: Moment::ZERO,
+        position: 0,
+        draw: rng.u64(),
+    };
+    (Strategy::Random.rank(0, &point), DeskId(0))
 }

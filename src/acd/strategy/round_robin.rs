@@ -1,6 +1,6 @@
 //! Down the list and round again, remembering across calls who was asked last.
 //!
-//! Invariant: the measure is the place in the list; the queue keeps the memory and [`super::choose`] counts from it.
+//! Invariant: the measure is the place in the list; the queue keeps the memory and [`super::FreeAgents::choose`] counts from it.
 
 use super::Candidate;
 

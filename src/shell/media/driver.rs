@@ -55,6 +55,7 @@ pub struct Driver {
     /// When the current tick was due.
     due: Moment,
     // Kept for their room.
+    datagram: Box<[u8]>,
     ready: Vec<u64>,
     outgoing: Vec<Outgoing>,
     heard: Vec<Report>,
@@ -88,6 +89,7 @@ impl Driver {
             epoll,
             sockets: Sockets::default(),
             due: Moment::ZERO,
+            datagram: vec![0; DATAGRAM].into(),
             ready: Vec::with_capacity(READY),
             outgoing: Vec::new(),
             heard: Vec::new(),
@@ -184,10 +186,9 @@ impl Driver {
             return;
         }
         let Some((leg, socket)) = self.sockets.at(token) else { return };
-        let mut datagram = [0; DATAGRAM];
         // An error is an empty socket: the datagram's checksum was wrong, or a peer's port is closed.
-        if let Ok((length, from)) = socket.recv_from(&mut datagram) {
-            self.shard.receive(leg, from, &datagram[..length], now, &mut self.heard);
+        if let Ok((length, from)) = socket.recv_from(&mut self.datagram[..]) {
+            self.shard.receive(leg, from, &self.datagram[..length], now, &mut self.heard);
         }
     }
 

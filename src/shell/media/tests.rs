@@ -1,14 +1,17 @@
 //! The media threads with real sockets on the loopback. Every wait is for an event.
 
 use super::*;
-use crate::audio::{Clip, FRAME};
 use crate::id::PlayId;
-use crate::media::{Codec, Sound, SourceRule, Stream};
-use crate::rtp::{Header, Packet, events};
+use crate::media::{Clip, Codec, Sound, SourceRule, Stream};
+use crate::shell::sys::clock;
 use crate::shell::sys::epoll::Epoll;
+use crate::time::Moment;
 
 /// Long after the slowest machine would have answered.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Bytes of a packet's header, and of a frame of audio.
+const HEADER: usize = 12;
+const FRAME: usize = 160;
 
 struct Exchange {
     media: Media,
@@ -19,6 +22,10 @@ struct Exchange {
 /// A phone: a socket that media is sent to, and what came.
 struct Phone {
     socket: UdpSocket,
+}
+
+fn now() -> Moment {
+    clock::now().mono
 }
 
 fn samples() -> Vec<f32> {
@@ -57,12 +64,12 @@ impl Exchange {
 
     /// Waits for a report, which is taken out.
     fn await_report(&mut self, what: &str, is_it: impl Fn(&Report) -> bool) -> Report {
-        let deadline = crate::shell::sys::clock::now().mono + PATIENCE;
+        let deadline = now() + PATIENCE;
         loop {
             if let Some(index) = self.reports.iter().position(&is_it) {
                 return self.reports.remove(index);
             }
-            let left = deadline.since(crate::shell::sys::clock::now().mono);
+            let left = deadline.since(now());
             assert!(!left.is_zero(), "no report: {what}; there were {:?}", self.reports);
             let _ = self.epoll.wait(Some(left)).expect("a wait").count();
             self.media.drain(&mut self.reports);
@@ -93,19 +100,22 @@ impl Phone {
         self.socket.local_addr().expect("an address")
     }
 
-    /// The next packet: where it came from, its header, its payload.
-    fn hear(&self) -> (SocketAddr, Header, Vec<u8>) {
+    /// The next packet: where it came from, its sequence number, its payload.
+    fn hear(&self) -> (SocketAddr, u16, Vec<u8>) {
         let mut bytes = [0; 2000];
         let (length, from) = self.socket.recv_from(&mut bytes).expect("a packet in time");
-        let packet = Packet::parse(&bytes[..length]).expect("RTP");
-        (from, packet.header, packet.payload.to_vec())
+        assert_eq!((length, bytes[0], &bytes[8..HEADER]), (HEADER + FRAME, 0x80, &77u32.to_be_bytes()[..]));
+        (from, u16::from_be_bytes([bytes[2], bytes[3]]), bytes[HEADER..length].to_vec())
     }
 
-    fn press(&self, digit: char, to: SocketAddr) {
-        let press = events::Sender::new(digit, Duration::from_millis(40)).expect("a key");
-        for (sequence, payload) in (1u16..).zip(press) {
-            let header = Header { marker: sequence == 1, payload_type: 101, sequence, timestamp: 1, ssrc: 3 };
-            let bytes = [&header.to_bytes()[..], &payload.to_bytes()].concat();
+    /// A key held for 40 ms: its beginning, and three times its end (RFC 4733).
+    fn press(&self, event: u8, to: SocketAddr) {
+        for (sequence, end_and_volume, duration) in
+            [(1, 10, 160u16), (2, 0x80 | 10, 320), (3, 0x80 | 10, 320), (4, 0x80 | 10, 320)]
+        {
+            let header = [0x80, 101, 0, sequence, 0, 0, 0, 1, 0, 0, 0, 3];
+            let [high, low] = duration.to_be_bytes();
+            let bytes = [&header[..], &[event, end_and_volume, high, low]].concat();
             self.socket.send_to(&bytes, to).expect("sent");
         }
     }
@@ -137,8 +147,8 @@ fn a_phone_hears_the_prompt_and_its_key_is_heard() {
     let (mut heard, mut sequence) = (Vec::new(), 1);
     let mut exchange_at = None;
     while heard.len() < expected.alaw().len() {
-        let (from, header, payload) = phone.hear();
-        assert_eq!((header.sequence, header.ssrc), (sequence, 77));
+        let (from, number, payload) = phone.hear();
+        assert_eq!(number, sequence);
         sequence += 1;
         exchange_at = Some(from);
         // The leg may have begun with a frame of silence before it took the command to play.
@@ -148,15 +158,15 @@ fn a_phone_hears_the_prompt_and_its_key_is_heard() {
     }
     assert_eq!(heard, expected.alaw());
     exchange.await_played(leg, 1);
-    phone.press('7', exchange_at.expect("a packet came"));
+    phone.press(7, exchange_at.expect("a packet came"));
     exchange.await_report("the key", |report| matches!(report, Report::Digit { digit: '7', .. }));
     exchange.command(Command::Close { leg });
     let statistics = exchange.await_closed(leg);
     assert!(statistics.sent >= 5 && statistics.received > 0 && statistics.refused == 0, "{statistics:?}");
     // Without a leg the thread sleeps, and wakes again for the next one.
-    let deadline = crate::shell::sys::clock::now().mono + PATIENCE;
+    let deadline = now() + PATIENCE;
     while !exchange.media.threads[0].shared.parked.load(Ordering::SeqCst) {
-        assert!(crate::shell::sys::clock::now().mono < deadline, "still ticking without a leg");
+        assert!(now() < deadline, "still ticking without a leg");
         std::thread::yield_now();
     }
     exchange.connect(LegId(2), phone.address());

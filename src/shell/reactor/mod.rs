@@ -152,9 +152,9 @@ impl Reactor {
         true
     }
 
-    /// One message over a stream. What cannot be taken comes back as the news that it could not be sent.
-    pub fn send(&self, path: Path, bytes: Vec<u8>) -> Result<(), Input> {
-        self.orders.try_send(Order::Send { path, bytes }).map_err(|_| Input::Unreachable { path })
+    /// One message over a stream. The path comes back when there is no room for it.
+    pub fn send(&self, path: Path, bytes: Vec<u8>) -> Result<(), Path> {
+        self.orders.try_send(Order::Send { path, bytes }).map_err(|_| path)
     }
 
     /// Closes a stream after what was sent before has left.
@@ -168,9 +168,7 @@ impl Reactor {
     pub fn ask(&self, ask: Ask, patience: Duration) -> Result<(), Answer> {
         let id = ask.id;
         let order = Order::Resolve { ask, patience };
-        self.orders
-            .try_send(order)
-            .map_err(|_| Answer { id, reply: Reply::Failed("the exchange is too busy to ask".into()) })
+        self.orders.try_send(order).map_err(|_| Answer { id, reply: Reply::Failed("the exchange is too busy to ask".into()) })
     }
 
     /// Answers somebody at the control socket.

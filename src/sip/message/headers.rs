@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 /// A request's place in the order of its dialog (RFC 3261 section 20.16).
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -41,13 +41,17 @@ struct Field {
 /// What is read once, when it comes, because everybody asks for it.
 #[derive(Clone, Default, Serialize, Deserialize)]
 struct Typed {
-    via: Option<Via>,
-    from: Option<NameAddr>,
-    to: Option<NameAddr>,
+    /// Shared with the responses that copy them.
+    via: Option<Arc<Via>>,
+    from: Option<Arc<NameAddr>>,
+    to: Option<Arc<NameAddr>>,
     cseq: Option<CSeq>,
     contacts: Vec<Contact>,
     star: bool,
 }
+
+/// Bytes of the fields that a response usually adds to those of its request.
+const ROOM_FOR_OURS: usize = 256;
 
 /// What a message that is still being written has for a Via, From, To.
 static NO_VIA: Via = Via::none();
@@ -119,7 +123,7 @@ impl Headers {
 
     /// The topmost Via; an empty one in a message that is still being written.
     pub fn via(&self) -> &Via {
-        self.typed.via.as_ref().unwrap_or(&NO_VIA)
+        self.typed.via.as_deref().unwrap_or(&NO_VIA)
     }
 
     /// All values of all Via fields, topmost first.
@@ -133,11 +137,11 @@ impl Headers {
     }
 
     pub fn from_(&self) -> &NameAddr {
-        self.typed.from.as_ref().unwrap_or(&NOBODY)
+        self.typed.from.as_deref().unwrap_or(&NOBODY)
     }
 
     pub fn to_(&self) -> &NameAddr {
-        self.typed.to.as_ref().unwrap_or(&NOBODY)
+        self.typed.to.as_deref().unwrap_or(&NOBODY)
     }
 
     /// Empty in a message that is still being written.
@@ -269,19 +273,41 @@ impl Headers {
         value.extend_from_slice(&self.value(&self.fields[place])[below..]);
         let field = self.keep(Name::Via, &value);
         self.fields[place] = field;
-        self.typed.via = Some(via);
+        self.typed.via = Some(Arc::new(via));
     }
 
     /// Adds a tag to the To header if it has none; the bytes before it stay.
     pub fn set_to_tag(&mut self, tag: &str) {
-        if self.to_().tag().is_none()
-            && let Some(value) = self.get(Name::To)
-        {
-            let mut value = value.to_vec();
-            value.extend_from_slice(b";tag=");
-            value.extend_from_slice(tag.as_bytes());
-            self.set(Name::To, value);
+        let Some(place) = self.fields.iter().position(|field| field.name == Name::To) else { return };
+        let Some(to) = self.typed.to.as_mut().filter(|to| to.tag().is_none()) else { return };
+        let to = Arc::make_mut(to);
+        to.params.set("tag", tag);
+        let added = to.params.iter().last().map(|(name, value)| format!(";{name}={value}")).unwrap_or_default();
+        let mut value = self.value(&self.fields[place]).to_vec();
+        value.extend_from_slice(added.as_bytes());
+        self.fields[place] = self.keep(Name::To, &value);
+    }
+
+    /// What a response takes over from its request (RFC 3261 section 8.2.6.2).
+    pub(super) fn of_response_to(request: &Headers) -> Headers {
+        const COPIED: [Name; 5] = [Name::Via, Name::From, Name::To, Name::CallId, Name::CSeq];
+        let fields = || request.iter().filter(|(name, _)| COPIED.contains(name));
+        let mut headers = Headers {
+            text: Vec::with_capacity(fields().map(|(_, value)| value.len()).sum::<usize>() + ROOM_FOR_OURS),
+            fields: Vec::with_capacity(fields().count() + 8),
+            typed: Typed {
+                via: request.typed.via.clone(),
+                from: request.typed.from.clone(),
+                to: request.typed.to.clone(),
+                cseq: request.typed.cseq.clone(),
+                contacts: Vec::new(),
+                star: false,
+            },
+        };
+        for (name, value) in fields() {
+            headers.append(name.clone(), value, false);
         }
+        headers
     }
 
     /// Writes the fields, the Content-Length of `body`, the empty line and the body.
@@ -301,9 +327,9 @@ impl Headers {
         self.text.len() + 24 * self.fields.len() + 32
     }
 
-    /// Adds a field whose value is given unfolded and checked by [`Headers::read`].
-    pub(super) fn append(&mut self, name: Name, value: &[u8]) {
-        let field = self.keep(name, value);
+    /// Adds a field without reading it. `folded` says whether its value holds line breaks.
+    pub(super) fn append(&mut self, name: Name, value: &[u8], folded: bool) {
+        let field = if folded { self.keep(name, value) } else { self.keep_line(name, scan::trim(value)) };
         self.fields.push(field);
     }
 
@@ -349,15 +375,20 @@ impl Headers {
     }
 
     fn keep(&mut self, name: Name, value: &[u8]) -> Field {
+        let value = value.trim_ascii();
+        let field = self.keep_line(name, value);
+        // A fold is as good as a blank, and a line break of our own making would begin another header.
+        for at in memchr::memchr2_iter(b'\r', b'\n', value) {
+            self.text[field.start as usize + at] = b' ';
+        }
+        field
+    }
+
+    /// The same for a value without line breaks.
+    fn keep_line(&mut self, name: Name, value: &[u8]) -> Field {
         let place = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
         let start = place(self.text.len());
-        self.text.extend_from_slice(value.trim_ascii());
-        // A fold is as good as a blank, and a line break of our own making would begin another header.
-        for byte in &mut self.text[start as usize..] {
-            if matches!(byte, b'\r' | b'\n') {
-                *byte = b' ';
-            }
-        }
+        self.text.extend_from_slice(value);
         Field { name, start, end: place(self.text.len()) }
     }
 
@@ -387,11 +418,11 @@ impl Typed {
             Name::Via => {
                 let top = &mut self.via;
                 return read_vias(value, |via| {
-                    top.get_or_insert(via);
+                    top.get_or_insert_with(|| Arc::new(via));
                 });
             }
-            Name::From => once(&mut self.from, NameAddr::parse(value)?, "more than one From")?,
-            Name::To => once(&mut self.to, NameAddr::parse(value)?, "more than one To")?,
+            Name::From => once(&mut self.from, Arc::new(NameAddr::parse(value)?), "more than one From")?,
+            Name::To => once(&mut self.to, Arc::new(NameAddr::parse(value)?), "more than one To")?,
             Name::CSeq => once(&mut self.cseq, read_cseq(value)?, "more than one CSeq")?,
             Name::Contact if value == b"*" => self.star = true,
             Name::Contact => {

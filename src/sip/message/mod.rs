@@ -112,10 +112,7 @@ impl Request {
 impl Response {
     /// A response with the request's Via (all, in order), From, To, Call-ID and CSeq, byte for byte (RFC 3261 section 8.2.6.2).
     pub fn to(request: &Request, status: Status) -> Response {
-        let mut headers = Headers::with_capacity(512);
-        for name in [Name::Via, Name::From, Name::To, Name::CallId, Name::CSeq] {
-            headers.copy(&request.headers, name);
-        }
+        let headers = Headers::of_response_to(&request.headers);
         Response { status, reason: status.reason_phrase().to_string(), headers, body: Vec::new() }
     }
 

@@ -110,9 +110,6 @@ const LONGEST_KNOWN: usize = 20;
 impl Name {
     /// `None` when it is not a token.
     pub(super) fn parse(name: &[u8]) -> Option<Name> {
-        if !super::scan::is_token(name) {
-            return None;
-        }
         let mut lower = [0; LONGEST_KNOWN];
         if let Some(lower) = lower.get_mut(..name.len()) {
             lower.copy_from_slice(name);
@@ -120,6 +117,9 @@ impl Name {
             if let Some(known) = Name::known(lower) {
                 return Some(known);
             }
+        }
+        if !super::scan::is_token(name) {
+            return None;
         }
         Some(Name::Other(super::scan::text(name).to_ascii_lowercase().into_boxed_str()))
     }

@@ -85,6 +85,9 @@ impl Params {
                 return Err("an empty parameter");
             }
             let start = self.0.len();
+            if start == 0 {
+                self.0.reserve(name.len() + cursor.rest() + 1);
+            }
             self.0.push(';');
             self.0.push_str(&scan::text(name));
             if !cursor.separator(b'=') {

@@ -147,7 +147,7 @@ fn read_fields(lines: &mut Lines, size: usize, kind: Kind) -> Result<(Headers, O
     let mut headers = Headers::with_capacity(size - lines.at);
     let (mut count, mut vias, mut call_ids, mut hops) = (0, 0, 0, 0);
     let mut length = None;
-    while let Some(line) = lines.field()? {
+    while let Some(Line { bytes: line, folded }) = lines.field()? {
         count += 1;
         if count > MAX_FIELDS {
             return Err(Fault { status: TOO_LARGE, why: "more than 128 header fields" });
@@ -160,7 +160,7 @@ fn read_fields(lines: &mut Lines, size: usize, kind: Kind) -> Result<(Headers, O
             read_content_length(value, &mut length)?;
             continue;
         }
-        headers.append(name.clone(), value);
+        headers.append(name.clone(), value, folded);
         let read = headers.read_last();
         match name {
             Name::Via => vias += read?,
@@ -234,6 +234,12 @@ struct Lines<'a> {
     at: usize,
 }
 
+/// A header field, with the line breaks of its folds.
+struct Line<'a> {
+    bytes: &'a [u8],
+    folded: bool,
+}
+
 impl<'a> Lines<'a> {
     fn start_line(&mut self) -> Result<&'a [u8], Fault> {
         let line = self.line()?;
@@ -244,15 +250,18 @@ impl<'a> Lines<'a> {
     }
 
     /// The next field with its continuation lines, or `None` after the empty line that ends the header section.
-    fn field(&mut self) -> Result<Option<&'a [u8]>, &'static str> {
+    fn field(&mut self) -> Result<Option<Line<'a>>, &'static str> {
         let start = self.at;
-        if self.line()?.is_empty() {
+        let bytes = self.line()?;
+        if bytes.is_empty() {
             return Ok(None);
         }
+        let mut line = Line { bytes, folded: false };
         while self.bytes.get(self.at).is_some_and(|byte| scan::is_space(*byte)) {
             self.line()?;
+            line = Line { bytes: &self.bytes[start..self.at - 2], folded: true };
         }
-        Ok(Some(&self.bytes[start..self.at - 2]))
+        Ok(Some(line))
     }
 
     fn line(&mut self) -> Result<&'a [u8], &'static str> {
@@ -282,8 +291,11 @@ pub(in crate::sip) fn content_length(head: &[u8]) -> Result<usize, &'static str>
     let mut lines = Lines { bytes: head, at: 0 };
     lines.line()?;
     let mut length = None;
-    while let Some(line) = lines.field()? {
-        if let Ok((Name::ContentLength, value)) = split_field(line) {
+    while let Some(Line { bytes: line, .. }) = lines.field()? {
+        // The others are read with the message.
+        if matches!(line[0], b'C' | b'c' | b'L' | b'l')
+            && let Ok((Name::ContentLength, value)) = split_field(line)
+        {
             read_content_length(value, &mut length)?;
         }
     }

@@ -124,6 +124,11 @@ impl<'a> Cursor<'a> {
         self.at
     }
 
+    /// How many bytes are left.
+    pub fn rest(&self) -> usize {
+        self.bytes.len() - self.at
+    }
+
     pub fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }

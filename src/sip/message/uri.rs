@@ -6,7 +6,7 @@ use super::scan;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::ops::Range;
 
 /// The longest URI that is read.
@@ -318,12 +318,30 @@ pub(super) fn is_host(host: &[u8]) -> bool {
     if let Some(inner) = host.strip_prefix(b"[").and_then(|host| host.strip_suffix(b"]")) {
         return std::str::from_utf8(inner).ok().and_then(ip).is_some_and(|address| address.is_ipv6());
     }
-    if host.is_empty() || !host.iter().all(|byte| scan::is_host_byte(*byte)) {
-        return false;
+    let mut numeric = true;
+    for byte in host {
+        numeric &= byte.is_ascii_digit() || *byte == b'.';
+        if !scan::is_host_byte(*byte) {
+            return false;
+        }
     }
     // A name of digits and dots alone is an address or nothing (RFC 3261: a top label begins with a letter).
-    let numeric = host.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
-    !numeric || std::str::from_utf8(host).is_ok_and(|host| host.parse::<Ipv4Addr>().is_ok())
+    !host.is_empty() && (!numeric || is_ipv4(host))
+}
+
+/// Four numbers up to 255, without leading zeros.
+fn is_ipv4(host: &[u8]) -> bool {
+    let number = |part: &[u8]| match part {
+        [_] => true,
+        [b'0', ..] | [] => false,
+        [_, _] | [b'1', _, _] | [b'2', b'0'..=b'4', _] | [b'2', b'5', b'0'..=b'5'] => true,
+        _ => false,
+    };
+    let mut parts = 0;
+    host.split(|byte| *byte == b'.').all(|part| {
+        parts += 1;
+        number(part)
+    }) && parts == 4
 }
 
 /// 1 to 65535.

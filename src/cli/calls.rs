@@ -1,0 +1,43 @@
+//! `centrala calls`: who is on the line now.
+
+use super::client::{Where, ask, strange};
+use super::table::{Table, print_json, time};
+use crate::control::{Request, Response};
+use clap::Args;
+
+/// List the calls going on
+#[derive(Args, Debug)]
+pub struct Calls {
+    #[command(flatten)]
+    place: Where,
+}
+
+pub fn run(arguments: &Calls) -> Result<(), String> {
+    let calls = match ask(&arguments.place, &Request::Calls)? {
+        Response::Calls(calls) => calls,
+        other => return Err(strange(&other)),
+    };
+    if arguments.place.json {
+        return print_json(&calls);
+    }
+    let mut table =
+        Table::new(&["REFERENCE", "STARTED", "FROM", "NAME", "DIALLED", "SOURCE", "PHASE", "FLOW", "NODE", "LANGUAGE"]);
+    for call in calls {
+        let (flow, node) = (call.flow.unwrap_or_default(), call.node.unwrap_or_default());
+        let started = time(call.started);
+        table.row([
+            call.reference,
+            started,
+            call.from,
+            call.name,
+            call.dialled,
+            call.source,
+            call.phase,
+            flow,
+            node,
+            call.language,
+        ]);
+    }
+    table.print("no calls");
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! The user agent against another and against scripts, in virtual time.
+
+mod calls;
+mod offers;
+mod outside;
+mod pair;
+mod random;
+mod registrar;

@@ -1,0 +1,230 @@
+//! Configurations as an administrator writes them: the shipped one, the lab, and mistakes with their places.
+
+use centrala::config::{Config, Destination, Overrides, SecretRef, Sources, load, secret_references};
+use centrala::fault::Fault;
+use centrala::shell::files;
+use centrala::sip::Transport;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+fn read(folder: &str, overrides: &Overrides) -> Config {
+    let sources = files::gather(Path::new(folder)).expect("a folder of this repository");
+    let made = |_: &SecretRef| Ok("a secret that was made".to_string());
+    load(&sources, overrides, &made).unwrap_or_else(|faults| panic!("{faults:#?}"))
+}
+
+#[test]
+fn the_shipped_configuration_has_no_fault() {
+    let config = read("config", &Overrides::default());
+    assert_eq!(config.warnings, []);
+    assert!(!config.lab);
+    assert_eq!(config.numbers["100"], Destination::Flow("main".into()));
+    let sources = files::gather(Path::new("config")).expect("a folder of this repository");
+    let secrets: Vec<_> = secret_references(&sources).iter().map(ToString::to_string).collect();
+    assert_eq!(secrets, ["${file:1001}", "${file:1002}", "${file:1003}"]);
+}
+
+#[test]
+fn the_lab_is_what_the_tests_and_the_bench_call() {
+    let at = "127.0.0.1:5070".parse().expect("an address");
+    let uas = "127.0.0.3:7100".parse().expect("an address");
+    let config = read("tests/lab", &Overrides { sip: Some(at), trunk_uas: Some(uas) });
+    assert_eq!(config.warnings, []);
+    assert!(config.lab);
+    let listeners: Vec<_> = config.sip.listeners.iter().map(|listener| (listener.address, listener.transport)).collect();
+    assert_eq!(listeners, [(at, Transport::Udp), (at, Transport::Tcp)]);
+    let users: Vec<_> = config.sip.users.keys().map(|user| &**user).collect();
+    assert_eq!(users, ["1001", "1002", "1003", "1004", "1005"]);
+    // printf 1001:centrala:pw1001 | md5sum
+    assert_eq!(config.sip.users["1001"].ha1_md5, "24e80240b92d2138042537c42ed0e4c2");
+    assert_eq!(config.trunks["provider"].send_to, Some(uas));
+    let addresses: Vec<_> = config.sip.trunks[0].addresses.iter().map(ToString::to_string).collect();
+    assert_eq!((&*config.sip.trunks[0].name, addresses), ("provider", vec!["127.0.0.2".to_string(), "127.0.0.3".to_string()]));
+    let numbers: Vec<_> = config.numbers.iter().map(|(number, Destination::Flow(flow))| (&**number, &**flow)).collect();
+    assert_eq!(numbers, [("100", "main"), ("101", "stay"), ("201", "loop"), ("501", "idle")]);
+    assert_eq!(config.flows["main"].language.as_deref(), Some("pl"));
+}
+
+/// What is wrong with these files ("path: text"), as "file:line:column message"; the flow `main` and sounds in pl and en are there.
+fn faults(files: &[(&str, &str)], overrides: &Overrides) -> Vec<String> {
+    let mut sources = Sources::default();
+    for (file, text) in files {
+        let bytes = text.as_bytes().to_vec();
+        if file.starts_with("ivr-flows/") { &mut sources.flows } else { &mut sources.files }.insert((*file).into(), bytes);
+    }
+    let main = b"start: a\nnodes:\n  a: {hangup: {}}\n".to_vec();
+    sources.flows.entry("ivr-flows/main.yaml".into()).or_insert(main);
+    for language in ["pl", "en"] {
+        sources.sounds.insert(language.into(), BTreeSet::from(["welcome".into()]));
+    }
+    let secrets = |reference: &SecretRef| match reference {
+        SecretRef::File(name) if name == "1001" => Ok("twenty random letters".to_string()),
+        SecretRef::File(_) => Err("there is no such file or folder".to_string()),
+        SecretRef::Env(_) => Ok("short".to_string()),
+    };
+    let print = |fault: &Fault| {
+        assert!(!fault.to_string().contains("hunter2"), "a fault shows a password: {fault}");
+        let suggestion = fault.suggestion.as_ref().map(|name| format!("; did you mean {name}?")).unwrap_or_default();
+        format!("{}:{}:{} {}{suggestion}", fault.place.file, fault.place.line, fault.place.column, fault.message)
+    };
+    match load(&sources, overrides, &secrets) {
+        Ok(config) => config.warnings.iter().map(print).collect(),
+        Err(faults) => faults.iter().map(print).collect(),
+    }
+}
+
+/// One file, `c.yaml`, besides a number that leads to the flow.
+#[track_caller]
+fn check(yaml: &str, expected: &[&str]) {
+    let files = [("c.yaml", yaml), ("numbers.yaml", "numbers: {100: {flow: main}}")];
+    assert_eq!(faults(&files, &Overrides::default()), expected, "\n{yaml}");
+}
+
+#[test]
+fn an_empty_configuration_is_the_defaults() {
+    check("", &[]);
+    check("# only a comment\n", &[]);
+    check("trunks:\nextensions:\n", &[]);
+}
+
+#[test]
+fn each_section_is_judged_at_its_place() {
+    for (yaml, expected) in [
+        ("extentions: {}", &["c.yaml:1:1 no section `extentions`; did you mean extensions?"][..]),
+        ("- a", &["c.yaml:1:1 a file of sections (`name: ...`), not a list"]),
+        ("lab: yes", &["c.yaml:1:6 `lab` is `true` or `false`, not `yes`"]),
+        ("language: de", &["c.yaml:1:11 `de` is not one of the languages"]),
+        (
+            "languages: [pl, de, pl]",
+            &["c.yaml:1:17 no sounds for `de`: there is no folder `sounds/de`", "c.yaml:1:21 `pl` stands here twice"],
+        ),
+        ("realm: 'a\"b'", &["c.yaml:1:8 `realm` is 1 to 128 characters without quotes and backslashes"]),
+        ("media: {ports: 5000}", &["c.yaml:1:16 `ports` is a range of at least two ports from 1024 on, as 16384-32767"]),
+        (
+            "media: {external_address: nat.example, codecs: [G729]}",
+            &[
+                "c.yaml:1:27 `external_address` is an IP address, not `nat.example`",
+                "c.yaml:1:48 `codecs` names at least one codec: PCMA, PCMU",
+                "c.yaml:1:49 a codec is one of PCMA, PCMU, not `G729`",
+            ],
+        ),
+        (
+            "media: {silent_after: 1ms, shard: 2}",
+            &[
+                "c.yaml:1:23 `silent_after` is from 1s to 1h, not 1ms",
+                "c.yaml:1:28 `media` has no field `shard`; did you mean shards?",
+            ],
+        ),
+        ("limits: {calls: 0}", &["c.yaml:1:17 `calls` is from 1 to 100000, not 0"]),
+        ("logging: {level: loud}", &["c.yaml:1:18 `level` is one of error, warn, info, debug, trace, not `loud`"]),
+        ("storage: {commit_window: 2s}", &["c.yaml:1:26 `commit_window` is from 0ms to 1s, not 2s"]),
+        (
+            "registrar: {min_expires: 2h}",
+            &["c.yaml:1:1 `min_expires`, `default_expires` and `max_expires` do not ascend: they are 2h, 10m and 1h"],
+        ),
+        (
+            "listeners: [{transport: upd, address: 0.0.0.0}]",
+            &[
+                "c.yaml:1:25 `transport` is one of udp, tcp, not `upd`; did you mean udp?",
+                "c.yaml:1:39 `address` is an address and a port, as 0.0.0.0:5060, not `0.0.0.0`",
+            ],
+        ),
+        ("listeners: []", &["c.yaml:1:1 1 to 32 listeners, not 0"]),
+        (
+            "listeners:\n  - {transport: udp, address: '[::]:5060', algorithms: [sha-256, md5, md4]}",
+            &["c.yaml:2:71 an algorithm is one of md5, sha-256, not `md4`; did you mean md5?"],
+        ),
+        (
+            "lab: true\nlisteners:\n  - {transport: udp, address: '192.0.2.1:5060'}\n  - {transport: tcp, address: '[::1]:5060'}",
+            &["c.yaml:3:31 192.0.2.1:5060 is not on loopback (127.0.0.0/8, ::1), which `lab: true` requires"],
+        ),
+        (
+            "trunks:\n  a: {accept_from: [192.0.2.1, 0.0.0.0]}\n  b: {accept_from: '::ffff:192.0.2.1', send_to: somewhere}",
+            &[
+                "c.yaml:2:32 0.0.0.0 is not one host's address",
+                "c.yaml:3:20 calls from 192.0.2.1 are trunk `a`'s already, not `b`'s",
+                "c.yaml:3:49 `send_to` is an address and a port, as 192.0.2.1:5060, not `somewhere`",
+            ],
+        ),
+        (
+            "extensions:\n  1001: {password: hunter2}",
+            &["c.yaml:2:20 the password is shorter than 14 characters; `${file:NAME}` has one made for you"],
+        ),
+        (
+            "extensions:\n  1001: {password: hunter2hunter2x, nmae: Anna}",
+            &["c.yaml:2:37 extension `1001` has no field `nmae`; did you mean name?"],
+        ),
+        (
+            "extensions: {1001: {password: '${env:PW}'}}",
+            &["c.yaml:1:31 the password is shorter than 14 characters; `${file:NAME}` has one made for you"],
+        ),
+        (
+            "extensions: {1002: {password: '${file:1002}'}}",
+            &["c.yaml:1:31 could not read ${file:1002}: there is no such file or folder"],
+        ),
+        (
+            "extensions: {1001: {password: '${file:../x}'}}",
+            &[
+                "c.yaml:1:31 a reference to a secret is the name of a file in the data folder's `secrets/`, without `/`, or an absolute path",
+            ],
+        ),
+        ("extensions: {1001: {name: A}}", &["c.yaml:1:14 extension `1001` lacks `password`"]),
+        (
+            "extensions: {1001: {pasword: '${file:1001}'}}",
+            &["c.yaml:1:21 extension `1001` has no field `pasword`; did you mean password?"],
+        ),
+        (
+            "extensions: {a b: {password: '${file:1001}'}}",
+            &[
+                "c.yaml:1:14 extension `a b` is not a name: ASCII letters, digits, `-`, `_` and `.`, beginning with a letter or digit, at most 64",
+            ],
+        ),
+        ("numbers: {200: {flow: mian}}", &["c.yaml:1:23 no flow `mian`; did you mean main?"]),
+        ("numbers: {200: {flwo: main}}", &["c.yaml:1:17 a number cannot lead to `flwo`; did you mean flow?"]),
+        ("numbers: {200: {}}", &["c.yaml:1:11 number `200` leads to exactly one thing: flow"]),
+        ("numbers: {100: {flow: main}}", &["numbers.yaml:1:11 `100` stands in c.yaml line 1 already"]),
+        (
+            "numbers: {'2 0': {flow: main}}",
+            &["c.yaml:1:11 `2 0` cannot be dialled: digits, `*`, `#` and a leading `+`, or a user's name; at most 32"],
+        ),
+    ] {
+        check(yaml, expected);
+    }
+}
+
+#[test]
+fn faults_of_all_files_and_flows_come_together_and_in_order() {
+    let files = [
+        ("b.yaml", "media: {shards: many}\n"),
+        ("a.yaml", "language: pl\nmedia: {}\nnumbers: {100: {flow: broken}}\n"),
+        ("ivr-flows/broken.yaml", "start: a\nnodes:\n  a: {play: {prompts: welcom, next: b}}\n"),
+        ("bad.yaml", "a: [\n"),
+    ];
+    let expected = [
+        "b.yaml:1:1 `media` stands in a.yaml line 2 already",
+        "bad.yaml:1:4 not YAML: unclosed bracket '['",
+        "ivr-flows/broken.yaml:3:23 no sound `welcom` in en, pl; did you mean welcome?",
+        "ivr-flows/broken.yaml:3:37 no node `b`; did you mean a?",
+    ];
+    assert_eq!(faults(&files, &Overrides::default()), expected);
+}
+
+#[test]
+fn a_flow_that_no_number_leads_to_is_a_warning() {
+    assert_eq!(faults(&[], &Overrides::default()), ["ivr-flows/main.yaml:0:0 no number leads to this flow"]);
+}
+
+#[test]
+fn a_lab_is_kept_on_loopback_by_the_command_line_too() {
+    let lab = [("c.yaml", "lab: true\nnumbers: {100: {flow: main}}\nextensions: {1: {password: x}}")];
+    let at = |address: &str| Overrides { sip: Some(address.parse().expect("an address")), trunk_uas: None };
+    assert_eq!(faults(&lab, &at("127.0.79.1:0")), Vec::<String>::new());
+    let expected = ["--sip:0:0 10.0.0.1:5060 is not on loopback, and the configuration is a lab"];
+    assert_eq!(faults(&lab, &at("10.0.0.1:5060")), expected);
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_one_sentence() {
+    let why = files::gather(Path::new("no/such/folder")).expect_err("it is not there");
+    assert_eq!(why, "could not read the configuration folder `no/such/folder`: there is no such file or folder");
+}
