@@ -186,7 +186,7 @@ impl Pbx {
             winners: BTreeMap::new(),
             own_calls: BTreeMap::new(),
             agents_by_extension: BTreeMap::new(),
-            ports: Ports::new(config.media.first_port, config.media.last_port),
+            ports: Ports::new(config.media.first_port, config.media.last_port, rng.u32()),
             config,
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),

@@ -23,7 +23,7 @@ pub const MAX_SESSIONS: usize = 20_000;
 /// Bytes of a User-Agent that are kept.
 const MAX_AGENT: usize = 128;
 /// When to come again after a refusal for lack of room.
-const RETRY_AFTER: &str = "5";
+pub(super) const RETRY_AFTER: &str = "5";
 /// A proxy waits three minutes for a sign of life; it is given one each minute (RFC 3261 section 13.3.1.1).
 pub(super) const REMIND: Duration = Duration::from_secs(60);
 
