@@ -2,7 +2,7 @@
 
 use super::{Action, Outcome, Pbx};
 use crate::id::CallId;
-use crate::ivr::{Cause, Command};
+use crate::ivr::{Cause, Command, DialEnd, Event, QueueEnd};
 use crate::sip::Status;
 use crate::time::Now;
 use crate::{media, sip};
@@ -18,6 +18,10 @@ impl Pbx {
                 self.command_media(call, media::Command::Play { leg: call.caller, play, sounds, repeat }, out);
             }
             Command::StopPlaying => self.command_media(call, media::Command::Stop { leg: call.caller }, out),
+            Command::Enqueue { .. } => self.tell_session(id, Event::Queue(QueueEnd::Failed), now),
+            Command::LeaveQueue { .. } => {}
+            Command::Dial { .. } => self.tell_session(id, Event::Dial(DialEnd::Failed), now),
+            Command::Transfer { .. } => self.tell_session(id, Event::Transfer(DialEnd::Failed), now),
             Command::Hangup { cause } => {
                 if cause == Cause::Loop {
                     tracing::warn!(call = %call.reference, "the flow went round and round and was ended");

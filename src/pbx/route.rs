@@ -16,6 +16,7 @@ pub fn route(config: &Config, dialled: &str) -> Result<Name, Status> {
         Some(Destination::Flow(flow)) if config.flows.contains_key(flow) => Ok(flow.clone()),
         // A checked configuration has no such flow; a call must not depend on that.
         Some(Destination::Flow(_)) => Err(Status(500)),
+        Some(_) => Err(Status(501)),
         None => Err(Status(404)),
     }
 }
