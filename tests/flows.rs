@@ -14,7 +14,7 @@ fn world() -> World {
         (Name::from("pl"), names(&["welcome", "announcement", "main-menu", "goodbye", "only-polish"])),
         (Name::from("en"), names(&["welcome", "announcement", "main-menu", "goodbye"])),
     ]);
-    World { languages: vec!["pl".into(), "en".into()], sounds }
+    World { languages: vec!["pl".into(), "en".into()], sounds, ..World::default() }
 }
 
 /// Every fault as "line:column message", with the suggestion where there is one.
@@ -203,6 +203,10 @@ fn print(command: &Command) -> String {
             format!("play {language} {}{}", prompts.join(" "), if *repeat { " for ever" } else { "" })
         }
         Command::StopPlaying => "stop".to_string(),
+        Command::Enqueue { queue } => format!("enqueue {queue}"),
+        Command::LeaveQueue { key } => format!("leave the queue by {key}"),
+        Command::Dial { to, ring } => format!("dial {to} for {} s", ring.as_secs_f64()),
+        Command::Transfer { to, ring } => format!("transfer to {to} for {} s", ring.as_secs_f64()),
         Command::Hangup { cause } => format!("hang up {cause:?}"),
     }
 }
@@ -541,6 +545,7 @@ fn no_order_of_events_makes_a_session_talk_out_of_turn() {
                     }
                     Command::StopPlaying => assert!(last_play > 0, "seed {seed}: nothing plays"),
                     Command::Hangup { .. } => over = true,
+                    _ => assert!(answered, "seed {seed}: {command:?} before the answer"),
                 }
             }
             over |= session.is_over();

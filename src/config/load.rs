@@ -58,7 +58,7 @@ fn assemble(
         numbers,
         flows,
         languages,
-        warnings: Vec::new(),
+        ..Config::default()
     }
 }
 
@@ -90,7 +90,8 @@ fn warn_of_unused(
     if !faults.is_empty() {
         return;
     }
-    let used: BTreeSet<_> = numbers.values().map(|Destination::Flow(flow)| flow).collect();
+    let flow = |destination| if let &Destination::Flow(ref flow) = destination { Some(flow) } else { None };
+    let used: BTreeSet<_> = numbers.values().filter_map(flow).collect();
     for file in sources.flows.keys().filter(|file| flows.contains_key(&stem(file)) && !used.contains(&stem(file))) {
         faults.warn(Place::whole(file), "no number leads to this flow");
     }

@@ -14,10 +14,12 @@
 //! | `signalling` | listeners, registrar, trunks, extensions: what SIP must know |
 //! | `secrets` | `${file:...}` and `${env:...}`; HA1 |
 //! | `numbers` | what was dialled -> where it leads |
+//! | `families` | queues that are made as they are dialled |
 //! | `load` | all of it together |
 //!
 //! Invariant: every name in a [`Config`] refers to something that exists, and no password is in it.
 
+mod families;
 mod general;
 mod load;
 mod numbers;
@@ -26,14 +28,16 @@ mod sections;
 mod signalling;
 mod sources;
 
+pub use families::{Family, MAX_FAMILIES, MAX_FAMILY_DIGITS};
 pub use load::load;
 pub use secrets::{MIN_SECRET, SecretRef, secret_references};
 pub use sources::{Folders, MAX_FILES, Overrides, Sources, folders};
 
 use crate::fault::Fault;
 use crate::id::Name;
+use crate::sip::message::Uri;
 use crate::time::Duration;
-use crate::{ivr, sip};
+use crate::{acd, ivr, sip};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -55,7 +59,14 @@ pub struct Config {
     pub limits: Limits,
     pub extensions: BTreeMap<Name, Extension>,
     pub trunks: BTreeMap<Name, Trunk>,
-    /// What was dialled -> where it leads.
+    /// Queues and their agents as the queue engine is to know them; those of families once they were dialled.
+    pub acd: Arc<acd::Settings>,
+    /// What the callers of each queue of `acd` are given while they wait.
+    pub queues: BTreeMap<Name, Queue>,
+    /// Where each agent of `acd` is rung.
+    pub agents: BTreeMap<Name, Agent>,
+    pub families: Vec<Family>,
+    /// What was dialled -> where it leads, as written; [`Config::destination`] knows the rest.
     pub numbers: BTreeMap<String, Destination>,
     pub flows: BTreeMap<Name, Arc<ivr::Flow>>,
     /// What is doubtful, but no reason not to start.
@@ -191,9 +202,62 @@ pub struct Trunk {
     pub send_to: Option<SocketAddr>,
 }
 
+/// What the callers of a queue are given while they wait; how they are served is in `acd`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Queue {
+    /// The sound that goes round while they wait.
+    pub music: Name,
+}
+
+/// The music of whoever is on hold, and of queues that name no other.
+pub const HOLD_MUSIC: &str = "hold-music";
+
+impl Default for Queue {
+    fn default() -> Self {
+        Queue { music: HOLD_MUSIC.into() }
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Agent {
+    pub phone: Phone,
+}
+
+/// Where somebody is rung.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Phone {
+    /// At the phones registered for this extension.
+    Extension(Name),
+    /// At this URI, whose host is an address; nobody watches whether it is there.
+    Address(Uri),
+}
+
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Destination {
     Flow(Name),
+    /// Rings the phones of this extension.
+    Extension(Name),
+    /// Straight into this queue. It may be one of a family that is yet to be made ([`Config::instantiate`]).
+    Queue(Name),
+    /// To this user at the trunk's `send_to`.
+    Trunk {
+        trunk: Name,
+        user: String,
+    },
+}
+
+impl Config {
+    /// Where a dialled number leads: as the administrator wrote it, else to the extension of that name, else to the queue of a
+    /// family.
+    pub fn destination(&self, dialled: &str) -> Option<Destination> {
+        if let Some(destination) = self.numbers.get(dialled) {
+            return Some(destination.clone());
+        }
+        if let Some((extension, _)) = self.extensions.get_key_value(dialled) {
+            return Some(Destination::Extension(extension.clone()));
+        }
+        self.family(dialled).map(|_| Destination::Queue(dialled.into()))
+    }
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub struct Sources {
 impl Sources {
     /// What flows are checked against.
     pub(super) fn world(&self, languages: &[Name]) -> ivr::World {
-        ivr::World { languages: languages.to_vec(), sounds: self.sounds.clone() }
+        ivr::World { languages: languages.to_vec(), sounds: self.sounds.clone(), ..ivr::World::default() }
     }
 }
 

@@ -37,13 +37,23 @@ pub fn announcement(config: &Config, secret_files: &[String], data: &Path) -> St
         let _ = writeln!(text, "Dial:");
     }
     for (number, destination) in config.numbers.iter().take(MOST) {
-        let Destination::Flow(flow) = destination;
-        let description = config.flows.get(flow).map_or("", |flow| flow.description.as_str());
-        let dash = if description.is_empty() { "" } else { " - " };
-        let _ = writeln!(text, "  {number:<12} flow {flow}{dash}{description}");
+        let _ = writeln!(text, "  {number:<12} {}", leads_to(config, destination));
     }
     more(&mut text, config.numbers.len());
     text
+}
+
+fn leads_to(config: &Config, destination: &Destination) -> String {
+    match destination {
+        Destination::Flow(flow) => {
+            let description = config.flows.get(flow).map_or("", |flow| flow.description.as_str());
+            let dash = if description.is_empty() { "" } else { " - " };
+            format!("flow {flow}{dash}{description}")
+        }
+        Destination::Extension(extension) => format!("extension {extension}"),
+        Destination::Queue(queue) => format!("queue {queue}"),
+        Destination::Trunk { trunk, user } => format!("trunk {trunk}, {user}"),
+    }
 }
 
 /// The line that programs wait for.

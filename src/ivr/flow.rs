@@ -43,13 +43,15 @@ pub struct Node {
     pub verb: Verb,
 }
 
-/// What a flow is checked against: what there is to play and to speak.
+/// What a flow is checked against: what there is to play and to speak, and whom it may lead a caller to.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct World {
     /// The languages of the exchange: a flow without one may begin in any of them.
     pub languages: Vec<Name>,
     /// The recorded prompts of each language.
     pub sounds: BTreeMap<Name, BTreeSet<Name>>,
+    pub queues: BTreeSet<Name>,
+    pub extensions: BTreeSet<Name>,
 }
 
 impl World {

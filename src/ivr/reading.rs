@@ -8,11 +8,16 @@ use crate::fault::fields::{Fields, Reader, shorten};
 use crate::fault::tree::{Node, Spot, Value};
 use crate::id::Name;
 use crate::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 /// Prompts in one list.
 const MAX_PROMPTS: usize = 100;
+/// The keys of a telephone that a node may use.
+pub(super) const KEYS: &str = "0123456789*#";
+/// How long an extension rings unless the flow says otherwise, and the longest that it may say.
+const RING: Duration = Duration::from_secs(20);
+const LONGEST_RING: Duration = Duration::from_secs(600);
 
 /// What is known of one node beside its compiled verb.
 #[derive(Clone, Debug, Default)]
@@ -120,9 +125,48 @@ impl NodeFields<'_, '_, '_> {
         Some(language)
     }
 
-    /// A required mapping from single keys of `allowed` to nodes.
-    pub fn keys(&mut self, name: &'static str, allowed: &str) -> Option<BTreeMap<char, Name>> {
+    /// The queue that a required field names.
+    pub fn queue(&mut self, name: &'static str) -> Option<Name> {
         let node = self.fields.required(name)?;
+        let queue = self.reader.name("a queue", node)?;
+        self.known("queue", queue, node.spot, &self.world.queues)
+    }
+
+    /// The extension that a required field names.
+    pub fn extension(&mut self, name: &'static str) -> Option<Name> {
+        let node = self.fields.required(name)?;
+        let extension = self.reader.name("an extension", node)?;
+        self.known("extension", extension, node.spot, &self.world.extensions)
+    }
+
+    fn known(&mut self, what: &str, name: Name, spot: Spot, known: &BTreeSet<Name>) -> Option<Name> {
+        if known.contains(&name) {
+            return Some(name);
+        }
+        self.reader.unknown(spot, format!("no {what} `{name}`"), &name, known.iter().map(|known| &**known));
+        None
+    }
+
+    /// How long an extension rings.
+    pub fn ring(&mut self, name: &'static str) -> Duration {
+        self.duration(name, RING, Duration::from_secs(1)..=LONGEST_RING)
+    }
+
+    /// A required mapping from single keys to nodes.
+    pub fn keys(&mut self, name: &'static str) -> Option<BTreeMap<char, Name>> {
+        let node = self.fields.required(name)?;
+        self.keys_of(name, node)
+    }
+
+    /// The same; empty where it is not given.
+    pub fn optional_keys(&mut self, name: &'static str) -> Option<BTreeMap<char, Name>> {
+        match self.fields.value(name) {
+            Some(node) => self.keys_of(name, node),
+            None => Some(BTreeMap::new()),
+        }
+    }
+
+    fn keys_of(&mut self, name: &'static str, node: &Node) -> Option<BTreeMap<char, Name>> {
         let Value::Map(entries) = &node.value else {
             self.reader.fault(node.spot, format!("{} is a mapping (`1: node`), not {}", quoted(name), node.kind()));
             return None;
@@ -134,13 +178,13 @@ impl NodeFields<'_, '_, '_> {
         for entry in entries {
             let next = self.follow("a key's node", &entry.value);
             let mut letters = entry.key.chars();
-            match (letters.next().filter(|key| allowed.contains(*key)), letters.next(), next) {
+            match (letters.next().filter(|key| KEYS.contains(*key)), letters.next(), next) {
                 (Some(key), None, Some(next)) => {
                     keys.insert(key, next);
                 }
                 (Some(_), None, None) => {}
                 _ => {
-                    let message = format!("`{}` is not a key: one of {allowed} (`*` and `#` in quotes)", shorten(&entry.key));
+                    let message = format!("`{}` is not a key: one of {KEYS} (`*` and `#` in quotes)", shorten(&entry.key));
                     self.reader.fault(entry.spot, message);
                 }
             }

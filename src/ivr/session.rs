@@ -109,6 +109,25 @@ impl Turn<'_> {
     pub fn speak(&mut self, language: Name) {
         self.line.language = language;
     }
+
+    /// [`Heard::Queue`] says how it ended.
+    pub fn enqueue(&mut self, queue: &Name) {
+        self.out.push(Command::Enqueue { queue: queue.clone() });
+    }
+
+    pub fn leave_queue(&mut self, key: char) {
+        self.out.push(Command::LeaveQueue { key });
+    }
+
+    /// [`Heard::Dial`] says how it ended.
+    pub fn dial(&mut self, to: &Name, ring: Duration) {
+        self.out.push(Command::Dial { to: to.clone(), ring });
+    }
+
+    /// [`Heard::Transfer`] says how it ended.
+    pub fn transfer(&mut self, to: &Name, ring: Duration) {
+        self.out.push(Command::Transfer { to: to.clone(), ring });
+    }
 }
 
 impl Session {
@@ -160,6 +179,9 @@ impl Session {
                 self.steps = 0;
                 self.tell(Heard::Key(key), now, out);
             }
+            (_, Event::Queue(end)) => self.tell(Heard::Queue(end), now, out),
+            (_, Event::Dial(end)) => self.tell(Heard::Dial(end), now, out),
+            (_, Event::Transfer(end)) => self.tell(Heard::Transfer(end), now, out),
             (_, Event::Played { play }) => {
                 // The end of something that was replaced in the meantime means nothing.
                 if self.line.playing == Some(play) {
@@ -253,6 +275,10 @@ impl Session {
                 Step::Leave { outcome, to: None } => {
                     self.leave(&outcome, now);
                     return self.hang_up(Cause::Normal, out);
+                }
+                Step::GiveAway { outcome } => {
+                    self.leave(&outcome, now);
+                    return self.finish();
                 }
                 Step::Hangup(cause) => {
                     self.leave("hangup", now);

@@ -5,7 +5,7 @@ use super::dial::RING;
 use super::{Action, Outcome, Pbx, Phase};
 use crate::acd;
 use crate::id::CallId;
-use crate::ivr::{Cause, Command};
+use crate::ivr::{Cause, Command, DialEnd, Event, QueueEnd};
 use crate::sip::Status;
 use crate::time::Now;
 use crate::{media, sip};
@@ -39,6 +39,10 @@ impl Pbx {
                 self.dial(id, phones, RING, now, out);
             }
             Command::StopPlaying => self.command_media(call, media::Command::Stop { leg: call.caller }, out),
+            Command::Enqueue { .. } => self.tell_session(id, Event::Queue(QueueEnd::Failed), now),
+            Command::LeaveQueue { .. } => {}
+            Command::Dial { .. } => self.tell_session(id, Event::Dial(DialEnd::Failed), now),
+            Command::Transfer { .. } => self.tell_session(id, Event::Transfer(DialEnd::Failed), now),
             Command::Hangup { cause } => {
                 if cause == Cause::Loop {
                     tracing::warn!(call = %call.reference, "the flow went round and round and was ended");

@@ -113,6 +113,7 @@ pub fn config() -> Arc<Config> {
     let world = ivr::World {
         languages: LANGUAGES.map(Name::from).to_vec(),
         sounds: LANGUAGES.iter().map(|language| (Name::from(*language), known.clone())).collect(),
+        ..ivr::World::default()
     };
     let flow = |name: &str, yaml: &str| match Flow::parse(&format!("{name}.yaml"), yaml.as_bytes(), &world) {
         Ok(flow) => (Name::from(name), Arc::new(flow)),

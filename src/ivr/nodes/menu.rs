@@ -17,8 +17,6 @@ use crate::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The keys of a telephone that a menu may use.
-const KEYS: &str = "0123456789*#";
 const DEFAULT_WAIT: Duration = Duration::from_secs(5);
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 const DEFAULT_TRIES: u32 = 3;
@@ -51,7 +49,7 @@ impl Node for Menu {
         let prompts = fields.prompts("prompt");
         let wait = fields.duration("wait", DEFAULT_WAIT, Duration::from_millis(1)..=LONGEST_WAIT);
         let tries = fields.number("tries", DEFAULT_TRIES, 1..=MAX_TRIES);
-        let keys = fields.keys("keys", KEYS);
+        let keys = fields.keys("keys");
         let no_input = fields.optional_link("no_input");
         let invalid = fields.optional_link("invalid");
         let barge_in = fields.boolean("barge_in", true);
@@ -79,6 +77,7 @@ impl Node for Menu {
             }
             Heard::TimeUp if state.number < self.tries => self.ask(state.number + 1, turn),
             Heard::TimeUp => Step::leave("no_input", self.no_input.clone()),
+            Heard::Queue(_) | Heard::Dial(_) | Heard::Transfer(_) => Step::Stay(state),
         }
     }
 }

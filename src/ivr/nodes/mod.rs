@@ -9,14 +9,17 @@
 //! Invariant: a verb never changes; what changes during a call is its `State`, which the session keeps.
 
 mod answer;
+mod dial;
 mod hangup;
 mod language;
 mod menu;
 mod play;
+mod queue;
+mod transfer;
 
-use super::Cause;
 use super::reading::NodeFields;
 use super::session::Turn;
+use super::{Cause, DialEnd, QueueEnd};
 use crate::id::Name;
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +47,10 @@ pub(super) enum Heard {
     Key(char),
     /// The deadline set by [`Turn::wait`] has come.
     TimeUp,
+    /// What [`Turn::enqueue`], [`Turn::dial`] or [`Turn::transfer`] began is over.
+    Queue(QueueEnd),
+    Dial(DialEnd),
+    Transfer(DialEnd),
 }
 
 /// What a node decides.
@@ -54,6 +61,10 @@ pub(super) enum Step<S> {
     Leave {
         outcome: String,
         to: Option<Name>,
+    },
+    /// The call is somebody else's from here on; the flow is over.
+    GiveAway {
+        outcome: String,
     },
     Hangup(Cause),
 }
@@ -67,6 +78,7 @@ impl<S> Step<S> {
         match self {
             Step::Stay(state) => Step::Stay(kept(state)),
             Step::Leave { outcome, to } => Step::Leave { outcome, to },
+            Step::GiveAway { outcome } => Step::GiveAway { outcome },
             Step::Hangup(cause) => Step::Hangup(cause),
         }
     }
@@ -129,8 +141,11 @@ macro_rules! verbs {
 
 verbs! {
     "answer" => Answer(answer),
+    "dial" => Dial(dial),
     "hangup" => Hangup(hangup),
     "language" => Language(language),
     "menu" => Menu(menu),
     "play" => Play(play),
+    "queue" => Queue(queue),
+    "transfer" => Transfer(transfer),
 }
