@@ -21,7 +21,7 @@ mod resample;
 mod tone;
 pub mod wav;
 
-pub use library::{Clip, Library};
+pub use library::{ANY_LANGUAGE, Clip, Library};
 pub use resample::resample;
 pub use tone::tone;
 
