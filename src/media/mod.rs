@@ -41,7 +41,7 @@ mod tests;
 mod voice;
 mod words;
 
-pub use crate::audio::{Clip, Library};
+pub use crate::audio::{ANY_LANGUAGE, Clip, Library};
 pub use outbox::{Outbox, Outgoing};
 pub use shard::Shard;
 pub use words::*;

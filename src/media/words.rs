@@ -165,5 +165,5 @@ pub struct Statistics {
 }
 
 /// The shard that owns a call's legs.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct ShardId(pub u16);

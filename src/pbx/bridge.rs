@@ -3,13 +3,13 @@
 //! Invariant: a bridged call has exactly two legs in the media plane's bridge, the caller's and `peer`'s.
 
 use super::call::With;
-use super::dial::ANY;
 use super::leg::Farewell;
 use super::{Action, Outcome, Pbx, Phase, Timer};
 use crate::acd;
 use crate::id::{CallId, LegId};
 use crate::ivr::{self, DialEnd};
-use crate::media::{Command as Media, Sound};
+use crate::config::HOLD_MUSIC;
+use crate::media::{ANY_LANGUAGE, Command as Media, Sound};
 use crate::sip::{Command, Ending};
 use crate::time::{Duration, Now};
 
@@ -17,8 +17,6 @@ use crate::time::{Duration, Now};
 const ANSWER_PROBE: Duration = Duration::from_secs(4);
 /// A phone that answers and stays silent is asked again after this.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
-/// What who waits hears.
-pub const HOLD_MUSIC: &str = "hold";
 /// What a caller hears whose agent vanished.
 const CONNECTION_LOST: &str = "connection-lost";
 
@@ -77,7 +75,9 @@ impl Pbx {
     /// Hold music for who waits.
     pub(super) fn music(&self, id: CallId, leg: LegId, out: &mut Vec<Action>) {
         if let Some(call) = self.calls.get(&id) {
-            let sound = Sound { language: ANY.into(), name: HOLD_MUSIC.into() };
+            let queue = call.queue.as_ref().and_then(|queue| self.config.queues.get(queue));
+            let name = queue.map_or_else(|| HOLD_MUSIC.into(), |queue| queue.music.clone());
+            let sound = Sound { language: ANY_LANGUAGE.into(), name };
             out.push(Action::Media { shard: call.shard, command: Media::Music { leg, sound } });
         }
     }

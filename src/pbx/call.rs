@@ -37,6 +37,8 @@ pub struct Call {
     pub caller: LegId,
     /// Every leg that is not gone yet, the caller's included.
     pub legs: BTreeSet<LegId>,
+    /// The queue that the caller came through last.
+    pub queue: Option<Name>,
     /// What the legs that are gone have left.
     pub gone: Vec<LegRecord>,
     /// The stays of the sessions that are over; the running one's are in its phase.
@@ -100,8 +102,10 @@ pub struct Attempt {
 pub enum Purpose {
     /// The queue engine leases the caller to an agent.
     Offer { offer: OfferId, item: ItemId },
-    /// Somebody was dialled.
+    /// Somebody was dialled; the caller comes back afterwards, if a flow waits for them.
     Dial,
+    /// Somebody is given the call: when they take it the flow is over.
+    Transfer,
 }
 
 /// One set of phones ringing together.

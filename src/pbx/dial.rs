@@ -14,7 +14,7 @@ use crate::acd;
 use crate::config::Phone;
 use crate::id::{CallId, LegId};
 use crate::ivr::{self, DialEnd};
-use crate::media::{Command as Media, Sound, Statistics};
+use crate::media::{ANY_LANGUAGE, Command as Media, Sound, Statistics};
 use crate::sip::message::Uri;
 use crate::sip::{Command, Ending, OutgoingCall, Party, Source, Status};
 use crate::store::PartyNumber;
@@ -28,8 +28,6 @@ const MAX_TARGETS: usize = 5;
 pub const RING: Duration = Duration::from_secs(60);
 /// What a caller whom we have answered hears while somebody's phone rings.
 const RINGBACK: &str = "ringback";
-/// The language of sounds that belong to none.
-pub const ANY: &str = "any";
 
 impl Pbx {
     /// Where the phones of an extension are.
@@ -53,9 +51,9 @@ impl Pbx {
     pub(super) fn phones_of_agent(&self, agent: &str) -> Vec<Target> {
         match self.config.agents.get(agent).map(|agent| &agent.phone) {
             Some(Phone::Extension(extension)) => self.phones_of(extension, Role::Agent),
-            Some(Phone::Address(address)) => {
+            Some(Phone::Address(uri)) => {
                 let party = PartyNumber { number: agent.to_string(), name: String::new() };
-                self.address(address, Source::Trunk(agent.into()), Role::Agent, party).into_iter().collect()
+                self.address(uri.clone(), Source::Trunk(agent.into()), Role::Agent, party).into_iter().collect()
             }
             None => Vec::new(),
         }
@@ -65,12 +63,12 @@ impl Pbx {
     pub(super) fn trunk(&self, trunk: &str, user: &str) -> Vec<Target> {
         let Some(host) = self.config.trunks.get(trunk).and_then(|trunk| trunk.send_to.as_ref()) else { return Vec::new() };
         let party = PartyNumber { number: user.to_string(), name: String::new() };
-        self.address(&format!("sip:{user}@{host}"), Source::Trunk(trunk.into()), Role::Trunk, party).into_iter().collect()
+        let uri = Uri::parse(format!("sip:{user}@{host}")).ok();
+        uri.and_then(|uri| self.address(uri, Source::Trunk(trunk.into()), Role::Trunk, party)).into_iter().collect()
     }
 
     /// A fixed address, reached from the first listener of its family.
-    pub(super) fn address(&self, address: &str, peer: Source, role: Role, party: PartyNumber) -> Option<Target> {
-        let uri = Uri::parse(address).ok()?;
+    pub(super) fn address(&self, uri: Uri, peer: Source, role: Role, party: PartyNumber) -> Option<Target> {
         let host: Option<IpAddr> = uri.ip();
         let mut listeners = self.config.sip.listeners.iter().map(|listener| listener.address);
         let local = listeners.find(|local| host.is_none_or(|host| host.is_ipv4() == local.is_ipv4()))?;
@@ -189,7 +187,7 @@ impl Pbx {
                 self.command_sip(Command::Progress { dialog, status: Status(180), sdp: None }, now);
             }
         } else if dialled {
-            let sound = Sound { language: ANY.into(), name: RINGBACK.into() };
+            let sound = Sound { language: ANY_LANGUAGE.into(), name: RINGBACK.into() };
             out.push(Action::Media { shard: call.shard, command: Media::Music { leg: call.caller, sound } });
         }
     }
@@ -217,6 +215,10 @@ impl Pbx {
                 self.tell_acd(acd::Event::Answered { offer }, now);
             }
             Purpose::Dial => self.bridge_dialled(won.call, id, now, out),
+            Purpose::Transfer => {
+                self.bridge_dialled(won.call, id, now, out);
+                self.tell_session(won.call, ivr::Event::Transfer(DialEnd::Answered), now);
+            }
         }
     }
 
@@ -255,25 +257,33 @@ impl Pbx {
     fn attempt_failed(&mut self, attempt: &Attempt, why: DialEnd, now: Now, out: &mut Vec<Action>) {
         match attempt.purpose {
             Purpose::Offer { offer, .. } => self.tell_acd(acd::Event::Refused { offer, why: refusal(why) }, now),
-            Purpose::Dial => self.dial_ended(attempt.call, why, now, out),
+            Purpose::Dial | Purpose::Transfer => self.dial_ended(attempt.call, attempt.purpose, why, now, out),
         }
     }
 
     /// What a flow, or a caller who dialled an extension, asked to ring.
-    pub(super) fn dial(&mut self, call: CallId, targets: Vec<Target>, ring: Duration, now: Now, out: &mut Vec<Action>) {
-        match self.attempt(call, Purpose::Dial, targets, ring, now, out) {
+    pub(super) fn dial(
+        &mut self,
+        call: CallId,
+        purpose: Purpose,
+        targets: Vec<Target>,
+        ring: Duration,
+        now: Now,
+        out: &mut Vec<Action>,
+    ) {
+        match self.attempt(call, purpose, targets, ring, now, out) {
             Ok(attempt) => {
                 self.timers.set(Timer::Ring(attempt), now.mono + ring);
                 if let Some(call) = self.calls.get_mut(&call) {
                     call.phase = Phase::Ringing { attempt };
                 }
             }
-            Err(why) => self.dial_ended(call, why, now, out),
+            Err(why) => self.dial_ended(call, purpose, why, now, out),
         }
     }
 
     /// Nobody was reached: the flow goes on, or the caller who has none is told.
-    fn dial_ended(&mut self, id: CallId, why: DialEnd, now: Now, out: &mut Vec<Action>) {
+    fn dial_ended(&mut self, id: CallId, purpose: Purpose, why: DialEnd, now: Now, out: &mut Vec<Action>) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         if matches!(call.phase, Phase::Ended { .. }) {
             return;
@@ -282,7 +292,8 @@ impl Pbx {
             call.phase = Phase::InFlow;
             let command = Media::Stop { leg: call.caller };
             out.push(Action::Media { shard: call.shard, command });
-            self.tell_session(id, ivr::Event::Dial(why), now);
+            let event = if purpose == Purpose::Transfer { ivr::Event::Transfer(why) } else { ivr::Event::Dial(why) };
+            self.tell_session(id, event, now);
         } else {
             self.refuse(id, status(why), now, out);
         }
@@ -291,7 +302,7 @@ impl Pbx {
     /// The talk, or the ringing, that a flow asked for is over and the caller is still here.
     pub(super) fn back_to_flow(&mut self, id: CallId, event: ivr::Event, now: Now, out: &mut Vec<Action>) {
         let Some(call) = self.calls.get_mut(&id) else { return };
-        if call.session.is_some() {
+        if call.session.as_ref().is_some_and(|session| !session.is_over()) {
             call.phase = Phase::InFlow;
             self.tell_session(id, event, now);
         } else {

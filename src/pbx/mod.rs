@@ -368,7 +368,8 @@ impl Pbx {
     /// A new configuration for what comes after it; calls keep the flow and the prompts that they began with.
     fn reload(&mut self, config: Arc<Config>, now: Now) {
         self.command_sip(sip::Command::Configure(config.sip.clone()), now);
-        self.config = config;
+        let before = std::mem::replace(&mut self.config, config);
+        Arc::make_mut(&mut self.config).inherit(&before);
         self.configure_queues(now);
     }
 

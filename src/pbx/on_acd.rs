@@ -10,6 +10,7 @@ use crate::id::{CallId, LegId, Name};
 use crate::ivr::{self, QueueEnd};
 use crate::sip::{Ending, Source};
 use crate::time::{Duration, Now};
+use std::sync::Arc;
 
 impl Pbx {
     pub(super) fn tell_acd(&mut self, event: acd::Event, now: Now) {
@@ -37,14 +38,23 @@ impl Pbx {
     pub(super) fn enqueue(&mut self, id: CallId, queue: Name, now: Now, out: &mut Vec<Action>) {
         self.next.item += 1;
         let item = ItemId(self.next.item);
+        self.make_queue(&queue, now);
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.phase = Phase::Waiting { item };
+        call.queue = Some(queue.clone());
         let caller = call.caller;
         self.items.insert(item, id);
         self.music(id, caller, out);
         let arrival = now.mono;
         let join = acd::Join { item, queue, class: 0, head_start: Duration::ZERO, arrival };
         self.tell_acd(acd::Event::Join(join), now);
+    }
+
+    /// A queue of a family is made when the first caller wants it.
+    fn make_queue(&mut self, queue: &str, now: Now) {
+        if !self.config.acd.queues.contains_key(queue) && Arc::make_mut(&mut self.config).instantiate(queue) {
+            self.configure_queues(now);
+        }
     }
 
     fn offer(&mut self, offer: OfferId, item: ItemId, agent: &str, ring: Duration, now: Now, out: &mut Vec<Action>) {

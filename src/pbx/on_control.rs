@@ -1,6 +1,6 @@
 //! What the operator asks, and the answer.
 
-use super::{Action, Call, Pbx, Phase, on_sip};
+use super::{Action, Call, Pbx, on_sip};
 use crate::control::{LiveCall, Registration, Request, Response, Status};
 use crate::id::ReplyId;
 use crate::sip::{Listener, Transport};

@@ -1,11 +1,10 @@
 //! What a flow wants, and what it means for the others.
 
-use super::call::Role;
-use super::dial::RING;
+use super::call::{Purpose, Role};
 use super::{Action, Outcome, Pbx, Phase};
 use crate::acd;
 use crate::id::CallId;
-use crate::ivr::{Cause, Command, DialEnd, Event, QueueEnd};
+use crate::ivr::{Cause, Command};
 use crate::sip::Status;
 use crate::time::Now;
 use crate::{media, sip};
@@ -29,20 +28,15 @@ impl Pbx {
                     call.phase = Phase::InFlow;
                 }
             }
-            // Whether the caller comes back afterwards is the flow's to decide, not the phones'.
-            Command::Dial { target, ring } => {
-                let phones = self.phones_of(&target, Role::Extension);
-                self.dial(id, phones, ring, now, out);
-            }
-            Command::Transfer { to } => {
+            Command::Dial { to, ring } => {
                 let phones = self.phones_of(&to, Role::Extension);
-                self.dial(id, phones, RING, now, out);
+                self.dial(id, Purpose::Dial, phones, ring, now, out);
+            }
+            Command::Transfer { to, ring } => {
+                let phones = self.phones_of(&to, Role::Extension);
+                self.dial(id, Purpose::Transfer, phones, ring, now, out);
             }
             Command::StopPlaying => self.command_media(call, media::Command::Stop { leg: call.caller }, out),
-            Command::Enqueue { .. } => self.tell_session(id, Event::Queue(QueueEnd::Failed), now),
-            Command::LeaveQueue { .. } => {}
-            Command::Dial { .. } => self.tell_session(id, Event::Dial(DialEnd::Failed), now),
-            Command::Transfer { .. } => self.tell_session(id, Event::Transfer(DialEnd::Failed), now),
             Command::Hangup { cause } => {
                 if cause == Cause::Loop {
                     tracing::warn!(call = %call.reference, "the flow went round and round and was ended");

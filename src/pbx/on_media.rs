@@ -1,6 +1,6 @@
 //! What the media plane reports, and what it means for the others.
 
-use super::call::{Audio, Role};
+use super::call::{Audio, Purpose, Role};
 use super::dial::RING;
 use super::{Action, OWN_PLAYS, Pbx, Phase, on_sip};
 use crate::config::Destination;
@@ -24,8 +24,6 @@ impl Pbx {
             Report::Silent { leg } => self.silent(leg, now),
             Report::Heard { leg } => self.heard(leg),
             // Legs are not moved between shards yet.
-            Report::Exported { .. } | Report::Imported { .. } => {}
-            // Nobody moves a leg yet.
             Report::Exported { .. } | Report::Imported { .. } => {}
             Report::Closed { leg, statistics } => self.closed(leg, statistics, now, out),
         }
@@ -67,11 +65,11 @@ impl Pbx {
             Destination::Queue(_) => self.answer(id, now, out),
             Destination::Extension(extension) => {
                 let phones = self.phones_of(&extension, Role::Extension);
-                self.dial(id, phones, RING, now, out);
+                self.dial(id, Purpose::Dial, phones, RING, now, out);
             }
             Destination::Trunk { trunk, user } => {
                 let phones = self.trunk(&trunk, &user);
-                self.dial(id, phones, RING, now, out);
+                self.dial(id, Purpose::Dial, phones, RING, now, out);
             }
         }
     }

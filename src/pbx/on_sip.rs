@@ -145,6 +145,7 @@ impl Pbx {
             answered: None,
             caller: leg,
             legs: BTreeSet::from([leg]),
+            queue: None,
             gone: Vec::new(),
             path: Vec::new(),
         };
