@@ -6,9 +6,9 @@ use super::call::With;
 use super::leg::Farewell;
 use super::{Action, Outcome, Pbx, Phase, Timer};
 use crate::acd;
+use crate::config::HOLD_MUSIC;
 use crate::id::{CallId, LegId};
 use crate::ivr::{self, DialEnd};
-use crate::config::HOLD_MUSIC;
 use crate::media::{ANY_LANGUAGE, Command as Media, Sound};
 use crate::sip::{Command, Ending};
 use crate::time::{Duration, Now};
@@ -136,7 +136,15 @@ impl Pbx {
     }
 
     /// A key pressed by one of two who talk: the other gets it in the form that was negotiated.
-    pub(super) fn relay_digit(&mut self, leg: LegId, digit: char, duration: Duration, relayed: bool, now: Now, out: &mut Vec<Action>) {
+    pub(super) fn relay_digit(
+        &mut self,
+        leg: LegId,
+        digit: char,
+        duration: Duration,
+        relayed: bool,
+        now: Now,
+        out: &mut Vec<Action>,
+    ) {
         let Some(call) = self.legs.get(&leg).and_then(|leg| self.calls.get(&leg.call)) else { return };
         let Phase::Bridged { peer, .. } = call.phase else { return };
         let other = if leg == peer { call.caller } else { peer };

@@ -28,7 +28,9 @@ impl Pbx {
                 (Phase::Ended { .. }, Audio::Open { .. } | Audio::Opening { .. }) => {
                     return Err(format!("{:?} is over and its audio is open", call.id));
                 }
-                (Phase::InFlow | Phase::Waiting { .. }, Audio::Opening { .. } | Audio::Closing { .. }) if call.caller == leg.id => {
+                (Phase::InFlow | Phase::Waiting { .. }, Audio::Opening { .. } | Audio::Closing { .. })
+                    if call.caller == leg.id =>
+                {
                     return Err(format!("{:?} is spoken to without audio", call.id));
                 }
                 _ => {}

@@ -193,7 +193,13 @@ impl Pbx {
     }
 
     /// A phone was picked up.
-    pub(super) fn phone_answered(&mut self, id: LegId, answer: Option<&crate::sdp::Description>, now: Now, out: &mut Vec<Action>) {
+    pub(super) fn phone_answered(
+        &mut self,
+        id: LegId,
+        answer: Option<&crate::sdp::Description>,
+        now: Now,
+        out: &mut Vec<Action>,
+    ) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.answered = Some(now.wall);
         let attempt = leg.attempt.take();

@@ -6,8 +6,8 @@
 //!
 //! Invariant: `finish` acts once; a second reason to end changes nothing.
 
-use super::leg::Farewell;
 use super::call::AttemptId;
+use super::leg::Farewell;
 use super::{Action, EndedBy, Outcome, Pbx, Phase, Timer, cdr};
 use crate::acd::Leaving;
 use crate::id::{CallId, LegId};

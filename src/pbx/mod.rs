@@ -50,13 +50,13 @@ mod words;
 pub use call::{Attempt, AttemptId, Call, EndedBy, Outcome, Phase};
 pub use words::*;
 
+use crate::acd::{self, Acd, ItemId, OfferId};
 use crate::config::Config;
+use crate::config::Phone;
 use crate::id::{AskId, CallId, LegId, Name, PlayId, Rng, WriteId};
 use crate::sip::{self, DialogId};
 use crate::store;
 use crate::time::{Duration, Moment, Now, Timers, Wall};
-use crate::acd::{self, Acd, ItemId, OfferId};
-use crate::config::Phone;
 use crate::{ask, ivr, media};
 use call::Leg;
 use ports::Ports;

@@ -88,7 +88,15 @@ impl Pbx {
     }
 
     /// A key pressed: between two people it belongs to the other one, otherwise to the flow that the caller walks.
-    pub(super) fn pressed(&mut self, leg: LegId, digit: char, duration: Duration, relayed: bool, now: Now, out: &mut Vec<Action>) {
+    pub(super) fn pressed(
+        &mut self,
+        leg: LegId,
+        digit: char,
+        duration: Duration,
+        relayed: bool,
+        now: Now,
+        out: &mut Vec<Action>,
+    ) {
         let Some(id) = self.call_of_leg(leg) else { return };
         let Some(call) = self.calls.get(&id) else { return };
         match call.phase {

@@ -3,8 +3,8 @@
 use super::call::{Audio, Leg, Role, ending_words};
 use super::leg::Farewell;
 use super::{Action, Call, EndedBy, Outcome, Pbx, Phase, Purpose, Timer, route};
-use crate::id::{CallId, LegId};
 use crate::config::Destination;
+use crate::id::{CallId, LegId};
 use crate::media::{ShardId, Statistics};
 use crate::sdp::Description;
 use crate::sip::{Binding, Command, DialogId, Ending, Event, IncomingCall, Output, Rejection, Source, Status};
