@@ -136,8 +136,7 @@ impl Graph<'_> {
         let mut missing: BTreeMap<(Spot, &Name), Vec<Name>> = BTreeMap::new();
         for (node, language) in reached {
             let Some(seen) = self.seen(&node).filter(|_| world.knows(&language)) else { continue };
-            let sounds = world.sounds.get(&language).unwrap_or(&empty);
-            for (prompt, spot) in seen.prompts.iter().filter(|(prompt, _)| !sounds.contains(prompt)) {
+            for (prompt, spot) in seen.prompts.iter().filter(|(prompt, _)| !world.has(&language, prompt)) {
                 missing.entry((*spot, prompt)).or_default().push(language.clone());
             }
         }
