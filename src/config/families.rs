@@ -45,6 +45,11 @@ impl Family {
         digits.parse().ok().filter(|size| *size > 0)
     }
 
+    /// How many agents the largest queue has.
+    pub fn largest(&self) -> u32 {
+        (0..self.digits).fold(1, |power: u32, _| power.saturating_mul(10)) - 1
+    }
+
     /// The agent of this place, from 1.
     fn agent(&self, place: u32) -> Option<(Name, Agent)> {
         let fill = |pattern: &str| pattern.replace("{n}", &place.to_string());

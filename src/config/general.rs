@@ -7,6 +7,7 @@ use super::{Folders, Limits, Logging, Media, Sources, Storage};
 use crate::fault::fields::{Fields, Reader};
 use crate::fault::{Faults, Place};
 use crate::id::Name;
+use crate::ivr::ANY_LANGUAGE;
 use crate::time::Duration;
 use std::net::IpAddr;
 
@@ -40,7 +41,8 @@ pub(super) fn languages(sections: &Sections<'_>, sources: &Sources, faults: &mut
         let name = section.reader(faults).name("`language`", section.value())?;
         Some((name, section))
     });
-    let mut languages: Vec<Name> = sources.sounds.keys().cloned().collect();
+    let spoken = || sources.sounds.keys().filter(|language| &***language != ANY_LANGUAGE);
+    let mut languages: Vec<Name> = spoken().cloned().collect();
     if let Some(section) = sections.once("languages") {
         let mut reader = section.reader(faults);
         let items = reader.items(section.value());
@@ -49,6 +51,8 @@ pub(super) fn languages(sections: &Sections<'_>, sources: &Sources, faults: &mut
             let Some(language) = reader.name("a language", item) else { continue };
             if languages.contains(&language) {
                 reader.fault(item.spot, format!("`{language}` stands here twice"));
+            } else if &*language == ANY_LANGUAGE {
+                reader.fault(item.spot, format!("`{language}` is the folder of sounds without a language"));
             } else if !sources.sounds.contains_key(&language) {
                 let message = format!("no sounds for `{language}`: there is no folder `{}/{language}`", sources.folders.sounds);
                 reader.unknown(item.spot, message, &language, sources.sounds.keys().map(|name| &**name));

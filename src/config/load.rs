@@ -2,13 +2,14 @@
 //!
 //! Invariant: `Ok` means that there is no fault at all, in any file.
 
+use super::queues::{self, Queues};
 use super::secrets::Secrets;
 use super::sections::Sections;
 use super::signalling::{self, Context, Signalling};
 use super::{Config, Destination, Overrides, SecretRef, Sources, general, numbers};
 use crate::fault::{Fault, Faults, Place};
 use crate::id::Name;
-use crate::ivr::Flow;
+use crate::ivr::{Flow, World};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -41,13 +42,20 @@ fn assemble(
     let (language, languages) = general::languages(sections, sources, faults);
     let context = Context { lab, languages: &languages, overrides, secrets };
     let Signalling { settings, extensions, trunks } = signalling::read(sections, &context, faults);
-    let (flows, all_flows) = flows(sources, &languages, faults);
-    let numbers = numbers::read(sections, &all_flows, faults);
+    let world = sources.world(&languages, sections);
+    let context = queues::Context { lab, overrides, world: &world };
+    let Queues { settings: acd, queues, agents, families } = queues::read(sections, &context, faults);
+    let (flows, all_flows) = flows(sources, &world, faults);
+    let numbers = numbers::read(sections, &all_flows, &world, faults);
     warn_of_unused(&flows, &numbers, sources, faults);
     Config {
         lab,
         language,
         sip: Arc::new(settings),
+        acd: Arc::new(acd),
+        queues,
+        agents,
+        families,
         media: general::media(sections, faults),
         storage: general::storage(sections, faults),
         logging: general::logging(sections, faults),
@@ -58,17 +66,16 @@ fn assemble(
         numbers,
         flows,
         languages,
-        ..Config::default()
+        warnings: Vec::new(),
     }
 }
 
 /// The flows without faults, and the names of all.
-fn flows(sources: &Sources, languages: &[Name], faults: &mut Faults) -> (BTreeMap<Name, Arc<Flow>>, BTreeSet<Name>) {
-    let world = sources.world(languages);
+fn flows(sources: &Sources, world: &World, faults: &mut Faults) -> (BTreeMap<Name, Arc<Flow>>, BTreeSet<Name>) {
     let (mut flows, mut names) = (BTreeMap::new(), BTreeSet::new());
     for (file, bytes) in &sources.flows {
         names.insert(stem(file));
-        if let Some(flow) = Flow::read(file, bytes, &world, faults) {
+        if let Some(flow) = Flow::read(file, bytes, world, faults) {
             flows.insert(flow.name.clone(), Arc::new(flow));
         }
     }

@@ -14,6 +14,7 @@
 //! | `signalling` | listeners, registrar, trunks, extensions: what SIP must know |
 //! | `secrets` | `${file:...}` and `${env:...}`; HA1 |
 //! | `numbers` | what was dialled -> where it leads |
+//! | `queues` | queues, families of them, and agents |
 //! | `families` | queues that are made as they are dialled |
 //! | `load` | all of it together |
 //!
@@ -23,6 +24,7 @@ mod families;
 mod general;
 mod load;
 mod numbers;
+mod queues;
 mod secrets;
 mod sections;
 mod signalling;

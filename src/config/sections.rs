@@ -3,9 +3,10 @@
 //! Invariant: of each section that stands once there is at most one; the further ones were complained about.
 
 use crate::fault::Faults;
-use crate::fault::fields::{Reader, shorten};
+use crate::fault::fields::{NAME_RULE, Reader, is_name, shorten};
 use crate::fault::tree::{self, Entry, Node, Source, Value};
-use std::collections::BTreeMap;
+use crate::id::Name;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Sections that say one thing and stand once.
 const ONCE: &[&str] = &[
@@ -23,7 +24,7 @@ const ONCE: &[&str] = &[
     "limits",
 ];
 /// Sections that are lists of names and may be spread over files.
-const SPREAD: &[&str] = &["trunks", "extensions", "numbers"];
+const SPREAD: &[&str] = &["trunks", "extensions", "numbers", "queues", "queue_families", "agents"];
 
 /// One file, read.
 pub(super) struct Document<'a> {
@@ -133,8 +134,33 @@ impl<'d> Sections<'d> {
         self.once.get(name).copied()
     }
 
+    /// The names of a spread section's entries, good or bad: what is wrong with an entry is not the fault of who names it.
+    pub fn names(&self, name: &'static str) -> BTreeSet<Name> {
+        self.entries(name).map(|section| Name::from(&*section.entry.key)).collect()
+    }
+
     /// The entries of a spread section, in the order of their names.
     pub fn entries(&self, name: &'static str) -> impl Iterator<Item = Section<'d>> + '_ {
         self.spread.get(name).into_iter().flat_map(|entries| entries.values().copied())
     }
+}
+
+/// The entries of a spread section, not more than `most`; one more is complained about.
+pub(super) fn limited<'d>(sections: &Sections<'d>, name: &'static str, most: usize, faults: &mut Faults) -> Vec<Section<'d>> {
+    let mut entries: Vec<_> = sections.entries(name).take(most + 1).collect();
+    if let Some(one_more) = entries.get(most) {
+        one_more.source.complain(faults, one_more.entry.spot, format!("more than {most} {name}"));
+        entries.truncate(most);
+    }
+    entries
+}
+
+/// The key of an entry as a name; many become the user part of URIs.
+pub(super) fn entry_name(what: &str, section: Section<'_>, reader: &mut Reader<'_>) -> Option<Name> {
+    let key = &section.entry.key;
+    if !is_name(key) || !key.is_ascii() {
+        reader.fault(section.entry.spot, format!("{what} `{}` is not a name: ASCII {NAME_RULE}", shorten(key)));
+        return None;
+    }
+    Some(Name::from(&**key))
 }

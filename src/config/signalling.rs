@@ -4,9 +4,9 @@
 
 use super::general::known_language;
 use super::secrets::{Secrets, password, user_secret};
-use super::sections::{Section, Sections};
+use super::sections::{Section, Sections, entry_name, limited};
 use super::{Extension, Overrides, Trunk};
-use crate::fault::fields::{NAME_RULE, Reader, is_name, print_duration, shorten};
+use crate::fault::fields::{Reader, print_duration};
 use crate::fault::tree::{Node, Value};
 use crate::fault::{Faults, Place};
 use crate::id::Name;
@@ -53,14 +53,6 @@ pub(super) fn read(sections: &Sections<'_>, context: &Context<'_>, faults: &mut 
         signalling.extension(section, context, faults);
     }
     signalling
-}
-
-fn limited<'d>(sections: &Sections<'d>, name: &'static str, most: usize, faults: &mut Faults) -> Vec<Section<'d>> {
-    let entries: Vec<_> = sections.entries(name).take(most + 1).collect();
-    if let Some(one_more) = entries.get(most) {
-        one_more.source.complain(faults, one_more.entry.spot, format!("more than {most} {name}"));
-    }
-    entries
 }
 
 fn realm(sections: &Sections<'_>, faults: &mut Faults) -> String {
@@ -180,7 +172,7 @@ fn registrar(sections: &Sections<'_>, faults: &mut Faults) -> RegistrarSettings 
 impl Signalling {
     fn trunk(&mut self, section: Section<'_>, context: &Context<'_>, faults: &mut Faults) {
         let mut reader = section.reader(faults);
-        let Some(name) = section_name("trunk", section, &mut reader) else { return };
+        let Some(name) = entry_name("trunk", section, &mut reader) else { return };
         let Some(mut fields) = reader.fields(format!("trunk `{name}`"), section.entry.spot, section.value()) else { return };
         let mut addresses = Vec::new();
         if let Some(node) = fields.value("accept_from") {
@@ -217,7 +209,7 @@ impl Signalling {
 
     fn extension(&mut self, section: Section<'_>, context: &Context<'_>, faults: &mut Faults) {
         let mut reader = section.reader(faults);
-        let Some(user) = section_name("extension", section, &mut reader) else { return };
+        let Some(user) = entry_name("extension", section, &mut reader) else { return };
         let Some(mut fields) = reader.fields(format!("extension `{user}`"), section.entry.spot, section.value()) else {
             return;
         };
@@ -230,16 +222,6 @@ impl Signalling {
         }
         self.extensions.insert(user, Extension { name, language });
     }
-}
-
-/// The key of an entry as a name; it becomes the user part of URIs.
-fn section_name(what: &str, section: Section<'_>, reader: &mut Reader<'_>) -> Option<Name> {
-    let key = &section.entry.key;
-    if !is_name(key) || !key.is_ascii() {
-        reader.fault(section.entry.spot, format!("{what} `{}` is not a name: ASCII {NAME_RULE}", shorten(key)));
-        return None;
-    }
-    Some(Name::from(&**key))
 }
 
 /// Where calls to a trunk are sent: an address and a port, or `${trunk_uas}` for what the command line says.

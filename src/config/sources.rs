@@ -30,8 +30,13 @@ pub struct Sources {
 
 impl Sources {
     /// What flows are checked against.
-    pub(super) fn world(&self, languages: &[Name]) -> ivr::World {
-        ivr::World { languages: languages.to_vec(), sounds: self.sounds.clone(), ..ivr::World::default() }
+    pub(super) fn world(&self, languages: &[Name], sections: &Sections<'_>) -> ivr::World {
+        ivr::World {
+            languages: languages.to_vec(),
+            sounds: self.sounds.clone(),
+            queues: sections.names("queues"),
+            extensions: sections.names("extensions"),
+        }
     }
 }
 

@@ -64,6 +64,14 @@ impl Graph<'_> {
         self.links.get(node).map_or(&[], Vec::as_slice)
     }
 
+    /// Where a caller may go from it without a key or a wait.
+    fn quick_links(&self, node: &Name) -> &[Name] {
+        match self.seen(node) {
+            Some(seen) if seen.waits => &seen.at_once,
+            _ => self.links(node),
+        }
+    }
+
     fn report_unreachable(&self, reader: &mut Reader<'_>) {
         // Without a start nothing is reachable, and that was said already.
         let Some(start) = self.start() else { return };
@@ -77,24 +85,23 @@ impl Graph<'_> {
         }
     }
 
-    /// Every way round through nodes that take neither input nor time; a node that is in several is named once. A depth-first walk:
-    /// a link back to where the walk came through closes a loop.
+    /// Every way round that takes neither input nor time; a node that is in several is named once. A depth-first walk: a link back to
+    /// where the walk came through closes a loop.
     fn report_loops(&self, reader: &mut Reader<'_>) {
-        let passes = |node: &Name| self.seen(node).is_some_and(|seen| !seen.waits);
-        let mut nodes: Vec<_> = self.draft.seen.iter().filter(|(node, _)| passes(node)).collect();
+        let mut nodes: Vec<_> = self.draft.seen.iter().collect();
         nodes.sort_by_key(|(_, seen)| seen.spot);
         let (mut done, mut told) = (BTreeSet::new(), BTreeSet::new());
         for (first, _) in nodes {
             let mut way: Vec<(&Name, usize)> = if done.contains(first) { Vec::new() } else { vec![(first, 0)] };
             while let Some((node, link)) = way.last_mut() {
                 let node: &Name = node;
-                let Some(next) = self.links(node).get(*link) else {
+                let Some(next) = self.quick_links(node).get(*link) else {
                     done.insert(node);
                     way.pop();
                     continue;
                 };
                 *link += 1;
-                if !passes(next) || done.contains(next) {
+                if done.contains(next) || self.seen(next).is_none() {
                     continue;
                 }
                 match way.iter().position(|(node, _)| *node == next) {
@@ -136,8 +143,7 @@ impl Graph<'_> {
         let mut missing: BTreeMap<(Spot, &Name), Vec<Name>> = BTreeMap::new();
         for (node, language) in reached {
             let Some(seen) = self.seen(&node).filter(|_| world.knows(&language)) else { continue };
-            let sounds = world.sounds.get(&language).unwrap_or(&empty);
-            for (prompt, spot) in seen.prompts.iter().filter(|(prompt, _)| !sounds.contains(prompt)) {
+            for (prompt, spot) in seen.prompts.iter().filter(|(prompt, _)| !world.has(&language, prompt)) {
                 missing.entry((*spot, prompt)).or_default().push(language.clone());
             }
         }

@@ -27,6 +27,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Nodes in one flow.
 pub const MAX_NODES: usize = 2000;
 
+/// The folder of sounds that are the same in every language: music, tones.
+pub const ANY_LANGUAGE: &str = "any";
+
 /// A checked flow: plain data, every reference resolved.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Flow {
@@ -48,13 +51,18 @@ pub struct Node {
 pub struct World {
     /// The languages of the exchange: a flow without one may begin in any of them.
     pub languages: Vec<Name>,
-    /// The recorded prompts of each language.
+    /// The recorded prompts of each language, and of [`ANY_LANGUAGE`].
     pub sounds: BTreeMap<Name, BTreeSet<Name>>,
     pub queues: BTreeSet<Name>,
     pub extensions: BTreeSet<Name>,
 }
 
 impl World {
+    /// True when callers of this language hear this sound.
+    pub fn has(&self, language: &str, sound: &str) -> bool {
+        [language, ANY_LANGUAGE].iter().any(|folder| self.sounds.get(*folder).is_some_and(|sounds| sounds.contains(sound)))
+    }
+
     pub(super) fn knows(&self, language: &str) -> bool {
         self.languages.iter().any(|known| &**known == language)
     }

@@ -26,7 +26,7 @@ mod reading;
 mod session;
 mod words;
 
-pub use flow::{Flow, Node, World};
+pub use flow::{ANY_LANGUAGE, Flow, Node, World};
 pub use nodes::{VERBS, Verb};
 pub use session::{MAX_STEPS, MAX_TYPED_AHEAD, MAX_VISITS, Session};
 pub use words::*;

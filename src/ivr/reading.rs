@@ -31,8 +31,10 @@ pub(super) struct Seen {
     pub prompts: Vec<(Name, Spot)>,
     /// The language from here on.
     pub language: Option<Name>,
-    /// It takes the caller's input, or time; so a way round through it is no loop.
+    /// It takes the caller's input, or time; so a way round through it is no loop ...
     pub waits: bool,
+    /// ... but for ways out of it that may be gone at once.
+    pub at_once: Vec<Name>,
 }
 
 /// The fields of one node's verb.
@@ -78,6 +80,19 @@ impl NodeFields<'_, '_, '_> {
     pub fn optional_link(&mut self, name: &'static str) -> Option<Name> {
         let node = self.fields.value(name)?;
         self.follow(name, node)
+    }
+
+    /// As `link`, of a node that waits: but when this way is taken, it may be at once.
+    pub fn link_at_once(&mut self, name: &'static str) -> Option<Name> {
+        let target = self.link(name)?;
+        self.seen.at_once.push(target.clone());
+        Some(target)
+    }
+
+    pub fn optional_link_at_once(&mut self, name: &'static str) -> Option<Name> {
+        let target = self.optional_link(name)?;
+        self.seen.at_once.push(target.clone());
+        Some(target)
     }
 
     /// `next`, which is required unless `alternative` makes the node the last one; then it must not be there.

@@ -35,11 +35,11 @@ impl Node for Dial {
         let to = fields.extension("to");
         let ring = fields.ring("ring");
         let answered = fields.optional_link("answered");
-        let busy = fields.optional_link("busy");
+        let busy = fields.optional_link_at_once("busy");
         let no_answer = fields.optional_link("no_answer");
-        let rejected = fields.optional_link("rejected");
-        let unavailable = fields.optional_link("unavailable");
-        let failed = fields.link("failed");
+        let rejected = fields.optional_link_at_once("rejected");
+        let unavailable = fields.optional_link_at_once("unavailable");
+        let failed = fields.link_at_once("failed");
         Some(Dial { to: to?, ring, answered, busy, no_answer, rejected, unavailable, failed: failed? })
     }
 

@@ -8,7 +8,8 @@
 //! | the queue is full or cannot take them | `failed` | `failed` |
 //! | the caller presses a key of `keys` while they wait | `key K` | its node; the place in the queue is lost |
 //!
-//! What they hear meanwhile is the queue's. Keys typed ahead of it are forgotten: none of them was meant for leaving.
+//! What they hear meanwhile is the queue's. A key of `keys` that was typed ahead is taken at once, before they join; any other
+//! forgets what was typed.
 
 use super::{Heard, Node, Step};
 use crate::id::Name;
@@ -35,8 +36,8 @@ impl Node for Queue {
         let name = fields.queue("name");
         let keys = fields.optional_keys("keys");
         let answered = fields.optional_link("answered");
-        let overflow = fields.optional_link("overflow");
-        let failed = fields.link("failed");
+        let overflow = fields.optional_link_at_once("overflow");
+        let failed = fields.link_at_once("failed");
         Some(Queue { name: name?, keys: keys?, answered, overflow, failed: failed? })
     }
 
@@ -45,6 +46,9 @@ impl Node for Queue {
     }
 
     fn enter(&self, turn: &mut Turn<'_>) -> Step<()> {
+        if let Some((key, next)) = turn.typed().and_then(|key| Some((key, self.keys.get(&key)?))) {
+            return Step::leave(format!("key {key}"), Some(next.clone()));
+        }
         turn.forget_typed();
         turn.enqueue(&self.name);
         Step::Stay(())

@@ -26,7 +26,7 @@ impl Node for Transfer {
         fields.waits();
         let to = fields.extension("to");
         let ring = fields.ring("ring");
-        let failed = fields.link("failed");
+        let failed = fields.link_at_once("failed");
         Some(Transfer { to: to?, ring, failed: failed? })
     }
 
