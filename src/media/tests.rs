@@ -9,6 +9,8 @@ use proptest::prelude::*;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+mod bridges;
+mod moves;
 mod sources;
 
 const LEG: LegId = LegId(1);
