@@ -12,14 +12,22 @@
 //! |----------|-------------------------------------------|
 //! | mod.rs   | the machine: lines and their negotiation  |
 //! | words.rs | what it is told and what it says          |
+//! | talk.rs  | the audio of one call: speaks and listens |
+//! | ear.rs   | what is heard, by name                    |
+//! | tape.rs  | what is heard, recorded                   |
 //! | tests.rs | two phones on one wire                    |
 //!
 //! It is a client like any other: it knows nothing of the exchange but its address. Whoever drives it owns the sockets, and
 //! the audio: the simulator's callers and the softphone of the command line are two such drivers. Invariant: every line that was
 //! dialled or reported `Incoming` ends with exactly one `Ended`.
 
+mod ear;
+mod talk;
+mod tape;
 mod words;
 
+pub use ear::{Hearing, Memory};
+pub use talk::{Sensation, Talk};
 pub use words::*;
 
 use crate::id::Rng;

@@ -1,0 +1,266 @@
+//! The audio of one call, as a telephone makes it: it speaks all the time, a frame every 20 ms, and listens.
+//!
+//! ```text
+//!   play(clip) --> frames ----+                       +--> Tape: all that was heard
+//!   press(key) --> RFC 4733 --+--> packet every 20 ms |
+//!                                                     +--> Ear: what it was
+//!                 datagrams --> RTP ------------------+--> keys
+//! ```
+//!
+//! Invariant: one SSRC, whose sequence and timestamp go on whatever is played or pressed.
+
+use super::ear::{Ear, Hearing, Memory};
+use super::tape::Tape;
+use crate::audio::{Clip, FRAME, g711};
+use crate::id::Rng;
+use crate::rtp::{CLOCK_RATE, Header, Packet, events};
+use crate::sdp::Agreed;
+use crate::time::{Duration, Moment};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+const TICK: Duration = Duration::from_millis(20);
+/// How long a key is held.
+const PRESS: Duration = Duration::from_millis(160);
+/// Keys waiting to be pressed.
+const MAX_KEYS: usize = 64;
+/// A tick so late (the machine slept) is not made up for.
+const TOO_LATE: Duration = Duration::from_millis(200);
+
+/// What happened on the audio of a call.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Sensation {
+    Hears(Hearing),
+    /// A key of the other side.
+    Digit(char),
+    /// All of the clip has been said.
+    Said,
+}
+
+pub struct Talk {
+    stream: Option<Agreed>,
+    clip: Option<Arc<Clip>>,
+    /// Frames of the clip that were said.
+    said: usize,
+    keys: VecDeque<events::Sender>,
+    /// Of the key being pressed.
+    key_timestamp: Option<u32>,
+    /// Of the next packet.
+    header: Header,
+    next: Option<Moment>,
+    events: events::Receiver,
+    ear: Ear,
+    tape: Tape,
+}
+
+impl Talk {
+    pub fn new(memory: Arc<Memory>, rng: &mut Rng) -> Talk {
+        // Random, so that two calls cannot be confounded (RFC 3550 section 5.1). Truncated on purpose.
+        let sequence = (rng.u32() & 0x7fff) as u16;
+        let header = Header { marker: true, payload_type: 0, sequence, timestamp: rng.u32(), ssrc: rng.u32() };
+        Talk {
+            stream: None,
+            clip: None,
+            said: 0,
+            keys: VecDeque::new(),
+            key_timestamp: None,
+            header,
+            next: None,
+            events: events::Receiver::default(),
+            ear: Ear::new(memory),
+            tape: Tape::default(),
+        }
+    }
+
+    /// What was negotiated, at first and after each change. From the first time on the tape runs.
+    pub fn agree(&mut self, agreed: Agreed, now: Moment) {
+        self.stream = Some(agreed);
+        self.tape.start(now);
+        self.next.get_or_insert(now);
+    }
+
+    /// Says the clip from its beginning, instead of what it is saying.
+    pub fn play(&mut self, clip: Arc<Clip>) {
+        self.clip = Some(clip);
+        self.said = 0;
+    }
+
+    /// False when the other side does not take keys in the audio, or there are too many: then it wants an INFO.
+    pub fn press(&mut self, digit: char) -> bool {
+        let taken = self.stream.as_ref().is_some_and(|stream| stream.send_event_type.is_some());
+        match events::Sender::new(digit, PRESS) {
+            Some(key) if taken && self.keys.len() < MAX_KEYS => {
+                self.keys.push_back(key);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// All that was heard, at 8 kHz.
+    pub fn tape(&self) -> &[i16] {
+        self.tape.samples()
+    }
+
+    pub fn receive(&mut self, bytes: &[u8], now: Moment, out: &mut Vec<Sensation>) {
+        let (Ok(Packet { header, payload, .. }), Some(stream)) = (Packet::parse(bytes), &self.stream) else { return };
+        if stream.receive_event_type == Some(header.payload_type) {
+            let event = events::Event { ssrc: header.ssrc, timestamp: header.timestamp, payload, passed_on: false };
+            self.events.receive(event, now, |press| out.push(Sensation::Digit(press.digit)));
+        } else if stream.receive_payload_type == header.payload_type {
+            let is_alaw = is_alaw(stream);
+            self.tape.record(&header, payload, is_alaw, now);
+            out.extend(self.ear.listen(payload, is_alaw).map(Sensation::Hears));
+        }
+    }
+
+    pub fn poll_timeout(&self) -> Option<Moment> {
+        self.next
+    }
+
+    /// Every 20 ms: what to send, and where.
+    pub fn handle_timeout(&mut self, now: Moment, out: &mut Vec<Sensation>) -> Option<(SocketAddr, Vec<u8>)> {
+        let due = self.next.filter(|due| *due <= now)?;
+        let next = if now.since(due) > TOO_LATE { now + TICK } else { due + TICK };
+        self.next = Some(next);
+        self.events.tick(now, |press| out.push(Sensation::Digit(press.digit)));
+        let stream = self.stream.as_ref()?;
+        let remote = stream.remote;
+        let is_sending = stream.direction.sends();
+        let packet = if is_sending { self.key().or_else(|| self.frame(out)) } else { None };
+        // The timestamp is a clock: it goes on while nothing is sent.
+        self.header.timestamp = self.header.timestamp.wrapping_add(CLOCK_RATE / 50);
+        self.header.marker |= !is_sending;
+        packet.map(|packet| (remote, packet))
+    }
+
+    /// The next packet of a key that is pressed.
+    fn key(&mut self) -> Option<Vec<u8>> {
+        let payload_type = self.stream.as_ref()?.send_event_type?;
+        let Some(payload) = self.keys.front_mut()?.next() else {
+            self.keys.pop_front();
+            self.key_timestamp = None;
+            // Speech goes on with the marker of a new talk spurt.
+            self.header.marker = true;
+            return None;
+        };
+        let marker = self.key_timestamp.is_none();
+        let timestamp = *self.key_timestamp.get_or_insert(self.header.timestamp);
+        let header = Header { marker, payload_type, timestamp, ..self.header };
+        Some(self.print(header, &payload.to_bytes()))
+    }
+
+    /// The next frame of the clip, or of silence.
+    fn frame(&mut self, out: &mut Vec<Sensation>) -> Option<Vec<u8>> {
+        let stream = self.stream.as_ref()?;
+        let (is_alaw, payload_type) = (is_alaw(stream), stream.send_payload_type);
+        let silence = [if is_alaw { g711::ALAW_SILENCE } else { g711::ULAW_SILENCE }; FRAME];
+        let header = Header { payload_type, ..self.header };
+        self.header.marker = false;
+        let Some(clip) = self.clip.clone() else { return Some(self.print(header, &silence)) };
+        let bytes = if is_alaw { clip.alaw() } else { clip.ulaw() };
+        let frame = bytes.chunks_exact(FRAME).nth(self.said);
+        self.said += 1;
+        if self.said >= clip.frames() {
+            self.clip = None;
+            out.push(Sensation::Said);
+        }
+        Some(self.print(header, frame.unwrap_or(&silence)))
+    }
+
+    fn print(&mut self, header: Header, payload: &[u8]) -> Vec<u8> {
+        self.header.sequence = self.header.sequence.wrapping_add(1);
+        [&header.to_bytes()[..], payload].concat()
+    }
+}
+
+fn is_alaw(stream: &Agreed) -> bool {
+    stream.codec == "PCMA"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::tone;
+    use crate::sdp::Direction;
+
+    fn agreed(codec: &str, events: Option<u8>) -> Agreed {
+        let payload_type = if codec == "PCMA" { 8 } else { 0 };
+        Agreed {
+            remote: SocketAddr::from(([127, 0, 0, 1], 4000)),
+            codec: codec.into(),
+            send_payload_type: payload_type,
+            receive_payload_type: payload_type,
+            send_event_type: events,
+            receive_event_type: events,
+            direction: Direction::SendRecv,
+            ptime_ms: 20,
+        }
+    }
+
+    /// Two that talk to each other, for so many frames; what each noticed.
+    fn run(pair: &mut [Talk; 2], from: u64, frames: u64) -> [Vec<Sensation>; 2] {
+        let mut noticed = [Vec::new(), Vec::new()];
+        for frame in from..from + frames {
+            let now = Moment::ZERO + TICK * u32::try_from(frame).expect("few frames");
+            for who in [0, 1] {
+                if let Some((_, packet)) = pair[who].handle_timeout(now, &mut noticed[who]) {
+                    pair[1 - who].receive(&packet, now, &mut noticed[1 - who]);
+                }
+            }
+        }
+        noticed
+    }
+
+    fn pair(codec: &str, events: Option<u8>) -> ([Talk; 2], Arc<Clip>) {
+        let clip = Arc::new(Clip::encode(&tone(400.0, 0.5, Duration::from_millis(500))));
+        let mut memory = Memory::default();
+        memory.learn("hello".into(), &clip);
+        let memory = Arc::new(memory);
+        let mut pair = [1, 2].map(|seed| Talk::new(memory.clone(), &mut Rng::from_seed(seed)));
+        for talk in &mut pair {
+            talk.agree(agreed(codec, events), Moment::ZERO);
+        }
+        (pair, clip)
+    }
+
+    #[test]
+    fn what_one_says_the_other_hears_records_and_knows() {
+        for codec in ["PCMA", "PCMU"] {
+            let (mut pair, clip) = pair(codec, None);
+            pair[0].play(clip.clone());
+            let [said, heard] = run(&mut pair, 0, 30);
+            assert_eq!(said, [Sensation::Said]);
+            assert_eq!(heard, [Sensation::Hears(Hearing::Sound("hello".into()))]);
+            let expected: Vec<i16> = match codec {
+                "PCMA" => clip.alaw().iter().map(|byte| g711::alaw_to_linear(*byte)).collect(),
+                _ => clip.ulaw().iter().map(|byte| g711::ulaw_to_linear(*byte)).collect(),
+            };
+            assert_eq!(pair[1].tape()[..expected.len()], expected[..], "{codec}");
+        }
+    }
+
+    #[test]
+    fn keys_are_pressed_one_after_the_other_where_they_are_taken() {
+        let (mut pair, _) = self::pair("PCMA", Some(101));
+        assert!(pair[0].press('1') && pair[0].press('#'));
+        let [_, heard] = run(&mut pair, 0, 40);
+        assert_eq!(heard, [Sensation::Digit('1'), Sensation::Digit('#')]);
+        let (mut without, _) = self::pair("PCMA", None);
+        assert!(!without[0].press('1') && !pair[0].press('x'));
+    }
+
+    #[test]
+    fn on_hold_nothing_is_sent_and_the_clock_goes_on() {
+        let (mut pair, clip) = pair("PCMA", None);
+        let held = Agreed { direction: Direction::RecvOnly, ..agreed("PCMA", None) };
+        pair[0].agree(held, Moment::ZERO);
+        pair[0].play(clip);
+        assert_eq!(run(&mut pair, 0, 20)[1], []);
+        pair[0].agree(agreed("PCMA", None), Moment::ZERO);
+        assert_eq!(run(&mut pair, 20, 30)[1], [Sensation::Hears(Hearing::Sound("hello".into()))]);
+        let start = pair[1].tape().iter().position(|sample| sample.unsigned_abs() > 1000).expect("it is on the tape");
+        assert!((20 * FRAME..22 * FRAME).contains(&start), "{start}");
+    }
+}
