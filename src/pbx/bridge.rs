@@ -124,9 +124,11 @@ impl Pbx {
 
     /// It is not: the leg is given up.
     pub(super) fn probe_failed(&mut self, leg: LegId, now: Now, out: &mut Vec<Action>) {
-        let Some(it) = self.legs.get_mut(&leg) else { return };
-        it.end(now.wall, "lost");
-        let call = it.call;
+        let Some(call) = self.legs.get(&leg).map(|leg| leg.call) else { return };
+        let clock = self.clock_of(call, now);
+        if let Some(it) = self.legs.get_mut(&leg) {
+            it.end(clock.wall, "lost");
+        }
         if self.calls.get(&call).is_some_and(|call| call.caller == leg) {
             self.hang_up(call, Outcome::Failed, now, out);
         } else {

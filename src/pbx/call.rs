@@ -12,7 +12,7 @@ use crate::sdp::{Agreed, Description};
 use crate::sip::message::Uri;
 use crate::sip::{DialogId, Path, Source};
 use crate::store::{LegRecord, PartyNumber};
-use crate::time::{Duration, Wall};
+use crate::time::{Duration, Moment, Now, Wall};
 use crate::{ivr, sip};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -33,6 +33,8 @@ pub struct Call {
     /// All legs of a call live on one shard.
     pub shard: ShardId,
     pub started: Wall,
+    /// `started` on the clock that never jumps.
+    pub began: Moment,
     pub answered: Option<Wall>,
     pub caller: LegId,
     /// Every leg that is not gone yet, the caller's included.
@@ -43,6 +45,14 @@ pub struct Call {
     pub gone: Vec<LegRecord>,
     /// The stays of the sessions that are over; the running one's are in its phase.
     pub path: Vec<ivr::Visit>,
+}
+
+impl Call {
+    /// The civil time as this call counts it: from its start on, whatever the machine's clock is set to meanwhile, so that every
+    /// duration in its record is right.
+    pub fn clock(&self, now: Now) -> Now {
+        Now { mono: now.mono, wall: self.started + now.mono.since(self.began) }
+    }
 }
 
 /// Who holds the call.

@@ -134,7 +134,7 @@ impl Pbx {
             ssrc: self.rng.u32(),
             first_sequence: u16::try_from(self.rng.below(1 << 15)).unwrap_or(0),
             first_timestamp: self.rng.u32(),
-            started: now.wall,
+            started: self.clock_of(call, now).wall,
             answered: None,
             ended: None,
         };
@@ -200,8 +200,10 @@ impl Pbx {
         now: Now,
         out: &mut Vec<Action>,
     ) {
+        let Some(call) = self.legs.get(&id).map(|leg| leg.call) else { return };
+        let clock = self.clock_of(call, now);
         let Some(leg) = self.legs.get_mut(&id) else { return };
-        leg.answered = Some(now.wall);
+        leg.answered = Some(clock.wall);
         let attempt = leg.attempt.take();
         let won = attempt.and_then(|attempt| self.attempts.get(&attempt)).cloned();
         let Some(won) = won else {

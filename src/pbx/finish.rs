@@ -46,7 +46,7 @@ impl Pbx {
         let why = if by == EndedBy::Exchange { Leaving::EndedByUs } else { Leaving::HungUp };
         self.leave_queue(id, why, now);
         let Some(call) = self.calls.get_mut(&id) else { return };
-        call.phase = Phase::Ended { outcome, by, at: now.wall };
+        call.phase = Phase::Ended { outcome, by, at: call.clock(now).wall };
         if let Some(session) = call.session.take() {
             call.language = session.language().clone();
             call.path.extend_from_slice(session.visits());

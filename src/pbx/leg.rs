@@ -109,6 +109,8 @@ impl Pbx {
 
     /// Ends a leg: takes leave of the peer when the session still lives, closes the audio.
     pub(super) fn drop_leg(&mut self, id: LegId, farewell: Farewell, now: Now, out: &mut Vec<Action>) {
+        let Some(call) = self.legs.get(&id).map(|leg| leg.call) else { return };
+        let clock = self.clock_of(call, now);
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let (dialog, shard) = (leg.dialog, leg.shard);
         if std::mem::take(&mut leg.session_open) {
@@ -116,7 +118,7 @@ impl Pbx {
                 Farewell::Refuse(status) => (Command::Refuse { dialog, status }, format!("refused {}", status.0)),
                 Farewell::HangUp => (Command::Hangup { dialog, reason: None }, "hung up".into()),
             };
-            leg.end(now.wall, how);
+            leg.end(clock.wall, how);
             self.command_sip(command, now);
         }
         let Some(leg) = self.legs.get_mut(&id) else { return };
@@ -149,7 +151,7 @@ impl Pbx {
         self.dialogs.remove(&leg.dialog);
         if let Some(call) = self.calls.get_mut(&leg.call) {
             call.legs.remove(&id);
-            call.gone.push(cdr::leg_record(&leg, now));
+            call.gone.push(cdr::leg_record(&leg, call.clock(now)));
         }
         self.record_when_over(leg.call, now, out);
     }

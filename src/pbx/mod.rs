@@ -76,6 +76,8 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// The whole exchange: plain data, deterministic, driven by `handle`, `poll_timeout` and `handle_timeout`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Pbx {
+    /// Not written down: it holds secrets, and whoever reads the rest back reloads it.
+    #[serde(skip)]
     config: Arc<Config>,
     endpoint: sip::Endpoint,
     #[serde(with = "crate::time::pairs")]
@@ -241,6 +243,7 @@ impl Pbx {
             match timer {
                 Timer::Session(call) => {
                     self.subject = Some(call);
+                    let now = self.clock_of(call, now);
                     self.with_session(call, |session, out| session.handle_timeout(now, out));
                 }
                 Timer::CallLimit(call) => self.hang_up(call, Outcome::Completed, now, out),
@@ -339,7 +342,13 @@ impl Pbx {
     }
 
     fn tell_session(&mut self, call: CallId, event: ivr::Event, now: Now) {
+        let now = self.clock_of(call, now);
         self.with_session(call, |session, out| session.handle(event, now, out));
+    }
+
+    /// The time as a call counts it ([`Call::clock`]).
+    fn clock_of(&self, call: CallId, now: Now) -> Now {
+        self.calls.get(&call).map_or(now, |call| call.clock(now))
     }
 
     fn command_media(&self, call: &Call, command: media::Command, out: &mut Vec<Action>) {

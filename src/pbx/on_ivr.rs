@@ -55,8 +55,9 @@ impl Pbx {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let Some(leg) = self.legs.get_mut(&call.caller) else { return };
         let (None, Some(description)) = (call.answered, leg.local.clone()) else { return };
-        call.answered = Some(now.wall);
-        leg.answered = Some(now.wall);
+        let answered = call.clock(now).wall;
+        call.answered = Some(answered);
+        leg.answered = Some(answered);
         let (dialog, leg) = (leg.dialog, leg.id);
         self.totals.answered += 1;
         // Before the 200 leaves: what the caller says at once must find an open ear.

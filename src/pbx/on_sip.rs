@@ -142,6 +142,7 @@ impl Pbx {
             session: None,
             shard,
             started: now.wall,
+            began: now.mono,
             answered: None,
             caller: leg,
             legs: BTreeSet::from([leg]),
@@ -228,9 +229,10 @@ impl Pbx {
     fn session_ended(&mut self, dialog: DialogId, ending: &Ending, now: Now, out: &mut Vec<Action>) {
         let Some(id) = self.call_of(dialog) else { return };
         let Some(leg) = self.dialogs.remove(&dialog) else { return };
+        let clock = self.clock_of(id, now);
         if let Some(leg) = self.legs.get_mut(&leg) {
             leg.session_open = false;
-            leg.end(now.wall, ending_words(ending));
+            leg.end(clock.wall, ending_words(ending));
         }
         if self.calls.get(&id).is_some_and(|call| call.caller != leg) {
             return self.phone_ended(leg, ending, now, out);

@@ -1,7 +1,7 @@
 //! Requests that come from outside, up to the point where a session takes them (RFC 3261 section 8.2).
 //!
 //! ```text
-//!   request -> again? -> ACK? -> too many? -> CANCEL? -> in a dialog? -> method -> scheme -> who -> extensions -> merged -> body
+//!   request -> again? -> ACK? -> too many? -> CANCEL? -> in a dialog? -> method -> scheme -> merged -> who -> extensions -> body
 //! ```
 //!
 //! Invariant: a call reaches the exchange only when its caller is proved, by digest or by the address of a trunk.
@@ -104,13 +104,14 @@ impl Endpoint {
     }
 
     fn invite(&mut self, request: Request, path: Path, tx: TxId, now: Now, out: &mut Vec<Output>) {
-        let Some(source) = self.who(&request, path, tx, now, out) else { return };
-        if !self.has_extensions(&request, tx, now, out) {
-            return;
-        }
+        // Before the credentials are looked at: the second copy carries the same nonce count, and is no replay.
         let merge_key = merge_key(&request);
         if self.transactions.merged(&merge_key).is_some() {
             return self.refuse(&request, tx, Status(482), now, out);
+        }
+        let Some(source) = self.who(&request, path, tx, now, out) else { return };
+        if !self.has_extensions(&request, tx, now, out) {
+            return;
         }
         let Some(offer) = self.offer_of(&request, path, tx, now, out) else { return };
         if self.sessions.len() >= MAX_SESSIONS {
