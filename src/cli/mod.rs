@@ -4,6 +4,7 @@
 //!   centrala run ------------------> (main starts the daemon)
 //!   centrala check | sounds -------> files
 //!   centrala status | calls | registrations | cdr | stop --client--> DATA/control.sock --> the daemon
+//!   centrala phone | demo --softphone--> SIP and RTP --> any exchange
 //! ```
 //!
 //! | exit code | means |
@@ -21,8 +22,10 @@ mod calls;
 mod cdr;
 pub mod check;
 mod client;
+mod phone;
 mod registrations;
 mod run;
+mod softphone;
 pub mod sounds;
 mod status;
 mod stop;
@@ -49,6 +52,7 @@ pub enum Command {
     Cdr(cdr::Cdr),
     Stop(stop::Stop),
     Sounds(sounds::Sounds),
+    Phone(phone::Phone),
 }
 
 /// Everything but `run`, which is the daemon's.
@@ -62,6 +66,7 @@ pub fn ask(command: &Command) -> ExitCode {
         Command::Registrations(arguments) => registrations::run(arguments),
         Command::Cdr(arguments) => cdr::run(arguments),
         Command::Stop(arguments) => stop::run(arguments),
+        Command::Phone(arguments) => phone::run(arguments),
     };
     match answered {
         Ok(()) => ExitCode::SUCCESS,
