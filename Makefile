@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help run test lint unit phones deny bench sounds setup clean
+.PHONY: help run demo test lint unit phones deny bench sounds setup clean
 
 CONFIG ?= config
 DATA ?= data
@@ -15,6 +15,11 @@ run:            ## install what is missing, build, and start the exchange with t
 	@scripts/setup run
 	cargo build --release --bin centrala
 	exec target/release/centrala run --config $(CONFIG) --data $(DATA)
+
+demo:           ## one call from dialling to the record, without any phone or sound card, told as it unfolds
+	@scripts/setup run
+	cargo build --bin centrala
+	target/debug/centrala demo --out target/demo
 
 test: setup     ## everything that must hold: format, lints, tests, real phones (installs what is missing)
 	@$(MAKE) --no-print-directory lint

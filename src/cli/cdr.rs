@@ -59,7 +59,7 @@ fn list(calls: &[CallReport]) -> Table {
     table
 }
 
-fn whole(call: &CallReport) -> String {
+pub fn whole(call: &CallReport) -> String {
     let answered = call.answered.as_deref().map_or("never".to_string(), people_time);
     let lines = [
         ("reference", call.reference.clone()),

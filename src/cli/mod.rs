@@ -22,6 +22,7 @@ mod calls;
 mod cdr;
 pub mod check;
 mod client;
+mod demo;
 mod phone;
 mod registrations;
 mod run;
@@ -53,6 +54,7 @@ pub enum Command {
     Stop(stop::Stop),
     Sounds(sounds::Sounds),
     Phone(phone::Phone),
+    Demo(demo::Demo),
 }
 
 /// Everything but `run`, which is the daemon's.
@@ -67,6 +69,7 @@ pub fn ask(command: &Command) -> ExitCode {
         Command::Cdr(arguments) => cdr::run(arguments),
         Command::Stop(arguments) => stop::run(arguments),
         Command::Phone(arguments) => phone::run(arguments),
+        Command::Demo(arguments) => demo::run(arguments),
     };
     match answered {
         Ok(()) => ExitCode::SUCCESS,

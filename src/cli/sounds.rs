@@ -97,6 +97,12 @@ fn languages(arguments: &Sounds) -> Result<Vec<String>, String> {
     Ok(found)
 }
 
+/// What each prompt of a language says, by its name.
+pub fn texts(sounds: &Path, language: &str) -> Result<BTreeMap<String, String>, String> {
+    let folder = Folder::read(sounds, language)?;
+    Ok(folder.prompts.by_name.iter().map(|(name, prompt)| (name.to_string(), prompt.text.clone())).collect())
+}
+
 /// One language: its texts, and what was spoken of them.
 struct Folder {
     language: String,
