@@ -53,14 +53,14 @@ impl Memory {
     pub fn learn(&mut self, name: Name, clip: &Clip) {
         let sound = self.names.len();
         self.names.push(name);
-        let laws: [(&[u8], fn(u8) -> i16); 2] = [(clip.alaw(), g711::alaw_to_linear), (clip.ulaw(), g711::ulaw_to_linear)];
-        for (bytes, decode) in laws {
-            for (frame, bytes) in bytes.chunks_exact(FRAME).enumerate() {
-                if !is_quiet(bytes, decode) {
-                    let known = Known::At { sound, frame };
-                    self.frames.entry(bytes.into()).and_modify(|old| *old = old.or(known)).or_insert(known);
-                }
-            }
+        self.learn_law(sound, clip.alaw(), g711::alaw_to_linear);
+        self.learn_law(sound, clip.ulaw(), g711::ulaw_to_linear);
+    }
+
+    fn learn_law(&mut self, sound: usize, bytes: &[u8], decode: fn(u8) -> i16) {
+        for (frame, bytes) in bytes.chunks_exact(FRAME).enumerate().filter(|(_, bytes)| !is_quiet(bytes, decode)) {
+            let known = Known::At { sound, frame };
+            self.frames.entry(bytes.into()).and_modify(|old| *old = old.or(known)).or_insert(known);
         }
     }
 }
