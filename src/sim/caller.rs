@@ -18,6 +18,8 @@ pub struct Life {
     pub transport: Transport,
     /// Dials the exchange by its name, and asks for its address.
     pub follows_domain: bool,
+    /// Strangers only: comes from ::1.
+    pub speaks_ipv6: bool,
     /// When the phone registers, and when it takes that back.
     pub registers: Option<Duration>,
     pub unregisters: Option<Duration>,
@@ -71,6 +73,7 @@ impl Life {
             identity: Identity::Trunk { number: number.into() },
             transport: Transport::Udp,
             follows_domain: false,
+            speaks_ipv6: false,
             registers: None,
             unregisters: None,
             expires: Duration::ZERO,

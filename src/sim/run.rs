@@ -4,11 +4,12 @@
 
 use super::caller::Outcome;
 use super::cast::cast;
+use super::circumstances::Circumstances;
 use super::invariants::{Invariant, Verdict, Violation};
 use super::lab;
 use super::network::{Cut, Tally, draw};
 use super::trace::TRANSCRIPT_LINES;
-use super::world::{Circumstances, World};
+use super::world::World;
 use crate::id::Rng;
 use crate::sip::Visited;
 use crate::time::{Duration, Moment};
@@ -18,6 +19,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// One world in this many is cut off from its exchange for a while, per thousand.
 const CUTS: u32 = 150;
+/// The exchange is stopped while people call; somebody sets the civil clock forward. (Back is another matter: a record's times
+/// are the civil clock's, and would stand in the wrong order.)
+const STOPS: u32 = 60;
+const CLOCKS_SET: u32 = 60;
 const LONGEST_CUT: Duration = Duration::from_secs(12);
 
 /// How a world is lived, beside its seed.
@@ -93,6 +98,13 @@ pub fn world(seed: u64, variant: Variant, transcript: Option<usize>) -> World {
         let from = Moment::ZERO + draw(Duration::from_secs(60), &mut rng);
         let until = from + draw(LONGEST_CUT, &mut rng);
         circumstances.cuts.push(Cut { from, until, whom: None });
+    }
+    if rng.chance(STOPS) {
+        circumstances.stops = Some(draw(Duration::from_secs(60), &mut rng));
+    }
+    if rng.chance(CLOCKS_SET) {
+        let by = if rng.chance(500) { 1 } else { 3600 };
+        circumstances.clock_set = Some((draw(Duration::from_secs(60), &mut rng), by));
     }
     match variant {
         Variant::Plain => {}

@@ -202,7 +202,9 @@ fn a_phone_that_dies_leaves_nothing_once_calls_may_last_no_longer() {
 
 #[test]
 fn a_call_survives_a_hold_a_probe_and_a_contact_that_is_a_name() {
-    for quirk in [Quirk::Holds(MS(200)), Quirk::Probes(S(1)), Quirk::NamedContact, Quirk::Echoes, Quirk::Mangles, Quirk::Proxied] {
+    for quirk in
+        [Quirk::Holds(MS(200)), Quirk::Probes(S(1)), Quirk::NamedContact, Quirk::Echoes, Quirk::Mangles, Quirk::Proxied]
+    {
         let plan = Plan { quirk, presses: vec![(S(6), '0')], ..Plan::to("100") };
         let expected = Expected {
             hears: &["welcome", "main-menu"],
