@@ -250,7 +250,7 @@ impl Person {
     /// The audio address of a call: the ports above the phone's own.
     pub fn audio(&self, attempt: usize) -> phone::AudioOffer {
         let port = self.address.port() + 2 + 2 * u16::try_from(attempt).unwrap_or(0);
-        let codecs = if attempt % 2 == 0 { ["PCMA", "PCMU"] } else { ["PCMU", "PCMA"] };
+        let codecs = if attempt.is_multiple_of(2) { ["PCMA", "PCMU"] } else { ["PCMU", "PCMA"] };
         phone::AudioOffer { local: SocketAddr::new(self.address.ip(), port), codecs: codecs.map(String::from).to_vec() }
     }
 

@@ -65,7 +65,8 @@ impl World {
             let record = self.ledger.records().values().find(|record| record.legs.iter().any(is_theirs));
             let may_be_answered = person.life.may_call() && lab::is_answered(&attempt.plan.dials);
             judge(Invariant::TruthfulOutcome, may_be_answered || !answered, || told("this could not have been answered"))?;
-            let recorded = record.is_some_and(|record| record.answered.is_some());
+            // A damaged copy may be answered in place of the INVITE, and its record bears a damaged name.
+            let recorded = record.map_or(attempt.plan.quirk == Quirk::Mangles, |record| record.answered.is_some());
             judge(Invariant::TruthfulOutcome, !answered || recorded, || told("answered, and there is no record of it"))?;
         }
         if person.vanished && person.attempts.iter().any(|attempt| matches!(attempt.plan.quirk, Quirk::Vanishes(_))) {

@@ -167,3 +167,28 @@ pub fn tale(world: &World) -> Tale {
     }
     tale
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_says_what_was_broken_and_how_to_see_it_again() {
+        let violation = Violation { invariant: Invariant::NothingRemains, message: "1 legs remain at the end".into() };
+        let transcript = vec!["    1.000000  caller 0 Dial(0)".into()];
+        let text = Failure { seed: 123, age: Duration::from_secs(300), violation, transcript }.to_string();
+        for part in ["seed 123, after 300.", "caller 0 Dial(0)", "BROKEN: when all have hung up", "1 legs remain at the end"] {
+            assert!(text.contains(part), "{text}");
+        }
+        assert!(text.ends_with("CENTRALA_SEED=123 cargo test --test sim replay -- --nocapture"), "{text}");
+    }
+
+    #[test]
+    fn words_do_not_change_a_world() {
+        let mut silent = world(3, Variant::Plain, None);
+        let mut spoken = world(3, Variant::Plain, Some(10));
+        assert_eq!((live(&mut silent), live(&mut spoken)), (Ok(()), Ok(())));
+        assert_eq!(tale(&silent).hash, tale(&spoken).hash);
+        assert_eq!((silent.trace().lines().len(), spoken.trace().lines().len()), (0, 10));
+    }
+}

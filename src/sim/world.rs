@@ -8,7 +8,7 @@ use super::circumstances::Circumstances;
 use super::clock::Clock;
 use super::invariants::{Invariant, Ledger, Verdict, Violation, judge};
 use super::network::{Network, draw};
-use super::shards::{Cue, Shards, Upshot};
+use super::shards::{Cue, Shards, Upshot, told};
 use super::trace::{Trace, headline};
 use crate::ask::{Answer, Ask, Question, Reply};
 use crate::control;
@@ -319,7 +319,7 @@ impl World {
                 Action::Media { shard, command } => {
                     self.trace.mix(shard.0.into());
                     self.trace.bytes(format!("{command:?}").as_bytes());
-                    self.trace.say(self.clock.mono(), || format!("{shard:?} {command:?}"));
+                    self.trace.say(self.clock.mono(), || told(&command));
                     let mut upshots = Vec::new();
                     self.shards.command(shard, command, self.clock.mono(), &mut self.rng, &mut upshots);
                     self.follow(upshots);
