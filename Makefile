@@ -13,8 +13,8 @@ help:           ## this list
 
 run:            ## install what is missing, build, and start the exchange with the shipped config/
 	@scripts/setup run
-	cargo build --release --bin centrala
-	exec target/release/centrala run --config $(CONFIG) --data $(DATA)
+	cargo build --profile quick --bin centrala
+	exec target/quick/centrala run --config $(CONFIG) --data $(DATA)
 
 test: setup     ## everything that must hold: format, lints, tests, real phones (installs what is missing)
 	@$(MAKE) --no-print-directory lint

@@ -82,6 +82,7 @@ pub fn start(options: Options) -> Result<Exchange, Refused> {
     let mut exchange = Exchange::new(parts).map_err(|fault| format!("could not start: {fault}"))?;
     exchange.restore(restored.bindings, now);
     tell(&announcement, &config.sip.listeners, begun);
+    exchange.ready();
     Ok(exchange)
 }
 
@@ -134,6 +135,5 @@ fn tell(announcement: &str, listeners: &[sip::Listener], begun: Now) {
     // Who does not want to read it may close it.
     let _ = writeln!(out, "{announcement}{}", announce::ready(listeners));
     let _ = out.flush();
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     info!("ready after {} ms", clock::now().mono.since(begun.mono).as_millis());
 }

@@ -12,6 +12,7 @@ use crate::control::{Request, Response, Status};
 use crate::media::Report;
 use crate::pbx::{Action, Event, Pbx};
 use crate::shell::media::Media;
+use crate::shell::notify::Notify;
 use crate::shell::reactor::{News, Reactor};
 use crate::shell::store::Diary;
 use crate::shell::sys::clock;
@@ -93,6 +94,7 @@ pub struct Exchange {
     news: Vec<News>,
     reports: Vec<Report>,
     committed: Vec<Committed>,
+    notify: Notify,
     /// How often systemd wants to hear from us, and when next.
     watchdog: Option<(Duration, Moment)>,
 }
@@ -110,7 +112,8 @@ impl Exchange {
             epoll.add(fd, token)?;
         }
         let (sender, receiver) = mpsc::channel();
-        let watchdog = sd_notify::watchdog_enabled().map(|time| (time / 2, clock::now().mono));
+        let notify = Notify::from_environment();
+        let watchdog = notify.watchdog().map(|time| (time / 2, clock::now().mono));
         Ok(Exchange {
             parts,
             epoll,
@@ -123,6 +126,7 @@ impl Exchange {
             news: Vec::new(),
             reports: Vec::new(),
             committed: Vec::new(),
+            notify,
             watchdog,
         })
     }
@@ -132,6 +136,11 @@ impl Exchange {
         self.guarded(now, |pbx, out| pbx.restore(bindings, now, out));
         self.carry_out(now);
         self.settle(now);
+    }
+
+    /// Calls can come.
+    pub fn ready(&self) {
+        self.notify.ready();
     }
 
     /// Until it is told to stop.
@@ -249,7 +258,7 @@ impl Exchange {
         if !matches!(self.course, Course::Running) {
             return;
         }
-        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+        self.notify.stopping();
         self.course = Course::Stopping { until: now.mono + STOP_TIME };
         self.guarded(now, |pbx, out| pbx.stop(now, out));
         self.carry_out(now);
@@ -413,7 +422,7 @@ impl Exchange {
             && now >= *next
         {
             *next = now + *every;
-            let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+            self.notify.alive();
         }
     }
 

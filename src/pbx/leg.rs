@@ -16,7 +16,7 @@ use crate::time::Now;
 use std::net::SocketAddr;
 
 /// Ports that the system may refuse before the leg is given up.
-pub const MAX_BIND_TRIES: u8 = 8;
+pub const MAX_BIND_TRIES: u8 = 32;
 
 /// How we take leave of the peer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -148,7 +148,7 @@ impl Pbx {
         rng.fill(&mut seed);
         Pbx {
             endpoint: sip::Endpoint::new(config.sip.clone(), Rng::from_entropy(seed)),
-            ports: Ports::new(config.media.first_port, config.media.last_port),
+            ports: Ports::new(config.media.first_port, config.media.last_port, rng.u32()),
             config,
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),

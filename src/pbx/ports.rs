@@ -14,9 +14,12 @@ pub const SHORTEST_REST: Duration = Duration::from_secs(2);
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Ports {
-    /// The next even port that was never granted.
+    /// The lowest even port, and how many there are.
+    first: u16,
+    count: u16,
+    /// Which of them was granted first, and how many have been granted at least once: round the range from there.
+    start: u16,
     fresh: u16,
-    last: u16,
     granted: BTreeSet<u16>,
     /// Oldest first.
     resting: VecDeque<(Moment, u16)>,
@@ -24,8 +27,14 @@ pub struct Ports {
 
 impl Ports {
     /// The even ports of `first..=last`: RTP takes the even one, its control channel the odd one above (RFC 3550 section 11).
-    pub fn new(first: u16, last: u16) -> Ports {
-        Ports { fresh: first.saturating_add(first % 2), last, granted: BTreeSet::new(), resting: VecDeque::new() }
+    /// `start`, any number, says where to begin: by chance, so that two exchanges on one machine seldom want the same port and
+    /// nobody outside knows which one the next call will have.
+    pub fn new(first: u16, last: u16, start: u32) -> Ports {
+        let first = first.saturating_add(first % 2);
+        let count = (u32::from(last) + 1).saturating_sub(u32::from(first)) / 2;
+        let start = start.checked_rem(count).unwrap_or(0);
+        let [count, start] = [count, start].map(|n| u16::try_from(n).unwrap_or(0));
+        Ports { first, count, start, fresh: 0, granted: BTreeSet::new(), resting: VecDeque::new() }
     }
 
     pub fn grant(&mut self, now: Moment) -> Option<u16> {
@@ -59,13 +68,12 @@ impl Ports {
     }
 
     fn take_fresh(&mut self) -> Option<u16> {
-        // The odd port above must lie in the range too.
-        if self.fresh == 0 || self.fresh >= self.last {
+        if self.fresh >= self.count {
             return None;
         }
-        let port = self.fresh;
-        self.fresh = self.fresh.checked_add(2).unwrap_or(0);
-        Some(port)
+        let place = (u32::from(self.start) + u32::from(self.fresh)) % u32::from(self.count);
+        self.fresh += 1;
+        u16::try_from(u32::from(self.first) + 2 * place).ok()
     }
 }
 
@@ -79,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_small_range_rests_each_port_two_seconds_and_then_refuses() {
-        let mut ports = Ports::new(16385, 16389);
+        let mut ports = Ports::new(16385, 16389, 0);
         assert_eq!(ports.grant(at(0)), Some(16386));
         assert_eq!(ports.grant(at(0)), Some(16388));
         assert_eq!(ports.grant(at(0)), None);
@@ -91,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_large_range_rests_each_port_half_a_minute() {
-        let mut ports = Ports::new(20000, 20100);
+        let mut ports = Ports::new(20000, 20100, 7);
         let first = ports.grant(at(0)).expect("fresh");
         ports.release(first, at(0));
         assert_ne!(ports.grant(at(29)), Some(first));
@@ -99,8 +107,16 @@ mod tests {
     }
 
     #[test]
+    fn the_range_is_gone_round_once_from_wherever_it_begins() {
+        let mut ports = Ports::new(20000, 20007, 6);
+        let granted: Vec<_> = std::iter::from_fn(|| ports.grant(at(0))).collect();
+        assert_eq!(granted, [20004, 20006, 20000, 20002]);
+        assert_eq!(Ports::new(20001, 20001, 9).grant(at(0)), None, "a range without a pair of ports");
+    }
+
+    #[test]
     fn releasing_twice_does_not_make_two_of_one() {
-        let mut ports = Ports::new(20000, 20100);
+        let mut ports = Ports::new(20000, 20100, 7);
         let port = ports.grant(at(0)).expect("fresh");
         ports.release(port, at(0));
         ports.release(port, at(0));
@@ -109,7 +125,7 @@ mod tests {
 
     #[test]
     fn the_top_of_the_port_space_does_not_wrap() {
-        let mut ports = Ports::new(65532, 65535);
+        let mut ports = Ports::new(65532, 65535, 2);
         assert_eq!(ports.grant(at(0)), Some(65532));
         assert_eq!(ports.grant(at(0)), Some(65534));
         assert_eq!(ports.grant(at(0)), None);

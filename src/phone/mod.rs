@@ -131,7 +131,7 @@ impl Phone {
     }
 
     fn dial(&mut self, line: DialogId, number: String, audio: AudioOffer, delayed: bool, now: Now, out: &mut Vec<Action>) {
-        let target = match sip::message::Uri::parse(&format!("sip:{number}@{}", self.settings.domain)) {
+        let target = match sip::message::Uri::parse(format!("sip:{number}@{}", self.settings.domain)) {
             Ok(target) if self.lines.len() < MAX_LINES => target,
             _ => {
                 let ending = sip::Ending::Unreachable;

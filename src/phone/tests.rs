@@ -109,11 +109,11 @@ impl Pair {
     }
 
     fn incoming(&self) -> DialogId {
-        let lines = self.reports[BOB].iter().filter_map(|report| match report {
+        let mut lines = self.reports[BOB].iter().rev().filter_map(|report| match report {
             Report::Incoming { line, .. } => Some(*line),
             _ => None,
         });
-        lines.last().expect("Bob's phone rings")
+        lines.next().expect("Bob's phone rings")
     }
 
     fn endings(&self) -> [Vec<Ending>; 2] {
@@ -129,11 +129,11 @@ impl Pair {
     /// What each side last agreed: where to send, in which codec, which way.
     fn agreed(&self) -> [Option<(SocketAddr, String, Direction)>; 2] {
         [ALICE, BOB].map(|who| {
-            let agreed = self.reports[who].iter().filter_map(|report| match report {
+            let mut agreed = self.reports[who].iter().rev().filter_map(|report| match report {
                 Report::Audio { agreed, .. } => Some((agreed.remote, agreed.codec.clone(), agreed.direction)),
                 _ => None,
             });
-            agreed.last()
+            agreed.next()
         })
     }
 

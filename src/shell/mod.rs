@@ -20,6 +20,7 @@
 //! | `files.rs` | the administrator's folders | |
 //! | `fence.rs` | what the lab may reach | |
 //! | `secrets.rs` | generated secrets | |
+//! | `notify.rs` | what systemd wants to hear | the message is dropped |
 //! | `sys/` | system calls | |
 //!
 //! Invariant: nothing of `pbx` is known here; what comes in is handed on as the words of `sip`, `ask`, `control`, `store`.
@@ -31,6 +32,7 @@ pub mod fence;
 pub mod files;
 pub mod listeners;
 pub mod media;
+pub mod notify;
 pub mod reactor;
 pub mod secrets;
 pub mod store;

@@ -3,10 +3,11 @@
 //! Invariant: a person who has hung up, or whose phone has died, does nothing more with that call.
 
 use super::caller::{Identity, Keys, Leaves, Life, Outcome, Person, Quirk};
+use super::entrance::PATIENCE;
 use super::invariants::Verdict;
 use super::lab;
 use super::network::draw;
-use super::world::{Happening, PATIENCE, REPLY, Who, World};
+use super::world::{Happening, REPLY, Who, World};
 use crate::media::Sound;
 use crate::phone::{self, Command, Report};
 use crate::sip::DialogId;

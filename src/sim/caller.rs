@@ -18,6 +18,8 @@ pub struct Life {
     pub transport: Transport,
     /// Dials the exchange by its name, and asks for its address.
     pub follows_domain: bool,
+    /// Strangers only: comes from ::1.
+    pub speaks_ipv6: bool,
     /// When the phone registers, and when it takes that back.
     pub registers: Option<Duration>,
     pub unregisters: Option<Duration>,
@@ -71,6 +73,7 @@ impl Life {
             identity: Identity::Trunk { number: number.into() },
             transport: Transport::Udp,
             follows_domain: false,
+            speaks_ipv6: false,
             registers: None,
             unregisters: None,
             expires: Duration::ZERO,
@@ -247,7 +250,7 @@ impl Person {
     /// The audio address of a call: the ports above the phone's own.
     pub fn audio(&self, attempt: usize) -> phone::AudioOffer {
         let port = self.address.port() + 2 + 2 * u16::try_from(attempt).unwrap_or(0);
-        let codecs = if attempt % 2 == 0 { ["PCMA", "PCMU"] } else { ["PCMU", "PCMA"] };
+        let codecs = if attempt.is_multiple_of(2) { ["PCMA", "PCMU"] } else { ["PCMU", "PCMA"] };
         phone::AudioOffer { local: SocketAddr::new(self.address.ip(), port), codecs: codecs.map(String::from).to_vec() }
     }
 

@@ -75,6 +75,7 @@ fn extension(index: u32, rng: &mut Rng) -> Life {
         identity: Identity::Extension { user, password },
         transport: transport(rng),
         follows_domain: false,
+        speaks_ipv6: false,
         registers,
         unregisters,
         expires: Duration::from_secs(if rng.chance(300) { 40 } else { 600 }),
@@ -90,6 +91,7 @@ fn stranger(index: usize, rng: &mut Rng) -> Life {
         transport,
         // The name says nothing of a port or a transport: it leads to UDP (RFC 3263 section 4.1).
         follows_domain: transport == Transport::Udp && rng.chance(200),
+        speaks_ipv6: rng.chance(150),
         registers: None,
         unregisters: None,
         expires: Duration::ZERO,

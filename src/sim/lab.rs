@@ -3,7 +3,7 @@
 //! Small on purpose, and independent of what is shipped: a change of the shipped flows must not move a seed. Invariant: the
 //! same configuration for every world.
 
-use super::world::EXCHANGE;
+use super::entrance::{EXCHANGE, EXCHANGE_V6};
 use crate::config::{Config, Destination, Extension, Limits, Media, Trunk};
 use crate::id::Name;
 use crate::ivr::{self, Flow};
@@ -11,7 +11,7 @@ use crate::sip::{Algorithm, Listener, RegistrarSettings, Settings, Transport, Tr
 use crate::time::Duration;
 use md5::{Digest, Md5};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 /// The caller hears `welcome` and then the menu; 1 tells more, 9 changes the language, 0 ends the call.
@@ -118,14 +118,15 @@ pub fn config() -> Arc<Config> {
         Ok(flow) => (Name::from(name), Arc::new(flow)),
         Err(faults) => panic!("the simulated exchange has a broken flow: {}", faults[0]),
     };
-    let addresses = [2, 3].map(|last| Ipv4Addr::new(127, 0, 0, last).into()).to_vec();
+    let providers = [2, 3].map(|last| IpAddr::from(Ipv4Addr::new(127, 0, 0, last)));
+    let addresses = providers.into_iter().chain([Ipv6Addr::LOCALHOST.into()]).collect();
     Arc::new(Config {
         lab: true,
         language: "pl".into(),
         languages: LANGUAGES.map(Name::from).to_vec(),
         sip: Arc::new(Settings {
             realm: REALM.into(),
-            listeners: vec![listener(Transport::Udp), listener(Transport::Tcp)],
+            listeners: [EXCHANGE, EXCHANGE_V6].into_iter().flat_map(listeners).collect(),
             users: USERS.iter().map(|user| (Name::from(*user), secret(user))).collect(),
             trunks: vec![TrunkSource { name: "provider".into(), addresses }],
             registrar: RegistrarSettings::default(),
@@ -140,8 +141,8 @@ pub fn config() -> Arc<Config> {
     })
 }
 
-fn listener(transport: Transport) -> Listener {
-    Listener { address: EXCHANGE, transport, algorithms: vec![Algorithm::Md5] }
+fn listeners(address: SocketAddr) -> [Listener; 2] {
+    [Transport::Udp, Transport::Tcp].map(|transport| Listener { address, transport, algorithms: vec![Algorithm::Md5] })
 }
 
 /// HA1 = MD5(user:realm:password) (RFC 7616 section 3.4.2).

@@ -20,7 +20,8 @@
 //! | `cast` | who takes part: drawn from the seed, every misbehaviour with its weight |
 //! | `shards` | the media plane without packets |
 //! | `lab` | the exchange that is simulated |
-//! | `world` | the loop, and the exchange's side of it |
+//! | `circumstances`, `entrance` | what a world is like; how people come into it |
+//! | `world`, `ending` | the loop, and the exchange's side of it; the end, and what is judged there |
 //! | `invariants` | what must hold, judged from outside after every step |
 //! | `trace`, `run` | the hash and the transcript; one seed from its cast to its verdict |
 //!
@@ -30,7 +31,10 @@ mod acts;
 mod agenda;
 mod caller;
 mod cast;
+mod circumstances;
 mod clock;
+mod ending;
+mod entrance;
 mod invariants;
 pub mod lab;
 mod network;
@@ -42,9 +46,11 @@ mod world;
 
 pub use caller::{Attempt, Identity, Keys, Leaves, Life, Outcome, Person, Plan, Quirk, spoken};
 pub use cast::{MIN_CALLS, cast};
+pub use circumstances::Circumstances;
 pub use clock::{BEGINNING, Clock};
+pub use entrance::{EXCHANGE, EXCHANGE_V6};
 pub use invariants::{Invariant, Ledger, Verdict, Violation};
 pub use network::{Cut, Network, Tally, Weather};
 pub use run::{Failure, Tale, Variant, live, run, tale, world};
 pub use trace::Trace;
-pub use world::{Circumstances, EXCHANGE, World};
+pub use world::World;

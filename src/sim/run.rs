@@ -4,11 +4,12 @@
 
 use super::caller::Outcome;
 use super::cast::cast;
+use super::circumstances::Circumstances;
 use super::invariants::{Invariant, Verdict, Violation};
 use super::lab;
 use super::network::{Cut, Tally, draw};
 use super::trace::TRANSCRIPT_LINES;
-use super::world::{Circumstances, World};
+use super::world::World;
 use crate::id::Rng;
 use crate::sip::Visited;
 use crate::time::{Duration, Moment};
@@ -18,6 +19,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// One world in this many is cut off from its exchange for a while, per thousand.
 const CUTS: u32 = 150;
+/// The exchange is stopped while people call; somebody sets the civil clock forward. (Back is another matter: a record's times
+/// are the civil clock's, and would stand in the wrong order.)
+const STOPS: u32 = 60;
+const CLOCKS_SET: u32 = 60;
 const LONGEST_CUT: Duration = Duration::from_secs(12);
 
 /// How a world is lived, beside its seed.
@@ -94,6 +99,13 @@ pub fn world(seed: u64, variant: Variant, transcript: Option<usize>) -> World {
         let until = from + draw(LONGEST_CUT, &mut rng);
         circumstances.cuts.push(Cut { from, until, whom: None });
     }
+    if rng.chance(STOPS) {
+        circumstances.stops = Some(draw(Duration::from_secs(60), &mut rng));
+    }
+    if rng.chance(CLOCKS_SET) {
+        let by = if rng.chance(500) { 1 } else { 3600 };
+        circumstances.clock_set = Some((draw(Duration::from_secs(60), &mut rng), by));
+    }
     match variant {
         Variant::Plain => {}
         Variant::Reseeded { every } => circumstances.reseed_every = Some(every),
@@ -154,4 +166,29 @@ pub fn tale(world: &World) -> Tale {
         *tale.recorded.entry(record.outcome.clone()).or_default() += 1;
     }
     tale
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_says_what_was_broken_and_how_to_see_it_again() {
+        let violation = Violation { invariant: Invariant::NothingRemains, message: "1 legs remain at the end".into() };
+        let transcript = vec!["    1.000000  caller 0 Dial(0)".into()];
+        let text = Failure { seed: 123, age: Duration::from_secs(300), violation, transcript }.to_string();
+        for part in ["seed 123, after 300.", "caller 0 Dial(0)", "BROKEN: when all have hung up", "1 legs remain at the end"] {
+            assert!(text.contains(part), "{text}");
+        }
+        assert!(text.ends_with("CENTRALA_SEED=123 cargo test --test sim replay -- --nocapture"), "{text}");
+    }
+
+    #[test]
+    fn words_do_not_change_a_world() {
+        let mut silent = world(3, Variant::Plain, None);
+        let mut spoken = world(3, Variant::Plain, Some(10));
+        assert_eq!((live(&mut silent), live(&mut spoken)), (Ok(()), Ok(())));
+        assert_eq!(tale(&silent).hash, tale(&spoken).hash);
+        assert_eq!((silent.trace().lines().len(), spoken.trace().lines().len()), (0, 10));
+    }
 }

@@ -183,6 +183,22 @@ impl Shards {
     }
 }
 
+/// A command in a line of a transcript.
+pub fn told(command: &Command) -> String {
+    match command {
+        Command::Open { leg, local } => format!("media: open {leg:?} at {local}"),
+        Command::Connect { leg, stream: Stream { remote, codec, sending, receiving, .. } } => {
+            format!("media: connect {leg:?} with {remote}, {codec:?}, sending {sending}, receiving {receiving}")
+        }
+        Command::Play { leg, play, sounds, repeat } => {
+            let names: Vec<String> = sounds.iter().map(|sound| format!("{}/{}", sound.language, sound.name)).collect();
+            format!("media: {play:?} on {leg:?}: {}{}", names.join(" "), if *repeat { ", for ever" } else { "" })
+        }
+        Command::Stop { leg } => format!("media: silence on {leg:?}"),
+        Command::Close { leg } => format!("media: close {leg:?}"),
+    }
+}
+
 fn latches(stream: &Stream, from: SocketAddr) -> bool {
     matches!(stream.source, SourceRule::Latch { host } if host == from.ip())
 }

@@ -4,8 +4,9 @@
 //! arrives as it was sent, or not at all.
 
 use super::caller::Quirk;
+use super::entrance::{EXCHANGE, EXCHANGE_NAME, EXCHANGE_V6, host_of};
 use super::trace::headline;
-use super::world::{EXCHANGE, EXCHANGE_NAME, Happening, Who, World};
+use super::world::{Happening, Who, World};
 use crate::sip::message::{Message, Method, Response, parse};
 use crate::sip::{ConnectionId, Path, Status};
 use crate::time::{Duration, Moment};
@@ -33,7 +34,8 @@ impl World {
                 self.send(who, path, bytes.clone(), after / 2);
                 self.send(who, path, bytes, after);
             }
-            Quirk::Forks if opening => {
+            // Over a stream a refused INVITE is forgotten with its ACK, and its copy is another call then.
+            Quirk::Forks if opening && !path.transport.is_reliable() => {
                 let copy = with_another_branch(&bytes);
                 // The copy never overtakes: its answers go to a proxy that forwards the better one.
                 if let Some(at) = self.send(who, path, bytes, Duration::ZERO) {
@@ -77,7 +79,7 @@ impl World {
     fn send(&mut self, who: usize, path: Path, bytes: Vec<u8>, lag: Duration) -> Option<Moment> {
         let now = self.clock.mono() + lag;
         let (from, to) = (path.local, path.remote);
-        if to != EXCHANGE {
+        if ![EXCHANGE, EXCHANGE_V6].contains(&to) {
             return None;
         }
         if path.transport.is_reliable() {
@@ -157,7 +159,7 @@ impl World {
     /// The addresses of a host name, as this world knows them.
     pub(super) fn resolve(&self, host: &str) -> Vec<IpAddr> {
         if host == EXCHANGE_NAME {
-            return vec![EXCHANGE.ip()];
+            return vec![EXCHANGE_V6.ip(), EXCHANGE.ip()];
         }
         let who = host.strip_prefix("phone").and_then(|rest| rest.strip_suffix(".example")).and_then(|n| n.parse().ok());
         who.and_then(|who: usize| self.people.get(who)).map(|person| person.address.ip()).into_iter().collect()
@@ -193,7 +195,7 @@ fn with_named_contact(bytes: &[u8], address: SocketAddr, who: usize) -> Vec<u8> 
     let Some(start) = memmem::find(bytes, b"\r\nContact:").map(|at| at + 2) else { return bytes.to_vec() };
     let end = memmem::find(&bytes[start..], b"\r\n").map_or(bytes.len(), |length| start + length);
     let line = String::from_utf8_lossy(&bytes[start..end]);
-    let named = line.replace(&address.ip().to_string(), &format!("phone{who}.example"));
+    let named = line.replace(&host_of(address), &format!("phone{who}.example"));
     [&bytes[..start], named.as_bytes(), &bytes[end..]].concat()
 }
 

@@ -3,40 +3,26 @@
 //! Invariant: everything that happens comes from the agenda or from a machine's own deadline, in one order that the seed decides.
 
 use super::agenda::Agenda;
-use super::caller::{Attempt, Identity, Life, Person, Quirk};
+use super::caller::{Life, Person};
+use super::circumstances::Circumstances;
 use super::clock::Clock;
-use super::invariants::{Invariant, Ledger, Verdict, judge};
-use super::network::{Cut, Network, Weather, draw};
-use super::shards::{Cue, Shards, Upshot};
+use super::invariants::{Invariant, Ledger, Verdict, Violation, judge};
+use super::network::{Network, draw};
+use super::shards::{Cue, Shards, Upshot, told};
 use super::trace::{Trace, headline};
 use crate::ask::{Answer, Ask, Question, Reply};
-use crate::config::Config;
 use crate::control;
 use crate::id::{AskId, ReplyId, Rng};
 use crate::pbx::{Action, Event, Pbx};
-use crate::phone::{self, Phone};
-use crate::sip::{self, Credentials, Path};
+use crate::phone;
+use crate::sip::{self, Path};
 use crate::store::{Committed, Write};
 use crate::time::{Duration, Moment, Timers};
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
 
-/// Where the exchange is.
-pub const EXCHANGE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5060);
-/// What its name is, to those who ask.
-pub const EXCHANGE_NAME: &str = "exchange.example";
 /// Media shards of a simulated exchange.
 pub const SHARDS: u16 = 3;
-/// Nobody waits longer than this for anything after dialling; longer than the exchange lets a call last.
-pub const PATIENCE: Duration = Duration::from_secs(200);
-/// After the last caller the phones live on for this long, so that what they still say is said (64*T1, and a margin).
-const FAREWELL: Duration = Duration::from_secs(45);
-/// When the phones have gone and no call may last any longer, the exchange may still say BYE (64*T1) and remember a finished
-/// transaction (64*T1), once more for a call that ends in between. Then nothing may be left.
-const COOL_DOWN: Duration = Duration::from_secs(3 * 32 + 20);
-/// Bindings last at most this long; then the exchange has no reason to wake.
-const HORIZON: Duration = Duration::from_secs(3 * 3600);
 /// A world that takes more steps than this feeds itself.
 const MAX_STEPS: u64 = 400_000;
 /// The exchange is asked for its counts once in so many steps.
@@ -45,61 +31,6 @@ const STATUS_EVERY: u64 = 64;
 const COMMIT: Duration = Duration::from_millis(120);
 /// A question is answered within this time, if at all.
 pub(super) const REPLY: Duration = Duration::from_millis(900);
-
-/// The circumstances of a world, beside its seed and its cast.
-#[derive(Clone, Debug)]
-pub struct Circumstances {
-    pub config: Arc<Config>,
-    /// How long each sound is, by language and name.
-    pub sounds: BTreeMap<(String, String), Duration>,
-    pub inbound: Weather,
-    pub outbound: Weather,
-    pub cuts: Vec<Cut>,
-    /// Per thousand: ports that cannot be bound, writes that the disk refuses, questions that fail, questions never answered.
-    pub open_failures: u32,
-    pub disk_failures: u32,
-    pub answers_failed: u32,
-    pub answers_never: u32,
-    /// Writes the whole exchange down and reads it back every so many steps.
-    pub rewrite_every: Option<u64>,
-    /// Gives the exchange fresh chance every so many steps, rewritten or not (chance is never written down).
-    pub reseed_every: Option<u64>,
-    /// Keep the words of what happens, this many lines.
-    pub transcript: Option<usize>,
-}
-
-impl Circumstances {
-    /// Fair weather, and a world in which all works.
-    pub fn calm(config: Arc<Config>, sounds: BTreeMap<(String, String), Duration>) -> Circumstances {
-        Circumstances {
-            config,
-            sounds,
-            inbound: Weather::CALM,
-            outbound: Weather::CALM,
-            cuts: Vec::new(),
-            open_failures: 0,
-            disk_failures: 0,
-            answers_failed: 0,
-            answers_never: 0,
-            rewrite_every: None,
-            reseed_every: None,
-            transcript: None,
-        }
-    }
-
-    /// Five datagrams in a hundred are lost each way, and what can fail does now and then.
-    pub fn rough(config: Arc<Config>, sounds: BTreeMap<(String, String), Duration>) -> Circumstances {
-        Circumstances {
-            inbound: Weather::ROUGH,
-            outbound: Weather::ROUGH,
-            open_failures: 30,
-            disk_failures: 10,
-            answers_failed: 250,
-            answers_never: 150,
-            ..Circumstances::calm(config, sounds)
-        }
-    }
-}
 
 /// Who has a clock of their own.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -145,6 +76,12 @@ pub enum Happening {
         call: Option<usize>,
         query: sip::QueryId,
         addresses: Vec<IpAddr>,
+    },
+    /// The operator stops the exchange.
+    Stop,
+    /// Somebody sets the civil clock.
+    ClockSet {
+        seconds: i64,
     },
     /// It is too late to answer a question.
     Overdue(AskId),
@@ -200,28 +137,9 @@ impl World {
         };
         lives.into_iter().for_each(|life| world.admit(life));
         world.foresee_silences();
+        world.foresee_disturbances();
         world.rouse(Who::Exchange);
         world
-    }
-
-    /// Lives the world to its end; an error is a broken promise.
-    pub fn run(&mut self) -> Verdict {
-        while !self.people.iter().all(Person::is_done) {
-            let went_on = self.step()?;
-            judge(Invariant::OneOutcomePerCaller, went_on, || "somebody still waits, and nothing will ever happen".into())?;
-        }
-        self.run_for(FAREWELL)?;
-        self.everybody_leaves();
-        self.run_for(self.circumstances.config.limits.call_duration + COOL_DOWN)?;
-        self.judge_the_end()?;
-        let horizon = self.clock.mono() + HORIZON;
-        while self.next().is_some_and(|at| at < horizon) {
-            self.step()?;
-        }
-        let status = self.ask_status()?;
-        let asleep = self.pbx.poll_timeout().is_none();
-        judge(Invariant::ThingsComeToAnEnd, asleep, || "with nobody there the exchange still wants waking".into())?;
-        judge(Invariant::NothingRemains, status.registrations == 0, || format!("{} bindings remain", status.registrations))
     }
 
     /// Goes on until so much time has passed.
@@ -235,9 +153,10 @@ impl World {
     }
 
     /// The next thing happens; false when nothing ever will.
-    pub fn step(&mut self) -> Result<bool, super::invariants::Violation> {
+    pub fn step(&mut self) -> Result<bool, Violation> {
         let Some(at) = self.next() else { return Ok(false) };
         self.clock.advance(at);
+        self.trace.mix(at.as_nanos().unsigned_abs());
         self.steps += 1;
         let (steps, circumstances) = (self.steps, &self.circumstances);
         judge(Invariant::ThingsComeToAnEnd, steps < MAX_STEPS, || format!("{steps} steps, and no end"))?;
@@ -300,7 +219,7 @@ impl World {
         visited
     }
 
-    fn next(&self) -> Option<Moment> {
+    pub(super) fn next(&self) -> Option<Moment> {
         [self.agenda.next(), self.wakes.next()].into_iter().flatten().min()
     }
 
@@ -346,6 +265,15 @@ impl World {
                 self.tell_phone(who, phone::Event::Sip(sip::Input::Resolved { query, addresses }))?;
                 self.people[who].dialling = None;
             }
+            Happening::Stop => {
+                self.trace.say(now, || "the exchange is stopped".into());
+                self.replies += 1;
+                self.tell(Event::Control { reply: ReplyId(self.replies), request: control::Request::Stop })?;
+            }
+            Happening::ClockSet { seconds } => {
+                self.trace.say(now, || format!("the civil clock is set by {seconds} s"));
+                self.clock.set_back_or_forward(seconds);
+            }
             Happening::Overdue(question) => self.ledger.forget_question(question),
             Happening::Committed(committed) => self.tell(Event::Committed(committed))?,
         }
@@ -357,7 +285,6 @@ impl World {
         match who {
             Who::Person(who) => self.wake_phone(who),
             Who::Exchange => {
-                self.trace.mix(self.clock.mono().as_nanos().unsigned_abs());
                 let mut actions = Vec::new();
                 self.pbx.handle_timeout(self.clock.now(), &mut actions);
                 self.carry_out(actions)?;
@@ -391,7 +318,8 @@ impl World {
                 Action::CloseConnection { connection } => self.close_stream(connection),
                 Action::Media { shard, command } => {
                     self.trace.mix(shard.0.into());
-                    self.trace.say(self.clock.mono(), || format!("{shard:?} {command:?}"));
+                    self.trace.bytes(format!("{command:?}").as_bytes());
+                    self.trace.say(self.clock.mono(), || told(&command));
                     let mut upshots = Vec::new();
                     self.shards.command(shard, command, self.clock.mono(), &mut self.rng, &mut upshots);
                     self.follow(upshots);
@@ -416,7 +344,7 @@ impl World {
     }
 
     fn commit(&mut self, Write { id, what, .. }: Write) {
-        self.trace.mix(id.0);
+        self.trace.bytes(format!("{id:?} {what:?}").as_bytes());
         self.trace.say(self.clock.mono(), || format!("write {what:?}"));
         let outcome = if self.rng.chance(self.circumstances.disk_failures) { Err("the disk is full".into()) } else { Ok(()) };
         let at = self.clock.mono() + draw(COMMIT, &mut self.rng);
@@ -440,7 +368,7 @@ impl World {
     }
 
     /// Asks the exchange for its own counts.
-    pub fn ask_status(&mut self) -> Result<control::Status, super::invariants::Violation> {
+    pub fn ask_status(&mut self) -> Result<control::Status, Violation> {
         self.replies += 1;
         self.status = None;
         self.tell(Event::Control { reply: ReplyId(self.replies), request: control::Request::Status })?;
@@ -476,97 +404,6 @@ impl World {
             Some(at) => self.wakes.set(who, at),
             None => drop(self.wakes.cancel(&who)),
         }
-    }
-
-    fn admit(&mut self, life: Life) {
-        let who = self.people.len();
-        let index = u8::try_from(who).unwrap_or(u8::MAX);
-        let (host, user, credentials) = match &life.identity {
-            Identity::Extension { user, password } => {
-                let credentials = Credentials { user: user.clone(), password: password.clone() };
-                (Ipv4Addr::LOCALHOST, user.clone(), Some(credentials))
-            }
-            Identity::Trunk { number } => (Ipv4Addr::new(127, 0, 0, 2 + index % 2), number.clone(), None),
-        };
-        let address = SocketAddr::from((host, 20_000 + 100 * u16::from(index)));
-        let settings = phone::Settings {
-            exchange: Path { transport: life.transport, local: address, remote: EXCHANGE, connection: None },
-            user,
-            display: format!("Caller {who}"),
-            domain: if life.follows_domain { EXCHANGE_NAME.into() } else { EXCHANGE.ip().to_string() },
-            follows_domain: life.follows_domain,
-            credentials,
-            expires: life.expires,
-            ring: PATIENCE,
-        };
-        self.by_address.insert(address, who);
-        self.people.push(Person {
-            phone: Phone::new(settings, Rng::from_seed(self.seed ^ (0xca11 + who as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))),
-            address,
-            connection: None,
-            attempts: life.calls.iter().cloned().map(Attempt::new).collect(),
-            dialling: None,
-            vanished: false,
-            registered: false,
-            life,
-        });
-        self.plan_acts(who);
-    }
-
-    /// A cut that lasts longer than the exchange waits for audio silences every leg that passes through it.
-    fn foresee_silences(&mut self) {
-        let patience = self.circumstances.config.media.silent_after;
-        for cut in self.network.cuts().to_vec() {
-            let noticed = cut.from + patience;
-            if noticed >= cut.until {
-                continue;
-            }
-            for person in &self.people {
-                if cut.whom.is_some_and(|whom| whom != person.address) {
-                    continue;
-                }
-                for attempt in 0..person.attempts.len() {
-                    let from = person.audio(attempt).local;
-                    self.agenda.enter(noticed, Happening::Silence { from, silent: true });
-                    self.agenda.enter(cut.until, Happening::Silence { from, silent: false });
-                }
-            }
-        }
-    }
-
-    fn everybody_leaves(&mut self) {
-        for who in 0..self.people.len() {
-            self.people[who].vanished = true;
-            self.rouse(Who::Person(who));
-        }
-    }
-
-    fn judge_the_end(&mut self) -> Verdict {
-        let status = self.ask_status()?;
-        self.ledger.agrees(&status)?;
-        self.ledger.closed(&status)?;
-        judge(Invariant::LegClosedOnce, self.shards.open_legs() == 0, || format!("{} legs are open", self.shards.open_legs()))?;
-        judge(Invariant::NoPanic, status.panics_contained == 0, || format!("{} panics", status.panics_contained))?;
-        self.people.iter().enumerate().try_for_each(|(who, person)| self.judge_person(who, person))
-    }
-
-    fn judge_person(&self, who: usize, person: &Person) -> Verdict {
-        for attempt in &person.attempts {
-            let told = |what: &str| format!("caller {who} who dialled {} ({:?}): {what}", attempt.plan.dials, attempt.outcome);
-            judge(Invariant::OneOutcomePerCaller, attempt.outcome.is_some(), || told("nothing became of them"))?;
-            let answered = attempt.answered.is_some();
-            let is_theirs = |leg: &crate::store::LegRecord| leg.sip_call_id == attempt.sip_call_id;
-            let record = self.ledger.records().values().find(|record| record.legs.iter().any(is_theirs));
-            let may_be_answered = person.life.may_call() && super::lab::is_answered(&attempt.plan.dials);
-            judge(Invariant::TruthfulOutcome, may_be_answered || !answered, || told("this could not have been answered"))?;
-            let recorded = record.is_some_and(|record| record.answered.is_some());
-            judge(Invariant::TruthfulOutcome, !answered || recorded, || told("answered, and there is no record of it"))?;
-        }
-        if person.vanished && person.attempts.iter().any(|attempt| matches!(attempt.plan.quirk, Quirk::Vanishes(_))) {
-            return Ok(());
-        }
-        let lines = person.phone.lines();
-        judge(Invariant::NothingRemains, lines == 0, || format!("caller {who}'s phone still has {lines} calls"))
     }
 
     pub(super) fn new_connection(&mut self) -> sip::ConnectionId {

@@ -33,7 +33,7 @@ pub struct Census {
     pub timers: usize,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Endpoint {
     /// Secrets are never written down with the state.
     #[serde(skip)]
@@ -66,12 +66,29 @@ pub struct Endpoint {
 impl Endpoint {
     pub fn new(settings: Arc<Settings>, mut rng: Rng) -> Endpoint {
         let guard = Guard::new(&mut rng);
-        let mut endpoint = Endpoint { rng, guard, ..Endpoint::default() };
+        let mut endpoint = Endpoint {
+            settings: Arc::default(),
+            trunks: BTreeMap::new(),
+            rng,
+            transactions: Transactions::default(),
+            guard,
+            registrar: Registrar::default(),
+            registrations: Registrations::default(),
+            sessions: BTreeMap::new(),
+            by_tag: Table::new(),
+            clocks: Timers::new(),
+            queries: BTreeMap::new(),
+            asking: Table::new(),
+            unsent: BTreeMap::new(),
+            next_dialog: 0,
+            next_query: 0,
+        };
         endpoint.configure(settings);
         endpoint
     }
 
-    /// Fresh chance for an endpoint that was read back: new nonces, tags and branches cannot be foretold from old ones.
+    /// Fresh chance for an endpoint that was read back, before it hears anything: neither its key for nonces nor its source of
+    /// tags and branches was written down. Its settings and accounts have to be given to it again too.
     pub fn reseed(&mut self, rng: Rng) {
         self.rng = rng;
         self.guard.reseed(&mut self.rng);
@@ -188,6 +205,9 @@ impl Endpoint {
     fn refuse_unread(&mut self, mut response: Response, path: Path, out: &mut Vec<Output>) {
         response.received_from(path.remote);
         response.set_to_tag(&self.rng.hex(10));
+        if response.status == Status(501) {
+            response.headers.set(Header::Allow, ALLOW);
+        }
         let mut way = path;
         if !path.transport.is_reliable() && response.via().rport().is_none() {
             way.remote.set_port(response.via().port_or_default());

@@ -7,6 +7,7 @@ use super::message::{Method, Name as Header, Request, Response};
 use super::session::{Act, Clock, Event as Happens, Exchange, Next, Phase, Unacknowledged, step};
 use super::transaction::{GIVE_UP, Owner, T1, T2, TxId};
 use super::uas::REMIND;
+use super::uas::RETRY_AFTER;
 use super::{DialogId, Ending, Event, Output, QueryId, Status};
 use crate::sdp::{self, Description};
 use crate::time::Now;
@@ -53,9 +54,6 @@ impl Endpoint {
             Exchange::Theirs { tx, response, .. } => self.refuse_prepared(tx, *response, Status(487), now, out),
             Exchange::Ours { tx, .. } => self.transactions.lose_patience(tx, now.mono),
             Exchange::Settled | Exchange::Glare { .. } => {}
-        }
-        if let Some(tx) = session.invite.filter(|_| session.is_ours) {
-            self.transactions.lose_patience(tx, now.mono);
         }
         out.push(Output::Event(Event::Ended { dialog: id, ending: session.ending }));
     }
@@ -158,7 +156,10 @@ impl Endpoint {
     fn refuse_invite(&mut self, id: DialogId, status: Option<Status>, now: Now, out: &mut Vec<Output>) {
         let Some(session) = self.sessions.get(&id) else { return };
         let status = status.unwrap_or(session.refusal);
-        if let (Some(tx), Some(response)) = (session.invite, self.response_to_invite(id, status)) {
+        if let (Some(tx), Some(mut response)) = (session.invite, self.response_to_invite(id, status)) {
+            if status == Status(503) {
+                response.headers.set(Header::RetryAfter, RETRY_AFTER);
+            }
             self.transactions.say(tx, status, response.to_bytes(), now.mono, out);
         }
     }

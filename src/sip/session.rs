@@ -35,7 +35,7 @@
 //! Invariant: a session that was announced ends exactly once, and after its end nothing of it remains but transactions.
 
 use super::dialog::Dialog;
-use super::message::Response;
+use super::message::{Name, Response};
 use super::transaction::TxId;
 use super::{Credentials, Ending, Source, Status};
 use crate::sdp::Description;
@@ -205,6 +205,9 @@ pub struct Session {
     pub challenges: u8,
     #[serde(skip)]
     pub credentials: Option<Box<Credentials>>,
+    /// What proved our INVITE; its ACK repeats it (RFC 3261 section 22.1).
+    #[serde(skip)]
+    pub proof: Option<(Name, Vec<u8>)>,
 }
 
 /// A 2xx to an INVITE, repeated until the ACK comes, over reliable transports too (RFC 3261 section 13.3.1.4).

@@ -72,6 +72,7 @@ impl Endpoint {
             owed: None,
             challenges: 0,
             credentials: call.credentials.map(Box::new),
+            proof: None,
             dialog,
         };
         self.transactions.visited.session(Phase::Resolving);
@@ -94,6 +95,9 @@ impl Endpoint {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let (Some(tx), cseq) = (session.invite.take(), session.invite_cseq) else { return };
         let mut ack = session.dialog.request_numbered(Method::Ack, cseq);
+        if let Some((name, value)) = session.proof.take() {
+            ack.headers.set(name, value);
+        }
         if let Some(sdp) = session.owed.take() {
             ack.set_body("application/sdp", sdp.to_bytes());
         }
@@ -265,6 +269,10 @@ impl Endpoint {
         session.dialog.local_cseq += 1;
         let cseq = session.dialog.local_cseq;
         request.set_cseq(cseq);
+        if session.invite == Some(notice.tx) {
+            let proof = |name: Header| request.headers.get(name.clone()).map(|value| (name, value.to_vec()));
+            session.proof = proof(Header::Authorization).or_else(|| proof(Header::ProxyAuthorization));
+        }
         let tx = self.transactions.send(request, path, notice.owner, &mut self.rng, now.mono, out);
         if session.invite == Some(notice.tx) {
             session.invite = Some(tx);

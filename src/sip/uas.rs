@@ -23,7 +23,7 @@ pub const MAX_SESSIONS: usize = 20_000;
 /// Bytes of a User-Agent that are kept.
 const MAX_AGENT: usize = 128;
 /// When to come again after a refusal for lack of room.
-const RETRY_AFTER: &str = "5";
+pub(super) const RETRY_AFTER: &str = "5";
 /// A proxy waits three minutes for a sign of life; it is given one each minute (RFC 3261 section 13.3.1.1).
 pub(super) const REMIND: Duration = Duration::from_secs(60);
 
@@ -36,12 +36,14 @@ impl Endpoint {
         if let Some(tx) = self.transactions.find(&key) {
             return self.transactions.again(tx, now.mono, out);
         }
-        if self.transactions.is_full() {
+        // What belongs to a call, or ends one, is never turned away.
+        let is_new = request.to_().tag().is_none() && request.method != Method::Cancel;
+        if is_new && self.transactions.is_full() {
             return self.overloaded(&request, path, out);
         }
         let tx = self.transactions.open(key, &request, path);
         if request.method == Method::Cancel {
-            self.cancel(&request, tx, now, out);
+            self.cancel(&request, path, tx, now, out);
         } else if request.to_().tag().is_some() {
             self.in_dialog(request, path, tx, now, out);
         } else {
@@ -167,6 +169,7 @@ impl Endpoint {
             owed: None,
             challenges: 0,
             credentials: None,
+            proof: None,
         };
         self.transactions.visited.session(Phase::Ringing);
         self.sessions.insert(dialog, session);
@@ -296,8 +299,10 @@ impl Endpoint {
     }
 
     /// CANCEL takes back an INVITE that has not been answered (RFC 3261 section 9.2).
-    fn cancel(&mut self, request: &Request, tx: TxId, now: Now, out: &mut Vec<Output>) {
-        let Some(invite) = self.transactions.find(&request_key(request, &Method::Invite)) else {
+    fn cancel(&mut self, request: &Request, path: Path, tx: TxId, now: Now, out: &mut Vec<Output>) {
+        let invite = self.transactions.find(&request_key(request, &Method::Invite));
+        let is_from_there = |tx: &TxId| self.transactions.path(*tx).is_some_and(|its| its.remote.ip() == path.remote.ip());
+        let Some(invite) = invite.filter(is_from_there) else {
             return self.refuse(request, tx, Status(481), now, out);
         };
         let mut response = Response::to(request, Status(200));

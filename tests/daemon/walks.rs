@@ -10,8 +10,8 @@ use std::thread;
 
 /// The slack after each prompt, in which the menu begins to speak.
 const SLACK_S: f64 = 1.2;
-/// Bounds on what the wire saw. A frame is due every 20 ms; the goal (p99 of 1 ms) is the bench's to judge, on an idle machine.
-const LATE_P99_MS: f64 = 20.0;
+/// A bound on what the wire saw: two frames. The goal (p99 of 1 ms) is the bench's to judge, on an idle machine.
+const LATE_P99_MS: f64 = 40.0;
 
 /// What a caller who presses 1 and then 9 must hear, in this order.
 fn prompts() -> [PathBuf; 3] {

@@ -6,7 +6,8 @@
 
 Steps, comma-separated: wait=SECONDS  info=DIGITS (SIP INFO, application/dtmf-relay)  dtmf=DIGITS (RFC 4733)  hold  resume
   (re-INVITE)  bye  wait_bye=SECONDS (the other side ends the call). A call whose steps do not end it ends with bye.
-One JSON object is printed: the exit status of SIPp (0: all calls went as written), and its errors. The exit status is SIPp's.
+One JSON object is printed: the exit status of SIPp (0: all calls went as written), its errors, and every answer that it
+received, such as "401 2 INVITE". The exit status is SIPp's. A refusal that was not expected it may ignore until it gives up.
 
 What is known of 3.6.1: no TLS, no SHA-256 digest; all its calls share one RTP port; its own play_dtmf is malformed and its stock
 DTMF captures repeat sequence numbers, so `dtmf` writes a correct burst itself, with a SSRC of its own as SIPp has it.
@@ -15,6 +16,7 @@ import argparse
 import json
 import os
 import random
+import re
 import struct
 import subprocess
 import sys
@@ -132,6 +134,14 @@ class Scenario:
         return path
 
 
+def answers(path):
+    """Status and CSeq of every response in SIPp's own log of messages, repetitions left out."""
+    with open(path, errors="replace") as file:
+        received = re.findall(r"message received .*?\n\n(SIP/2.0 .*?\n)\n", file.read().replace("\r", ""), re.S)
+    seen = [f"{response[8:11]} {re.search(r'^CSeq: *(.*)$', response, re.M | re.I)[1]}" for response in received]
+    return [answer for number, answer in enumerate(seen) if answer not in seen[:number]]
+
+
 def pause(milliseconds):
     return f'<pause milliseconds="{int(milliseconds)}"/>\n'
 
@@ -166,7 +176,7 @@ def main():
                "-timeout", str(ask.seconds), "-timeout_error", "-trace_err", "-error_file", f"{folder}/errors", "-trace_msg", "-message_file", f"{folder}/messages"]
     with open(f"{folder}/screen", "wb") as screen:
         status = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=screen, stderr=subprocess.STDOUT).returncode
-    said = {"dir": folder, "status": status}
+    said = {"dir": folder, "status": status, "answers": answers(f"{folder}/messages")}
     if os.path.exists(f"{folder}/errors"):
         with open(f"{folder}/errors", errors="replace") as errors:
             said["errors"] = errors.read(1500)

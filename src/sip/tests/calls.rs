@@ -315,8 +315,12 @@ fn an_extension_proves_itself_with_either_algorithm() {
         let challenges: Vec<_> =
             pair.sides[EXCHANGE].sent.iter().filter(|(_, _, bytes)| bytes.starts_with(b"SIP/2.0 401")).collect();
         assert_eq!(challenges.len(), 1);
+        let proof = pair.request(PHONE, "INVITE").headers.text(Header::Authorization).map(|proof| proof.into_owned());
         pair.command(EXCHANGE, Command::Accept { dialog, sdp: description(5000, 1) });
         pair.run(MOMENT);
+        assert!(proof.is_some());
+        let repeated = pair.request(PHONE, "ACK").headers.text(Header::Authorization).map(|proof| proof.into_owned());
+        assert_eq!(repeated, proof, "RFC 3261 section 22.1");
         pair.command(PHONE, Command::Hangup { dialog: ours, reason: None });
         pair.settle();
         pair.check_that_nothing_is_left();
@@ -370,4 +374,91 @@ fn an_endpoint_survives_being_written_down() {
     pair.settle();
     assert_eq!(pair.endings(EXCHANGE), [(theirs, Ending::Bye { reason: None })]);
     pair.check_that_nothing_is_left();
+}
+
+#[test]
+fn a_redirection_is_told_with_where_to() {
+    let mut pair = Pair::trunk(22, Transport::Udp);
+    let ours = pair.dial("600100200", "100", Some(description(4000, 1)));
+    let mut moved = message::Response::to(&pair.request(PHONE, "INVITE"), Status(302));
+    moved.set_to_tag("elsewhere");
+    moved.headers.push(Header::Contact, "<sip:a@10.9.9.9?Route=%3Csip:evil%3E>, <sip:b@10.9.9.9>");
+    pair.inject(PHONE, &moved.to_bytes());
+    let [(dialog, Ending::Refused { status: Status(302), contacts })] = &pair.endings(PHONE)[..] else {
+        panic!("{:?}", pair.endings(PHONE))
+    };
+    assert_eq!(*dialog, ours);
+    let contacts: Vec<_> = contacts.iter().map(ToString::to_string).collect();
+    assert_eq!(contacts, ["sip:a@10.9.9.9", "sip:b@10.9.9.9"]);
+}
+
+/// A request that the phone's hand wrote inside the dialog.
+fn inside(pair: &Pair, method: Method, cseq: u32) -> message::Request {
+    let mut request = pair.request(PHONE, "ACK");
+    request.method = method;
+    request.set_cseq(cseq);
+    request.set_body("", Vec::new());
+    let via = message::Via::new("UDP", pair.sides[PHONE].address, &format!("z9hG4bKinside{cseq}"));
+    request.headers.set(Header::Via, via.to_string());
+    request
+}
+
+#[test]
+fn info_is_understood_in_two_forms_and_refused_in_others() {
+    let check = |kind: &str, body: &str, status: u16, pressed: Option<(char, u64)>| {
+        let mut pair = Pair::trunk(23, Transport::Udp);
+        let (dialog, _) = pair.connect();
+        let mut info = inside(&pair, Method::Info, 1 << 20);
+        info.set_body(kind, body.as_bytes().to_vec());
+        pair.inject(EXCHANGE, &info.to_bytes());
+        assert_eq!(pair.response(EXCHANGE).status, Status(status), "{kind} {body:?}");
+        let expected = pressed.map(|(digit, millis)| Event::Digit { dialog, digit, duration: Duration::from_millis(millis) });
+        let last = Some(pair.last(EXCHANGE).clone()).filter(|event| matches!(event, Event::Digit { .. }));
+        assert_eq!(last, expected, "{kind} {body:?}");
+    };
+    check("application/dtmf-relay", "Signal=5\r\nDuration=160\r\n", 200, Some(('5', 160)));
+    check("application/dtmf-relay", "Signal= *\nDuration= 250", 200, Some(('*', 250)));
+    check("Application/DTMF-Relay; x=y", "signal=11", 200, Some(('#', 100)));
+    check("application/dtmf-relay", "Signal=5\r\nDuration=999999999\r\n", 200, Some(('5', 10_000)));
+    check("application/dtmf-relay", "Signal=banana\r\n", 400, None);
+    check("application/dtmf-relay", "Duration=1\r\n", 400, None);
+    check("application/dtmf", "d", 200, Some(('D', 100)));
+    check("application/dtmf", "\r\n", 400, None);
+    check("application/media_control+xml", "<x/>", 415, None);
+    check("", "", 200, None);
+}
+
+#[test]
+fn what_we_do_not_do_inside_a_call_is_refused_and_the_call_goes_on() {
+    let mut pair = Pair::trunk(24, Transport::Udp);
+    let (theirs, _) = pair.connect();
+    let methods = [(Method::Refer, 405), (Method::Notify, 405), (Method::Prack, 405), (Method::Other("DANCE".into()), 501)];
+    for (place, (method, status)) in methods.into_iter().enumerate() {
+        let request = inside(&pair, method, (1 << 20) + place as u32);
+        pair.inject(EXCHANGE, &request.to_bytes());
+        assert_eq!(pair.response(EXCHANGE).status, Status(status));
+    }
+    pair.run(Duration::from_secs(40));
+    assert_eq!(pair.sides[EXCHANGE].endpoint.census(), Census { dialogs: 1, ..Census::default() });
+    pair.command(EXCHANGE, Command::Hangup { dialog: theirs, reason: None });
+    pair.settle();
+    pair.check_that_nothing_is_left();
+}
+
+/// A phone behind a NAT writes an address of its own network into its Contact.
+#[test]
+fn a_phone_behind_a_nat_is_reached_the_way_it_called() {
+    let mut pair = Pair::extension(25, Transport::Udp, &[Algorithm::Md5]);
+    pair.dial("1001", "100", Some(description(4000, 1)));
+    pair.run(Duration::from_millis(100));
+    let dialog = pair.incoming(EXCHANGE);
+    pair.command(EXCHANGE, Command::Accept { dialog, sdp: description(5000, 1) });
+    pair.run(MOMENT);
+    let mut update = inside(&pair, Method::Update, 1 << 20);
+    update.headers.set(Header::Contact, "<sip:1001@192.168.178.20:49152>");
+    pair.inject(EXCHANGE, &update.to_bytes());
+    assert_eq!(pair.response(EXCHANGE).status, Status(200));
+    pair.command(EXCHANGE, Command::Probe { dialog });
+    assert_eq!(pair.request(EXCHANGE, "OPTIONS").uri.to_string(), "sip:1001@192.168.178.20:49152");
+    assert_eq!(pair.sides[EXCHANGE].sent.last().map(|(_, path, _)| path.remote), Some(pair.sides[PHONE].address));
 }

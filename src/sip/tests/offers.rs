@@ -112,15 +112,54 @@ fn a_call_that_ends_while_an_offer_waits_answers_it() {
 #[test]
 fn an_update_is_an_offer_too() {
     let mut pair = Pair::trunk(6, Transport::Udp);
-    let (theirs, _) = pair.connect();
-    let mut update = pair.request(PHONE, "ACK");
-    update.method = message::Method::Update;
-    update.set_cseq(1 << 20);
-    update.headers.set(message::Name::Via, message::Via::new("UDP", pair.sides[PHONE].address, "z9hG4bKupdate").to_string());
-    update.set_body("application/sdp", description(4444, 5).to_bytes());
-    pair.inject(EXCHANGE, &update.to_bytes());
+    let (theirs, ours) = pair.connect();
+    pair.command(PHONE, Command::Update { dialog: ours, sdp: description(4444, 5) });
+    pair.run(MOMENT);
     assert_eq!(*pair.last(EXCHANGE), Event::Offer { dialog: theirs, offer: Some(description(4444, 5)) });
+    // Whoever waits long is told to be patient (RFC 4320 section 4.1).
+    pair.run(Duration::from_secs(5));
+    assert_eq!(pair.response(EXCHANGE).status, Status(100));
     pair.command(EXCHANGE, Command::Reply { dialog: theirs, answer: Ok(description(5555, 5)) });
-    assert_eq!(pair.response(EXCHANGE).status, Status(200));
+    pair.run(MOMENT);
     assert_eq!(pair.response(EXCHANGE).cseq().method, message::Method::Update);
+    assert_eq!(*pair.last(PHONE), Event::Renegotiated { dialog: ours, outcome: Ok(description(5555, 5)) });
+    pair.command(PHONE, Command::Hangup { dialog: ours, reason: None });
+    pair.settle();
+    pair.check_that_nothing_is_left();
+}
+
+#[test]
+fn an_offer_that_is_taken_back_leaves_the_session_as_it_was() {
+    let mut pair = Pair::trunk(7, Transport::Udp);
+    let (theirs, ours) = pair.connect();
+    pair.command(PHONE, Command::Reoffer { dialog: ours, sdp: description(4000, 2) });
+    pair.run(MOMENT);
+    let mut cancel = pair.request(PHONE, "INVITE");
+    cancel.method = message::Method::Cancel;
+    cancel.set_cseq(cancel.cseq().number);
+    cancel.set_body("", Vec::new());
+    pair.inject(EXCHANGE, &cancel.to_bytes());
+    pair.run(MOMENT);
+    assert_eq!(*pair.last(PHONE), Event::Renegotiated { dialog: ours, outcome: Err(Status(487)) });
+    pair.command(EXCHANGE, Command::Reply { dialog: theirs, answer: Ok(description(5000, 2)) });
+    pair.run(Duration::from_secs(60));
+    assert!(pair.endings(PHONE).is_empty() && pair.endings(EXCHANGE).is_empty());
+    pair.command(EXCHANGE, Command::Hangup { dialog: theirs, reason: None });
+    pair.settle();
+    pair.check_that_nothing_is_left();
+}
+
+#[test]
+fn a_renegotiation_that_is_never_acknowledged_ends_the_call() {
+    let mut pair = Pair::trunk(8, Transport::Udp);
+    let (theirs, ours) = pair.connect();
+    pair.command(PHONE, Command::Reoffer { dialog: ours, sdp: description(4000, 2) });
+    pair.run(MOMENT);
+    pair.is_cut = true;
+    pair.command(EXCHANGE, Command::Reply { dialog: theirs, answer: Ok(description(5000, 2)) });
+    pair.run(Duration::from_secs(33));
+    assert_eq!(pair.endings(EXCHANGE), [(theirs, Ending::NoAck)]);
+    pair.settle();
+    assert_eq!(pair.endings(PHONE), [(ours, Ending::Timeout)]);
+    pair.check_that_nothing_is_left();
 }

@@ -4,9 +4,10 @@
 //! only absorbs or repeats, is kept as key and last bytes, and is counted apart. Invariant: what is open has a timer, an
 //! owner who ends it, or both; when its table says Terminated nothing of it remains.
 
+use super::matching::{ack_of_refusal, client_key, in_the_name_of, own_request};
 use super::{Act, Timer, client, invite_client, invite_server, server};
 use crate::id::{Rng, Table};
-use crate::sip::message::{Message, Method, Name, Request, Response, Via, parse};
+use crate::sip::message::{Method, Name, Request, Response, Via};
 use crate::sip::paths::{Streams, response_fallback, response_path};
 use crate::sip::visited::Visited;
 use crate::sip::{DialogId, Output, Path, RegistrationId, Status};
@@ -492,49 +493,6 @@ impl Transactions {
             self.timers.cancel(&(tx, *timer));
         }
     }
-}
-
-/// What makes two requests the same transaction (RFC 3261 section 17.2.3): branch, sent-by and method; for senders that do
-/// not give a unique branch (RFC 2543, or the bare cookie) everything that RFC 2543 compares.
-pub fn request_key(request: &Request, method: &Method) -> String {
-    let via = request.via();
-    let (host, port, method) = (via.host.to_ascii_lowercase(), via.port_or_default(), method.as_str());
-    if via.is_3261() {
-        return format!("s|{}|{host}|{port}|{method}", via.branch());
-    }
-    let (uri, tag, cseq) = (request.uri.as_str(), request.from_().tag().unwrap_or_default(), request.cseq().number);
-    format!("o|{uri}|{tag}|{}|{cseq}|{via}|{method}", request.call_id())
-}
-
-fn client_key(branch: &str, method: &Method) -> String {
-    format!("c|{branch}|{}", method.as_str())
-}
-
-fn own_request(bytes: &[u8]) -> Option<Request> {
-    match parse(bytes) {
-        Ok(Message::Request(request)) => Some(request),
-        _ => None,
-    }
-}
-
-/// The CANCEL or ACK that belongs to our INVITE: same Request-URI, top Via, Route, From, To, Call-ID and CSeq number
-/// (RFC 3261 sections 9.1 and 17.1.1.3).
-fn in_the_name_of(invite: &Request, method: Method) -> Request {
-    let mut request = Request::new(method, invite.uri.clone());
-    for name in [Name::Via, Name::MaxForwards, Name::Route, Name::From, Name::To, Name::CallId] {
-        request.headers.copy(&invite.headers, name);
-    }
-    request.set_cseq(invite.cseq().number);
-    request
-}
-
-fn ack_of_refusal(invite: &[u8], response: &Response) -> Option<Vec<u8>> {
-    let invite = own_request(invite)?;
-    let mut ack = in_the_name_of(&invite, Method::Ack);
-    if let Some(to) = response.headers.get(Name::To) {
-        ack.headers.set(Name::To, to);
-    }
-    Some(ack.to_bytes())
 }
 
 fn is_finished(machine: Machine) -> bool {

@@ -17,15 +17,19 @@
 //! | [`invite_server`] | the INVITE that we receive |
 //! | [`server`] | any other request that we receive |
 //!
+//! `layer` runs them, `matching` says which message belongs to which.
+//!
 //! Invariant: a table decides, the layer does; nothing else changes a transaction's state.
 
 pub mod client;
 pub mod invite_client;
 pub mod invite_server;
 mod layer;
+mod matching;
 pub mod server;
 
-pub(super) use layer::{Heard, Notice, Owner, Transactions, TxId, request_key};
+pub(super) use layer::{Heard, Notice, Owner, Transactions, TxId};
+pub(super) use matching::request_key;
 
 use crate::time::Duration;
 use serde::{Deserialize, Serialize};
