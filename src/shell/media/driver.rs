@@ -24,6 +24,8 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 const TICK: Duration = Duration::from_millis(5);
 /// While somebody waits at the other end of a bridge for what comes in.
 const BRIDGE_TICK: Duration = Duration::from_millis(1);
+/// With so few legs, of which some are bridged, each packet may wake the thread: that is less often than every millisecond.
+const FEW: usize = 16;
 /// Sockets told of at once, and how often in a tick that is asked: together more than a core can serve.
 const READY: usize = 512;
 const ROUNDS: usize = 16;
@@ -239,19 +241,24 @@ impl Driver {
         }
     }
 
-    /// Until the next tick, on a grid that does not drift.
+    /// Until the next tick, on a grid that does not drift; or until a packet comes, when few can.
     fn sleep(&mut self, began: Moment) {
-        let tick = if self.shard.bridges() > 0 { BRIDGE_TICK } else { TICK };
+        let (bridging, few) = (self.shard.bridges() > 0, self.shard.legs() <= FEW);
+        let tick = if bridging && !few { BRIDGE_TICK } else { TICK };
         if began.since(self.due) > TICK {
             add(&self.shared.late_ticks, 1);
         }
-        self.due = self.due + tick;
         let now = clock::now().mono;
         if self.due <= now {
-            let missed = now.since(self.due).as_nanos() / tick.as_nanos() + 1;
-            self.due = self.due + tick * u32::try_from(missed).unwrap_or(u32::MAX);
+            let missed = now.since(self.due).as_nanos() / tick.as_nanos();
+            self.due = self.due + tick * u32::try_from(missed + 1).unwrap_or(u32::MAX);
         }
-        sys::sleep_until(self.due);
+        if !(bridging && few) {
+            sys::sleep_until(self.due);
+        } else if let Err(error) = self.epoll.wait(Some(self.due.since(now))).map(Iterator::count) {
+            tracing::error!(%error, "could not wait for media packets");
+            sys::sleep_until(self.due);
+        }
     }
 
     /// Sleeps until an order comes. The other half of this handshake is `Thread::wake_if_parked`.
