@@ -123,6 +123,7 @@ impl Pbx {
             local: None,
             version: 1,
             agreed: None,
+            silent: false,
             ssrc: self.rng.u32(),
             // Below 2^15, so that a receiver's first look never meets a wrap (RFC 3711 section 3.3.1).
             first_sequence: u16::try_from(self.rng.below(1 << 15)).unwrap_or(0),
