@@ -147,14 +147,16 @@ impl Ledger {
     pub fn event(&mut self, event: &Event) -> Verdict {
         match event {
             Event::Media(Report::Opened { leg }) => {
-                let Some(LegEntry::Opening(local)) = self.legs.get(leg).copied() else {
-                    return judge(Invariant::LegOpenedOnce, false, || format!("{leg:?} was not being opened"));
-                };
-                self.legs.insert(*leg, LegEntry::Open(local));
+                match self.legs.get(leg).copied() {
+                    Some(LegEntry::Opening(local)) => drop(self.legs.insert(*leg, LegEntry::Open(local))),
+                    // Told to close again within the same batch: a phone that shall not ring after all.
+                    Some(LegEntry::Closing(_)) => {}
+                    _ => return judge(Invariant::LegOpenedOnce, false, || format!("{leg:?} was not being opened")),
+                }
                 Ok(())
             }
             Event::Media(Report::OpenFailed { leg, .. }) => {
-                if let Some(LegEntry::Opening(local)) = self.legs.insert(*leg, LegEntry::Failed) {
+                if let Some(LegEntry::Opening(local) | LegEntry::Closing(local)) = self.legs.insert(*leg, LegEntry::Failed) {
                     self.ports.remove(&local);
                 }
                 Ok(())
