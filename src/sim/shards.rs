@@ -196,6 +196,12 @@ pub fn told(command: &Command) -> String {
         }
         Command::Stop { leg } => format!("media: silence on {leg:?}"),
         Command::Close { leg } => format!("media: close {leg:?}"),
+        Command::Music { leg, sound } => format!("media: music {} on {leg:?}", sound.name),
+        Command::Bridge { a, b } => format!("media: {a:?} and {b:?} hear each other"),
+        Command::Unbridge { leg } => format!("media: {leg:?} hears nobody any more"),
+        Command::SendDigit { leg, digit, .. } => format!("media: {digit} pressed towards {leg:?}"),
+        Command::Export { leg } => format!("media: {leg:?} leaves its shard"),
+        Command::Import { state } => format!("media: {:?} comes to this shard", state.leg()),
     }
 }
 
