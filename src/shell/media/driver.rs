@@ -4,7 +4,7 @@
 //! that a pool of shared ports can take its place. Invariant: every loop within a tick has a limit; a panic in the shard costs
 //! the leg that was at work, nothing else.
 
-use super::lane::Lane;
+use super::lane::{Lane, Receiver};
 use super::{COMMANDS, Shared, sys};
 use crate::id::{LegId, Table};
 use crate::media::{Command, Library, Outgoing, Report, Shard};
@@ -19,7 +19,6 @@ use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
-use std::sync::mpsc::{Receiver, TryRecvError};
 
 /// Between two looks at the sockets. A bridge will want 1 ms.
 const TICK: Duration = Duration::from_millis(5);
@@ -118,14 +117,8 @@ impl Driver {
 
     fn take_orders(&mut self, now: Moment) {
         for _ in 0..COMMANDS {
-            match self.orders.try_recv() {
-                Ok(order) => self.contained(|driver| driver.execute(order, now)),
-                Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => {
-                    self.shared.stopping.store(true, Ordering::SeqCst);
-                    break;
-                }
-            }
+            let Some(order) = self.orders.next() else { break };
+            self.contained(|driver| driver.execute(order, now));
         }
         if self.shared.overflowing.load(Ordering::Relaxed) {
             // There is room again: ask the control thread to pass on what waits.
@@ -239,7 +232,10 @@ impl Driver {
         let now = clock::now().mono;
         self.take_orders(now);
         let idle = self.shard.legs() == 0 && self.heard.is_empty() && !self.shared.stopping.load(Ordering::SeqCst);
-        if idle && let Err(error) = self.epoll.wait(None).map(Iterator::count) {
+        if idle && !self.orders.is_surely_empty() {
+            // The control thread is sending one: it is let run.
+            sys::sleep_until(now + TICK);
+        } else if idle && let Err(error) = self.epoll.wait(None).map(Iterator::count) {
             tracing::error!(%error, "could not wait for media commands");
             sys::sleep_until(now + TICK);
         }
