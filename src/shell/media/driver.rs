@@ -3,11 +3,18 @@
 //! It decides nothing about audio. Invariant: every loop within a tick has a limit; a panic in the shard costs
 //! the leg that was at work, nothing else.
 
+<<<<<<< HEAD
 use super::lane::Lane;
 use super::sockets::{Inlet, Sockets};
 use super::{COMMANDS, Shared, Told, sys};
 use crate::id::LegId;
 use crate::media::{Command, LegState, Library, Outbox, Report, Shard};
+=======
+use super::lane::{Lane, Receiver};
+use super::{COMMANDS, Shared, sys};
+use crate::id::{LegId, Table};
+use crate::media::{Command, Library, Outgoing, Report, Shard};
+>>>>>>> perf
 use crate::shell::fence::Fence;
 use crate::shell::sys::clock;
 use crate::shell::sys::epoll::Epoll;
@@ -18,7 +25,6 @@ use std::net::UdpSocket;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
-use std::sync::mpsc::{Receiver, TryRecvError};
 
 /// Between two looks at the sockets.
 const TICK: Duration = Duration::from_millis(5);
@@ -117,14 +123,8 @@ impl Driver {
 
     fn take_orders(&mut self, now: Moment) {
         for _ in 0..COMMANDS {
-            match self.orders.try_recv() {
-                Ok(order) => self.contained(|driver| driver.execute(order, now)),
-                Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => {
-                    self.shared.stopping.store(true, Ordering::SeqCst);
-                    break;
-                }
-            }
+            let Some(order) = self.orders.next() else { break };
+            self.contained(|driver| driver.execute(order, now));
         }
         if self.shared.overflowing.load(Ordering::Relaxed) {
             // There is room again: ask the control thread to pass on what waits.
@@ -269,7 +269,10 @@ impl Driver {
         let now = clock::now().mono;
         self.take_orders(now);
         let idle = self.shard.legs() == 0 && self.heard.is_empty() && !self.shared.stopping.load(Ordering::SeqCst);
-        if idle && let Err(error) = self.epoll.wait(None).map(Iterator::count) {
+        if idle && !self.orders.is_surely_empty() {
+            // The control thread is sending one: it is let run.
+            sys::sleep_until(now + TICK);
+        } else if idle && let Err(error) = self.epoll.wait(None).map(Iterator::count) {
             tracing::error!(%error, "could not wait for media commands");
             sys::sleep_until(now + TICK);
         }
