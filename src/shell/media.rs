@@ -30,12 +30,8 @@ use crate::shell::fence::Fence;
 use crate::shell::sys::wake::Wake;
 use crate::time::Duration;
 use driver::{Driver, Order};
-<<<<<<< HEAD
-use lane::Lane;
-use moving::Moving;
-=======
 use lane::{End, Lane, Receiver, queue};
->>>>>>> perf
+use moving::Moving;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -123,13 +119,8 @@ impl Media {
         let spare = u16::try_from(cores.len().saturating_sub(1)).unwrap_or(u16::MAX);
         let shards = settings.shards.unwrap_or(spare).max(1);
         let bell = Arc::new(Wake::new()?);
-<<<<<<< HEAD
-        let (sender, reports) = sync_channel(REPORTS);
-        let mut media = Media { threads: Vec::new(), reports, moving: Moving::default(), bell };
-=======
         let (sender, reports) = queue(REPORTS, End::Media, End::Control);
-        let mut media = Media { threads: Vec::new(), reports, bell };
->>>>>>> perf
+        let mut media = Media { threads: Vec::new(), reports, moving: Moving::default(), bell };
         for id in 0..shards {
             let (commands, orders) = queue(COMMANDS, End::Control, End::Media);
             let shared = Arc::new(Shared::new()?);
@@ -195,9 +186,8 @@ impl Media {
     /// Appends the waiting reports and makes `reports_fd` unreadable; also passes on commands that found a queue full.
     pub fn drain(&mut self, out: &mut Vec<Report>) {
         self.bell.clear();
-<<<<<<< HEAD
         for count in 1..=REPORTS {
-            let Ok(told) = self.reports.try_recv() else { break };
+            let Some(told) = self.reports.next() else { break };
             match told {
                 Told::Report(report) => out.push(report),
                 Told::Left { state, socket } => self.left(state, socket, out),
@@ -207,13 +197,6 @@ impl Media {
                 // There may be more: come back.
                 self.bell.ring();
             }
-=======
-        let before = out.len();
-        out.extend(std::iter::from_fn(|| self.reports.next()).take(REPORTS));
-        if out.len() - before == REPORTS {
-            // There may be more: come back.
-            self.bell.ring();
->>>>>>> perf
         }
         for thread in &mut self.threads {
             thread.catch_up();

@@ -3,18 +3,11 @@
 //! It decides nothing about audio. Invariant: every loop within a tick has a limit; a panic in the shard costs
 //! the leg that was at work, nothing else.
 
-<<<<<<< HEAD
-use super::lane::Lane;
+use super::lane::{Lane, Receiver};
 use super::sockets::{Inlet, Sockets};
 use super::{COMMANDS, Shared, Told, sys};
 use crate::id::LegId;
 use crate::media::{Command, LegState, Library, Outbox, Report, Shard};
-=======
-use super::lane::{Lane, Receiver};
-use super::{COMMANDS, Shared, sys};
-use crate::id::{LegId, Table};
-use crate::media::{Command, Library, Outgoing, Report, Shard};
->>>>>>> perf
 use crate::shell::fence::Fence;
 use crate::shell::sys::clock;
 use crate::shell::sys::epoll::Epoll;
