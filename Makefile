@@ -13,8 +13,8 @@ help:           ## this list
 
 run:            ## install what is missing, build, and start the exchange with the shipped config/
 	@scripts/setup run
-	cargo build --release --bin centrala
-	exec target/release/centrala run --config $(CONFIG) --data $(DATA)
+	cargo build --profile quick --bin centrala
+	exec target/quick/centrala run --config $(CONFIG) --data $(DATA)
 
 demo:           ## one call from dialling to the record, without any phone or sound card, told as it unfolds
 	@scripts/setup run

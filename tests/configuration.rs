@@ -1,9 +1,11 @@
 //! Configurations as an administrator writes them: the shipped one, the lab, and mistakes with their places.
 
-use centrala::config::{Config, Destination, Overrides, SecretRef, Sources, load, secret_references};
+use centrala::acd::{Login, Strategy};
+use centrala::config::{Config, Destination, Overrides, Phone, SecretRef, Sources, load, secret_references};
 use centrala::fault::Fault;
 use centrala::shell::files;
 use centrala::sip::Transport;
+use centrala::time::Duration;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -40,6 +42,9 @@ fn the_lab_is_what_the_tests_and_the_bench_call() {
     assert_eq!(config.trunks["provider"].send_to, Some(uas));
     let addresses: Vec<_> = config.sip.trunks[0].addresses.iter().map(ToString::to_string).collect();
     assert_eq!((&*config.sip.trunks[0].name, addresses), ("provider", vec!["127.0.0.2".to_string(), "127.0.0.3".to_string()]));
+    assert_eq!(config.destination("401"), Some(Destination::Trunk { trunk: "provider".into(), user: "trunk".into() }));
+    assert_eq!(config.destination("1005"), Some(Destination::Extension("1005".into())));
+    assert_eq!(config.destination("1006"), None);
     let numbers: Vec<_> = config
         .numbers
         .iter()
@@ -47,6 +52,34 @@ fn the_lab_is_what_the_tests_and_the_bench_call() {
         .collect();
     assert_eq!(numbers, [("100", "main"), ("101", "stay"), ("201", "loop"), ("501", "idle")]);
     assert_eq!(config.flows["main"].language.as_deref(), Some("pl"));
+}
+
+#[test]
+fn the_lab_has_two_agents_who_register_and_queues_of_any_size() {
+    let uas = "127.0.0.3:7100".parse().expect("an address");
+    let mut config = read("tests/lab", &Overrides { sip: None, trunk_uas: Some(uas) });
+    let support = &config.acd.queues["support"];
+    let seconds = Duration::from_secs;
+    assert_eq!((support.ring, support.wrap_up, support.back_off.no_answer), (seconds(20), seconds(2), seconds(5)));
+    assert!(support.max_no_answer == 0 && support.max_waiting >= 2000 && support.strategy == Strategy::LongestIdle);
+    let agents: Vec<_> = config.agents.iter().map(|(name, agent)| (&**name, agent.phone.clone())).collect();
+    assert_eq!(agents, ["1001", "1002"].map(|name| (name, Phone::Extension(name.into()))));
+    assert!(config.acd.agents.values().all(|agent| agent.login == Login::ByRegistration));
+    assert_eq!(config.destination("3020"), Some(Destination::Queue("3020".into())));
+    assert!(config.instantiate("3020"));
+    assert_eq!(config.agents.len(), 22);
+    let Phone::Address(address) = &config.agents["a20"].phone else { panic!("a20 has an address") };
+    assert_eq!(address.to_string(), "sip:a20@127.0.0.3:7100");
+    let queue = &config.acd.queues["3020"];
+    assert!(queue.wrap_up == seconds(0) && queue.max_waiting >= 2000);
+    assert_eq!(config.acd.agents["a20"].login, Login::Always);
+}
+
+#[test]
+fn without_the_command_line_the_lab_s_families_have_no_agents() {
+    let mut config = read("tests/lab", &Overrides::default());
+    assert!(config.instantiate("3005"));
+    assert_eq!(config.agents.len(), 2);
 }
 
 /// What is wrong with these files ("path: text"), as "file:line:column message"; the flow `main` and sounds in pl and en are there.
@@ -185,7 +218,7 @@ fn each_section_is_judged_at_its_place() {
         ),
         ("numbers: {200: {flow: mian}}", &["c.yaml:1:23 no flow `mian`; did you mean main?"]),
         ("numbers: {200: {flwo: main}}", &["c.yaml:1:17 a number cannot lead to `flwo`; did you mean flow?"]),
-        ("numbers: {200: {}}", &["c.yaml:1:11 number `200` leads to exactly one thing: flow"]),
+        ("numbers: {200: {}}", &["c.yaml:1:11 number `200` leads to exactly one thing: flow, extension, queue, trunk"]),
         ("numbers: {100: {flow: main}}", &["numbers.yaml:1:11 `100` stands in c.yaml line 1 already"]),
         (
             "numbers: {'2 0': {flow: main}}",
@@ -193,6 +226,112 @@ fn each_section_is_judged_at_its_place() {
         ),
     ] {
         check(yaml, expected);
+    }
+}
+
+/// Two extensions, two queues and a trunk that only brings calls, besides what is judged.
+#[track_caller]
+fn check_queues(yaml: &str, expected: &[&str]) {
+    let base = "lab: true\nextensions: {1001: {password: x}, 1002: {password: x}}\nqueues: {support: {}, sales: {}}\n\
+                agents: {1002: {queues: [support, sales]}}\ntrunks: {in: {accept_from: 127.0.0.2}}\nnumbers: {100: {flow: main}}";
+    assert_eq!(faults(&[("base.yaml", base), ("c.yaml", yaml)], &Overrides::default()), expected, "\n{yaml}");
+}
+
+#[test]
+fn queues_agents_and_where_numbers_lead_are_judged_at_their_places() {
+    for (yaml, expected) in [
+        ("queues: {night: }", &["c.yaml:1:10 queue `night` has no agents: its callers wait in vain"][..]),
+        ("queues: {night: {}}\nagents: {1001: {queues: {night: {tier: 2, position: 7, delay: 90s}}}}", &[]),
+        ("agents: {x: {address: 'sip:x@${trunk_uas}'}, y: {address: 'sip:y@127.0.0.1', login: always}}", &[]),
+        (
+            "queues: {n: {strategy: longest, ring: 0s, wrapup: 1s, back_off: {no_anwser: 5s, busy: 1ms}, max_waiting: 0}}",
+            &[
+                "c.yaml:1:10 queue `n` has no agents: its callers wait in vain",
+                "c.yaml:1:24 `strategy` is one of longest_idle, ring_all, linear, round_robin, fewest_calls, least_talk, random, not `longest`",
+                "c.yaml:1:39 `ring` is from 1s to 10m, not 0ms",
+                "c.yaml:1:43 queue `n` has no field `wrapup`; did you mean wrap_up?",
+                "c.yaml:1:66 `back_off` has no field `no_anwser`; did you mean no_answer?",
+                "c.yaml:1:87 `busy` is from 100ms to 1h, not 1ms",
+                "c.yaml:1:106 `max_waiting` is from 1 to 100000, not 0",
+            ],
+        ),
+        (
+            "queues: {n: {music: welcom}}",
+            &[
+                "c.yaml:1:10 queue `n` has no agents: its callers wait in vain",
+                "c.yaml:1:21 no sound `welcom` in en, pl; did you mean welcome?",
+            ],
+        ),
+        ("agents: {1001: {queues: [suport]}}", &["c.yaml:1:26 no queue `suport`; did you mean support?"]),
+        (
+            "agents: {1001: {queues: {support: {teir: 1}}}}",
+            &["c.yaml:1:36 a membership has no field `teir`; did you mean tier?"],
+        ),
+        ("agents: {1001: {queues: [support, support]}}", &["c.yaml:1:35 `support` stands here twice"]),
+        (
+            "agents: {anna: {queues: [support]}}",
+            &["c.yaml:1:10 agent `anna` has neither `extension` nor `address`, and is no extension"],
+        ),
+        ("agents: {anna: {extension: 1003}}", &["c.yaml:1:28 no extension `1003`; did you mean 1001?"]),
+        ("agents: {anna: {extension: 1002}}", &["c.yaml:1:28 extension `1002` is agent `1002`'s already"]),
+        (
+            "agents: {1001: {extension: 1001, address: 'sip:a@127.0.0.1'}}",
+            &["c.yaml:1:43 an agent has an `extension` or an `address`, not both"],
+        ),
+        (
+            "agents: {1001: {address: 'sip:a@host'}}",
+            &["c.yaml:1:26 `address` is sip:USER@ADDRESS:PORT with an IP address, not `sip:a@host`"],
+        ),
+        (
+            "agents: {1001: {address: 'sip:a@192.0.2.1'}}",
+            &["c.yaml:1:26 192.0.2.1 is not on loopback (127.0.0.0/8, ::1), which `lab: true` requires"],
+        ),
+        (
+            "agents: {1001: {address: 'sip:a@127.0.0.1', login: manual}}",
+            &["c.yaml:1:52 nobody watches the phone at an `address`, so its agent's `login` is `always`"],
+        ),
+        (
+            "agents: {1001: {login: allways}}",
+            &["c.yaml:1:24 `login` is one of by_registration, always, manual, not `allways`; did you mean always?"],
+        ),
+        (
+            "queue_families: {3XX: {agents: 'a{n}', address: 'sip:a{n}@127.0.0.1'}}",
+            &["c.yaml:1:18 `3XX` is no pattern of numbers: digits, then one to 3 `N` for the number of agents, as 3NNN"],
+        ),
+        (
+            "queue_families: {3NN: {agents: a, address: 'sip:{n}@127.0.0.1', ring: 1}}",
+            &[
+                "c.yaml:1:32 `agents` is a name with one `{n}` for the agent's number, as a{n}, not `a`",
+                "c.yaml:1:71 `ring` is a time with its unit (500ms, 5s, 2m, 1h, 7d), not `1`",
+            ],
+        ),
+        (
+            "queue_families: {3NN: {agents: 'a{n}', address: 'sip:a{n}@127.0.0.1'}, 31N: {agents: 'b{n}', address: 'sip:b@127.0.0.1'}}",
+            &["c.yaml:1:18 `3NN` and `31N` have numbers in common"],
+        ),
+        (
+            "queue_families: {3NN: {agents: 'a{n}', address: 'sip:a{n}@127.0.0.1'}, 4N: {agents: 'a1{n}', address: 'sip:b@127.0.0.1'}}",
+            &["c.yaml:1:85 agent `a11` is somebody else already"],
+        ),
+        (
+            "queue_families: {3N: {agents: '100{n}', address: 'sip:{n}@127.0.0.1'}}",
+            &["c.yaml:1:31 agent `1002` is somebody else already"],
+        ),
+        (
+            "numbers: {1: {queue: support}, 2: {extension: 1001}, 3: {queue: suport}}",
+            &["c.yaml:1:65 no queue `suport`; did you mean support?"],
+        ),
+        ("numbers: {1: {extension: 1009}}", &["c.yaml:1:26 no extension `1009`; did you mean 1001?"]),
+        ("numbers: {1: {trunk: inn}}", &["c.yaml:1:22 no trunk `inn`; did you mean in?"]),
+        ("numbers: {1: {trunk: in}}", &["c.yaml:1:22 trunk `in` has no `send_to`: it only brings calls"]),
+        (
+            "numbers: {1: {trunk: out, user: 'a@b'}}\ntrunks: {out: {send_to: '127.0.0.1:5060'}}",
+            &["c.yaml:1:33 `user` is a number or a user's name, at most 32, not `a@b`"],
+        ),
+        ("numbers: {1: {queue: support, user: x}}", &["c.yaml:1:37 only a number that leads to a `trunk` has a `user` there"]),
+        ("languages: [any]", &["c.yaml:1:13 `any` is the folder of sounds without a language"]),
+    ] {
+        check_queues(yaml, expected);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Flows as an administrator writes them: what is complained about, and where; and what a caller then hears.
 
 use centrala::id::{Name, PlayId, Rng};
-use centrala::ivr::{Command, Event, Flow, Session, World};
+use centrala::ivr::{Cause, Command, DialEnd, Event, Flow, QueueEnd, Session, World};
 use centrala::time::{Duration, Moment, Now, Wall};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -14,7 +14,12 @@ fn world() -> World {
         (Name::from("pl"), names(&["welcome", "announcement", "main-menu", "goodbye", "only-polish"])),
         (Name::from("en"), names(&["welcome", "announcement", "main-menu", "goodbye"])),
     ]);
-    World { languages: vec!["pl".into(), "en".into()], sounds, ..World::default() }
+    World {
+        languages: vec!["pl".into(), "en".into()],
+        sounds,
+        queues: names(&["support", "sales"]),
+        extensions: names(&["1001", "1002"]),
+    }
 }
 
 /// Every fault as "line:column message", with the suggestion where there is one.
@@ -73,7 +78,7 @@ nodes:
             "11:20 no language `eng`; did you mean en?",
             "12:3 node `two` is never reached",
             "14:5 node `two` has a verb already, `play`; a node has exactly one",
-            "15:3 node `none` has no verb: one of answer, hangup, language, menu, play",
+            "15:3 node `none` has no verb: one of answer, dial, hangup, language, menu, play, queue, transfer",
             "15:3 node `none` is never reached",
             "17:21 `cause` is one of normal, busy, rejected, unavailable, not `rude`",
         ],
@@ -109,6 +114,20 @@ fn the_fields_of_each_verb_are_judged() {
         ),
         ("language: {to: en}", &["3:7 `language` lacks `next`"]),
         ("language: {next: m}", &["3:7 `language` lacks `to`"]),
+        ("queue: {name: suport, failed: m}", &["3:21 no queue `suport`; did you mean support?"]),
+        ("queue: {name: support}", &["3:7 `queue` lacks `failed`"]),
+        ("queue: {failed: m}", &["3:7 `queue` lacks `name`"]),
+        (
+            "queue: {name: support, keys: {12: m}, failed: m}",
+            &["3:37 `12` is not a key: one of 0123456789*# (`*` and `#` in quotes)"],
+        ),
+        ("queue: {name: support, answerd: m, failed: m}", &["3:30 `queue` has no field `answerd`; did you mean answered?"]),
+        ("queue: {name: support, failed: n}", &["3:3 a loop without the caller's input or a wait: n -> n"]),
+        ("dial: {to: 1003, failed: m}", &["3:18 no extension `1003`; did you mean 1001?"]),
+        ("dial: {to: 1001, ring: 0s}", &["3:7 `dial` lacks `failed`", "3:30 `ring` is from 1s to 10m, not 0ms"]),
+        ("dial: {to: 1001, no_answer: n, busy: n, failed: m}", &["3:3 a loop without the caller's input or a wait: n -> n"]),
+        ("transfer: {to: anna, failed: m}", &["3:22 no extension `anna`"]),
+        ("transfer: {to: 1001, answered: m, failed: m}", &["3:28 `transfer` has no field `answered`"]),
         ("hangup: {cause: [busy]}", &["3:23 `cause` is a text, not a list"]),
     ] {
         let yaml = format!(
@@ -146,8 +165,8 @@ nodes:
     hangup: {cause: normal}
 "##;
 
-/// A call in virtual time: answering takes 100 ms, each prompt 2 s. `caller` is what they do and when: a key, or `x` to hang up.
-/// Ends after the last command, or after ten minutes.
+/// A call in virtual time: answering takes 100 ms, each prompt 2 s. `caller` is what they do and when, or what befalls them: see
+/// [`event`]. Ends after the last command, or after ten minutes.
 fn call(yaml: &str, caller: &[(u64, char)]) -> (Vec<String>, Session) {
     let flow = Flow::parse("ivr-flows/test.yaml", yaml.as_bytes(), &world()).unwrap_or_else(|faults| panic!("{faults:#?}"));
     call_flow(flow, caller)
@@ -156,7 +175,7 @@ fn call(yaml: &str, caller: &[(u64, char)]) -> (Vec<String>, Session) {
 fn call_flow(flow: Flow, caller: &[(u64, char)]) -> (Vec<String>, Session) {
     let mut session = Session::new(Arc::new(flow), "pl".into());
     let mut due: Vec<(u64, Event)> = vec![(0, Event::Begin)];
-    due.extend(caller.iter().map(|(at, key)| (*at, if *key == 'x' { Event::HungUp } else { Event::Digit(*key) })));
+    due.extend(caller.iter().map(|(at, letter)| (*at, event(*letter))));
     let (mut said, mut millis) = (Vec::new(), 0);
     while millis < 600_000 && !session.is_over() {
         let timeout = session.poll_timeout().map(|at| u64::try_from(at.as_nanos() / 1_000_000).expect("after the start"));
@@ -189,6 +208,25 @@ fn call_flow(flow: Flow, caller: &[(u64, char)]) -> (Vec<String>, Session) {
     let text = serde_json::to_string(&session).expect("plain data");
     assert_eq!(serde_json::from_str::<Session>(&text).expect("the same data"), session);
     (said, session)
+}
+
+/// `x`: the caller hangs up; capitals: the queue; small letters: the extension dialled; `+` and `-`: the one it was given to.
+fn event(letter: char) -> Event {
+    match letter {
+        'x' => Event::HungUp,
+        'A' => Event::Queue(QueueEnd::Answered),
+        'O' => Event::Queue(QueueEnd::Overflow),
+        'F' => Event::Queue(QueueEnd::Failed),
+        'a' => Event::Dial(DialEnd::Answered),
+        'b' => Event::Dial(DialEnd::Busy),
+        'n' => Event::Dial(DialEnd::NoAnswer),
+        'r' => Event::Dial(DialEnd::Rejected),
+        'u' => Event::Dial(DialEnd::Unavailable),
+        'f' => Event::Dial(DialEnd::Failed),
+        '+' => Event::Transfer(DialEnd::Answered),
+        '-' => Event::Transfer(DialEnd::Busy),
+        key => Event::Digit(key),
+    }
 }
 
 fn now(millis: u64) -> Now {
@@ -511,15 +549,17 @@ fn the_end_of_a_prompt_that_was_replaced_means_nothing() {
 /// Any events in any order: the session answers once, plays only to who can hear it, and is silent after the end.
 #[test]
 fn no_order_of_events_makes_a_session_talk_out_of_turn() {
-    let flow = Arc::new(Flow::parse("ivr-flows/test.yaml", MAIN.as_bytes(), &world()).expect("a good flow"));
-    for seed in 0..2000 {
+    let flows = [MAIN, OFFICE].map(|flow| Arc::new(Flow::parse("test.yaml", flow.as_bytes(), &world()).expect("a good flow")));
+    for seed in 0..4000 {
+        let flow = &flows[(seed % 2) as usize];
+        let mut queued = false;
         let mut rng = Rng::from_seed(seed);
         let mut session = Session::new(flow.clone(), "en".into());
         let (mut answers, mut answered, mut over, mut last_play, mut millis) = (0, false, false, 0, 0);
         for _ in 0..60 {
             millis += u64::from(rng.below(4000));
             let mut out = Vec::new();
-            match rng.below(12) {
+            match rng.below(16) {
                 0..=1 => session.handle(Event::Begin, now(millis), &mut out),
                 2..=3 => {
                     answered = true;
@@ -530,6 +570,13 @@ fn no_order_of_events_makes_a_session_talk_out_of_turn() {
                 8..=9 => {
                     let key = char::from_digit(rng.below(10), 10).expect("a digit");
                     session.handle(Event::Digit(key), now(millis), &mut out);
+                }
+                11..=13 => {
+                    let letters = ['A', 'O', 'F', 'a', 'b', 'n', 'r', 'u', 'f', '+', '-', '*'];
+                    let event = event(letters[rng.below(12) as usize]);
+                    // The exchange says this only of one who is in a queue.
+                    queued &= !matches!(event, Event::Queue(_));
+                    session.handle(event, now(millis), &mut out);
                 }
                 10 if rng.chance(50) => session.handle(Event::HungUp, now(millis), &mut out),
                 _ => session.handle_timeout(now(millis), &mut out),
@@ -544,6 +591,14 @@ fn no_order_of_events_makes_a_session_talk_out_of_turn() {
                         last_play = play.0;
                     }
                     Command::StopPlaying => assert!(last_play > 0, "seed {seed}: nothing plays"),
+                    Command::Enqueue { .. } => {
+                        assert!(answered && !queued, "seed {seed}: {command:?}");
+                        queued = true;
+                    }
+                    Command::LeaveQueue { .. } => {
+                        assert!(queued, "seed {seed}: {command:?}");
+                        queued = false;
+                    }
                     Command::Hangup { .. } => over = true,
                     _ => assert!(answered, "seed {seed}: {command:?} before the answer"),
                 }
@@ -552,6 +607,102 @@ fn no_order_of_events_makes_a_session_talk_out_of_turn() {
             assert!(answers <= 1, "seed {seed}: answered twice");
         }
     }
+}
+
+const OFFICE: &str = r##"
+start: support
+nodes:
+  support:
+    queue: {name: support, keys: {1: sales, "*": anna}, answered: bye, overflow: anna, failed: sorry}
+  sales:
+    queue: {name: sales, failed: sorry}
+  anna:
+    dial: {to: "1001", answered: bye, busy: bartek, no_answer: support, failed: sorry}
+  bartek:
+    transfer: {to: "1002", ring: 10s, failed: sorry}
+  sorry:
+    hangup: {cause: unavailable}
+  bye:
+    play: {prompts: goodbye, next: end}
+  end:
+    hangup: {}
+"##;
+
+#[test]
+fn a_caller_waits_talks_and_is_the_flow_s_again() {
+    for (caller, expected, path) in [
+        (
+            &[(5000, 'A')][..],
+            &["0.1 enqueue support", "5.0 play pl goodbye", "7.0 hang up Normal"][..],
+            "support:answered bye:next end:hangup",
+        ),
+        (&[(5000, 'F')], &["0.1 enqueue support", "5.0 hang up Unavailable"], "support:failed sorry:hangup"),
+        (&[(5000, 'x')], &["0.1 enqueue support"], "support:hung-up"),
+        (
+            &[(4000, '5'), (5000, '1'), (6000, 'A')],
+            &["0.1 enqueue support", "5.0 leave the queue by 1", "5.0 enqueue sales", "6.0 hang up Normal"],
+            "support:key 1 sales:answered",
+        ),
+        // Typed ahead: what the queue knows is taken, what it does not is forgotten with the rest.
+        (&[(50, '1'), (5000, 'x')], &["0.1 enqueue sales"], "support:key 1 sales:hung-up"),
+        (&[(50, '2'), (60, '1'), (5000, 'x')], &["0.1 enqueue support"], "support:hung-up"),
+        (
+            &[(1000, 'O'), (3000, 'a')],
+            &["0.1 enqueue support", "1.0 dial 1001 for 20 s", "3.0 play pl goodbye", "5.0 hang up Normal"],
+            "support:overflow anna:answered bye:next end:hangup",
+        ),
+        (
+            &[(1000, 'O'), (3000, 'n'), (4000, 'x')],
+            &["0.1 enqueue support", "1.0 dial 1001 for 20 s", "3.0 enqueue support"],
+            "support:overflow anna:no_answer support:hung-up",
+        ),
+        (
+            &[(1000, '*'), (3000, 'r')],
+            &["0.1 enqueue support", "1.0 leave the queue by *", "1.0 dial 1001 for 20 s", "3.0 hang up Unavailable"],
+            "support:key * anna:rejected sorry:hangup",
+        ),
+        (
+            &[(1000, 'O'), (3000, 'u')],
+            &["0.1 enqueue support", "1.0 dial 1001 for 20 s", "3.0 hang up Unavailable"],
+            "support:overflow anna:unavailable sorry:hangup",
+        ),
+        // Given away: the flow is over, without a word; whatever comes then is nobody's.
+        (
+            &[(1000, 'O'), (2000, 'b'), (3000, '+'), (4000, 'x')],
+            &["0.1 enqueue support", "1.0 dial 1001 for 20 s", "2.0 transfer to 1002 for 10 s"],
+            "support:overflow anna:busy bartek:answered",
+        ),
+        (
+            &[(1000, 'O'), (2000, 'b'), (3000, '-')],
+            &["0.1 enqueue support", "1.0 dial 1001 for 20 s", "2.0 transfer to 1002 for 10 s", "3.0 hang up Unavailable"],
+            "support:overflow anna:busy bartek:busy sorry:hangup",
+        ),
+        // Ends of something that is not under way mean nothing.
+        (&[(1000, 'a'), (1000, '+'), (2000, 'x')], &["0.1 enqueue support"], "support:hung-up"),
+    ] {
+        let mut said = vec!["0.0 answer"];
+        said.extend(expected);
+        hears(OFFICE, caller, &said, path);
+    }
+}
+
+#[test]
+fn a_queue_that_fails_at_once_again_and_again_does_not_keep_the_caller_going_round() {
+    let flow = "start: q\nnodes:\n  q: {queue: {name: support, overflow: d, failed: end}}\n  d: {dial: {to: 1001, no_answer: q, failed: end}}\n  end: {hangup: {}}\n";
+    let flow = Flow::parse("round.yaml", flow.as_bytes(), &world()).expect("a good flow");
+    let mut session = Session::new(Arc::new(flow), "pl".into());
+    let mut out = Vec::new();
+    for event in [Event::Begin, Event::Answered] {
+        session.handle(event, now(0), &mut out);
+    }
+    let mut rounds = 0;
+    while !session.is_over() {
+        session.handle(Event::Queue(QueueEnd::Overflow), now(0), &mut out);
+        session.handle(Event::Dial(DialEnd::NoAnswer), now(0), &mut out);
+        rounds += 1;
+    }
+    assert!(rounds <= 1000, "{rounds}");
+    assert_eq!(out.last(), Some(&Command::Hangup { cause: Cause::Loop }));
 }
 
 #[test]

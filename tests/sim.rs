@@ -7,6 +7,8 @@
 // A test reads what its caller wants from the environment; the exchange never does.
 #![allow(clippy::disallowed_methods)]
 
+#[path = "sim/queues.rs"]
+mod queues;
 #[path = "sim/scenarios.rs"]
 mod scenarios;
 
@@ -64,6 +66,7 @@ fn print(total: &Tale, seeds: u64) {
     println!("became of the callers: {:?}", total.outcomes);
     println!("records:               {:?}", total.recorded);
     println!("misbehaviour:          {:?}", total.quirks);
+    println!("phones that rang:      {} picked up; {:?}", total.picked_up, total.manners);
     let mut machines: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (machine, state, visited) in total.visited.states() {
         let mark = if visited { "" } else { " (never)" };

@@ -79,6 +79,8 @@ fn summarise(config: &Config, sources: &Sources) -> String {
         (config.numbers.len(), "number"),
         (config.extensions.len(), "extension"),
         (config.trunks.len(), "trunk"),
+        (config.queues.len(), "queue"),
+        (config.agents.len(), "agent"),
         (sounds, "sound"),
     ];
     counts.map(|(count, what)| count_of(count, what)).join(", ")

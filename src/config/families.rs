@@ -45,6 +45,11 @@ impl Family {
         digits.parse().ok().filter(|size| *size > 0)
     }
 
+    /// As it was written: `3NNN`.
+    pub fn pattern(&self) -> String {
+        format!("{}{}", self.prefix, "N".repeat(self.digits))
+    }
+
     /// How many agents the largest queue has.
     pub fn largest(&self) -> u32 {
         (0..self.digits).fold(1, |power: u32, _| power.saturating_mul(10)) - 1
@@ -91,6 +96,98 @@ impl Config {
     pub fn inherit(&mut self, before: &Config) {
         for number in before.acd.queues.keys().filter(|number| before.family(number).is_some()) {
             self.instantiate(number);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Destination;
+
+    fn lab() -> Config {
+        let family = Family {
+            prefix: "3".into(),
+            digits: 3,
+            service: acd::Queue::default(),
+            queue: Queue::default(),
+            login: Login::Always,
+            agent: "a{n}".into(),
+            address: Some("sip:a{n}@127.0.0.1:7000".into()),
+        };
+        Config { families: vec![family], ..Config::default() }
+    }
+
+    #[test]
+    fn a_number_of_a_family_says_how_many_agents_its_queue_has() {
+        let config = lab();
+        for (number, size) in [
+            ("3001", Some(1)),
+            ("3050", Some(50)),
+            ("3999", Some(999)),
+            ("3000", None),
+            ("350", None),
+            ("30500", None),
+            ("4050", None),
+            ("3+50", None),
+            ("3\u{661}50", None),
+        ] {
+            assert_eq!(config.family(number).map(|(_, size)| size), size, "{number}");
+            let leads = size.map(|_| Destination::Queue(number.into()));
+            assert_eq!(config.destination(number), leads, "{number}");
+        }
+    }
+
+    #[test]
+    fn every_size_is_made_once_with_its_agents_at_their_addresses() {
+        let mut config = lab();
+        assert!(config.acd.queues.is_empty() && config.agents.is_empty());
+        for size in [1, 5, 20, 50, 200, 999] {
+            let number = format!("3{size:03}");
+            assert!(config.instantiate(&number));
+            assert!(!config.instantiate(&number), "{number} was made twice");
+            let serving = config.acd.agents.values().filter(|agent| agent.queues.contains_key(&*number)).count();
+            assert_eq!(serving, size);
+        }
+        assert!(!config.instantiate("100"));
+        assert_eq!((config.acd.queues.len(), config.agents.len()), (6, 999));
+        assert_eq!((config.acd.agents["a1"].queues.len(), config.acd.agents["a999"].queues.len()), (6, 1));
+        assert_eq!(config.agents["a7"].phone, Phone::Address(Uri::parse("sip:a7@127.0.0.1:7000").expect("a URI")));
+        assert_eq!(config.acd.agents["a7"].login, Login::Always);
+    }
+
+    #[test]
+    fn what_was_made_is_made_again_after_a_reload() {
+        let mut before = lab();
+        before.instantiate("3005");
+        let mut after = lab();
+        after.inherit(&before);
+        assert_eq!(after, before);
+        let mut without = Config::default();
+        without.inherit(&before);
+        assert_eq!(without, Config::default());
+    }
+
+    #[test]
+    fn a_family_whose_place_is_not_known_has_no_agents() {
+        let mut config = lab();
+        config.families[0].address = None;
+        assert!(config.instantiate("3005"));
+        assert!(config.agents.is_empty() && config.queues.contains_key("3005"));
+    }
+
+    #[test]
+    fn what_is_written_goes_before_extensions_and_they_before_families() {
+        let mut config = lab();
+        config.extensions.insert("3001".into(), crate::config::Extension::default());
+        config.extensions.insert("3002".into(), crate::config::Extension::default());
+        config.numbers.insert("3002".into(), Destination::Flow("main".into()));
+        for (number, destination) in [
+            ("3001", Destination::Extension("3001".into())),
+            ("3002", Destination::Flow("main".into())),
+            ("3003", Destination::Queue("3003".into())),
+        ] {
+            assert_eq!(config.destination(number), Some(destination));
         }
     }
 }

@@ -54,6 +54,8 @@ pub struct Config {
     pub language: Name,
     pub languages: Vec<Name>,
     pub folders: Folders,
+    /// Never written down with the rest: it holds secrets. Whoever reads the exchange back gives it its configuration again.
+    #[serde(skip)]
     pub sip: Arc<sip::Settings>,
     pub media: Media,
     pub storage: Storage,

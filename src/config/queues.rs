@@ -173,7 +173,7 @@ impl Queues {
             return;
         };
         if let Some(other) = self.families.iter().find(|other| overlap(other, prefix, digits)) {
-            reader.fault(spot, format!("some numbers of `{pattern}` are of the family of {}... already", other.prefix));
+            reader.fault(spot, format!("`{pattern}` and `{}` have numbers in common", other.pattern()));
         }
         let family = Family {
             prefix: prefix.into(),

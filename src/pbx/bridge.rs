@@ -22,19 +22,25 @@ const CONNECTION_LOST: &str = "connection-lost";
 
 impl Pbx {
     /// Joins the caller and the leg that answered.
-    pub(super) fn bridge(&mut self, id: CallId, peer: LegId, with: With, out: &mut Vec<Action>) {
+    pub(super) fn bridge(&mut self, id: CallId, peer: LegId, with: With, now: Now, out: &mut Vec<Action>) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.phase = Phase::Bridged { peer, with };
         tracing::info!(call = %call.reference, "two people talk");
         // Whatever was being said to the caller: the agent's first word comes before it.
         out.push(Action::Media { shard: call.shard, command: Media::Stop { leg: call.caller } });
         out.push(Action::Media { shard: call.shard, command: Media::Bridge { a: call.caller, b: peer } });
+        // Who fell silent while waiting is not reported again: nobody is left talking to a dead phone.
+        for leg in [call.caller, peer] {
+            if self.legs.get(&leg).is_some_and(|leg| leg.silent) {
+                self.probe_silent(leg, now);
+            }
+        }
     }
 
     /// Somebody who was dialled picked up: a caller whom nobody answered yet is answered now.
     pub(super) fn bridge_dialled(&mut self, id: CallId, peer: LegId, now: Now, out: &mut Vec<Action>) {
         self.answer(id, now, out);
-        self.bridge(id, peer, With::Party, out);
+        self.bridge(id, peer, With::Party, now, out);
     }
 
     /// One leg of a pair ended: what that means for the other.
@@ -96,8 +102,16 @@ impl Pbx {
         }
     }
 
-    /// A leg that should be heard is silent: is its phone still there?
+    /// Nothing is heard from a leg that may speak.
     pub(super) fn silent(&mut self, leg: LegId, now: Now) {
+        if let Some(it) = self.legs.get_mut(&leg) {
+            it.silent = true;
+            self.probe_silent(leg, now);
+        }
+    }
+
+    /// One of two who talk is silent: is its phone still there?
+    pub(super) fn probe_silent(&mut self, leg: LegId, now: Now) {
         let Some(it) = self.legs.get(&leg) else { return };
         let talking = self.calls.get(&it.call).is_some_and(|call| match call.phase {
             Phase::Bridged { peer, .. } => leg == peer || leg == call.caller,
@@ -118,6 +132,7 @@ impl Pbx {
     }
 
     pub(super) fn heard(&mut self, leg: LegId) {
+        self.legs.entry(leg).and_modify(|leg| leg.silent = false);
         self.timers.cancel(&Timer::Probe(leg));
         self.timers.cancel(&Timer::AskAgain(leg));
     }

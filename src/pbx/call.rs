@@ -195,6 +195,8 @@ pub struct Leg {
     pub local: Option<Description>,
     pub version: u64,
     pub agreed: Option<Agreed>,
+    /// Nothing is heard from it, although it may speak.
+    pub silent: bool,
     /// Our stream's identity (RFC 3550): stays the same through every renegotiation.
     pub ssrc: u32,
     pub first_sequence: u16,

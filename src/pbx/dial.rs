@@ -131,6 +131,7 @@ impl Pbx {
             local: None,
             version: 1,
             agreed: None,
+            silent: false,
             ssrc: self.rng.u32(),
             first_sequence: u16::try_from(self.rng.below(1 << 15)).unwrap_or(0),
             first_timestamp: self.rng.u32(),
@@ -174,6 +175,10 @@ impl Pbx {
             ring: ring + RING,
         };
         self.command_sip(Command::Invite { dialog, call: Box::new(call) }, now);
+        let sip_call_id = self.endpoint.call_id(dialog).unwrap_or_default().to_string();
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.sip_call_id = sip_call_id;
+        }
     }
 
     /// A phone rings or says something before it answers.

@@ -76,8 +76,6 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// The whole exchange: plain data, deterministic, driven by `handle`, `poll_timeout` and `handle_timeout`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Pbx {
-    /// Not written down: it holds secrets, and whoever reads the rest back reloads it.
-    #[serde(skip)]
     config: Arc<Config>,
     endpoint: sip::Endpoint,
     #[serde(with = "crate::time::pairs")]

@@ -25,6 +25,7 @@ impl Pbx {
             acd::Action::Withdraw { offer, .. } => self.withdraw(offer, now, out),
             acd::Action::Connect { offer, item, agent, waited, .. } => self.connect(offer, item, &agent, waited, now, out),
             acd::Action::OfferEnded { offer, agent, outcome, rang, .. } => {
+                self.offers.remove(&offer);
                 self.winners.remove(&offer);
                 tracing::debug!(%agent, %outcome, rang_ms = rang.as_millis(), "an offer ended");
             }
@@ -84,7 +85,7 @@ impl Pbx {
         match self.items.get(&item).copied() {
             Some(call) => {
                 tracing::info!(%agent, waited_ms = waited.as_millis(), "an agent took a call");
-                self.bridge(call, leg, With::Agent { item }, out);
+                self.bridge(call, leg, With::Agent { item }, now, out);
             }
             None => self.drop_leg(leg, Farewell::HangUp, now, out),
         }

@@ -82,7 +82,7 @@ impl Pbx {
             return;
         }
         let destination = route::route(&self.config, &invite.dialled);
-        let (id, leg) = self.new_call(dialog, &invite, now);
+        let (id, leg) = self.new_call(dialog, invite, now);
         self.subject = Some(id);
         let opened = destination.and_then(|to| {
             if let Some(call) = self.calls.get_mut(&id) {
@@ -96,7 +96,7 @@ impl Pbx {
     }
 
     /// A call with its caller's leg, entered into the books.
-    fn new_call(&mut self, dialog: DialogId, invite: &IncomingCall, now: Now) -> (CallId, LegId) {
+    fn new_call(&mut self, dialog: DialogId, invite: IncomingCall, now: Now) -> (CallId, LegId) {
         self.next.call += 1;
         self.next.leg += 1;
         let (id, leg) = (CallId(self.next.call), LegId(self.next.leg));
@@ -119,10 +119,11 @@ impl Pbx {
             audio: Audio::Closed { statistics: Statistics::default() },
             bind,
             advertised: self.advertised(bind, invite.path.remote.ip()),
-            offer: invite.offer.clone(),
+            offer: invite.offer,
             local: None,
             version: 1,
             agreed: None,
+            silent: false,
             ssrc: self.rng.u32(),
             // Below 2^15, so that a receiver's first look never meets a wrap (RFC 3711 section 3.3.1).
             first_sequence: u16::try_from(self.rng.below(1 << 15)).unwrap_or(0),

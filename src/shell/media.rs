@@ -30,7 +30,7 @@ use crate::shell::fence::Fence;
 use crate::shell::sys::wake::Wake;
 use crate::time::Duration;
 use driver::{Driver, Order};
-use lane::Lane;
+use lane::{End, Lane, Receiver, queue};
 use moving::Moving;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
@@ -38,7 +38,6 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
-use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
 /// Commands on their way to one shard: more than a second's worth at 400 calls a second.
@@ -120,10 +119,10 @@ impl Media {
         let spare = u16::try_from(cores.len().saturating_sub(1)).unwrap_or(u16::MAX);
         let shards = settings.shards.unwrap_or(spare).max(1);
         let bell = Arc::new(Wake::new()?);
-        let (sender, reports) = sync_channel(REPORTS);
+        let (sender, reports) = queue(REPORTS, End::Media, End::Control);
         let mut media = Media { threads: Vec::new(), reports, moving: Moving::default(), bell };
         for id in 0..shards {
-            let (commands, orders) = sync_channel(COMMANDS);
+            let (commands, orders) = queue(COMMANDS, End::Control, End::Media);
             let shared = Arc::new(Shared::new()?);
             let mut shard = Shard::new(ShardId(id), settings.silent_after);
             shard.set_library(library.clone());
@@ -188,7 +187,7 @@ impl Media {
     pub fn drain(&mut self, out: &mut Vec<Report>) {
         self.bell.clear();
         for count in 1..=REPORTS {
-            let Ok(told) = self.reports.try_recv() else { break };
+            let Some(told) = self.reports.next() else { break };
             match told {
                 Told::Report(report) => out.push(report),
                 Told::Left { state, socket } => self.left(state, socket, out),

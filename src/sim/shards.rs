@@ -98,6 +98,7 @@ impl Shards {
             Command::Connect { leg, stream } => {
                 let Some(open) = self.legs.get_mut(&leg) else { return };
                 open.stream = Some(stream);
+                open.silent = false;
             }
             Command::Play { leg, play, sounds, repeat } => {
                 let Some(open) = self.legs.get_mut(&leg) else { return };
@@ -108,8 +109,14 @@ impl Shards {
                 let Some(open) = self.legs.get_mut(&leg) else { return };
                 open.playing = None;
             }
-            // What is heard over a bridge is not simulated, packet by packet or otherwise.
-            Command::Bridge { .. } | Command::Unbridge { .. } | Command::Music { .. } | Command::SendDigit { .. } => {}
+            Command::Music { leg, sound } => {
+                let Some(open) = self.legs.get_mut(&leg) else { return };
+                open.playing = None;
+                let hearer = open.stream.as_ref().filter(|stream| stream.sending).map(|stream| stream.remote);
+                out.extend(hearer.map(|at| Upshot::Hears { at, sound }));
+            }
+            // What is said over a bridge is not simulated, packet by packet or otherwise; the ledger knows who hears whom.
+            Command::Bridge { .. } | Command::Unbridge { .. } | Command::SendDigit { .. } => {}
             Command::Export { leg } => {
                 if self.legs.contains_key(&leg) {
                     let state = Box::new(LegState::fresh(leg));

@@ -136,6 +136,7 @@ impl Endpoint {
     ) {
         let dialog = self.reserve();
         let tag = self.rng.hex(16);
+        let offered = offer.is_some();
         self.transactions.set_owner(tx, Owner::Invite(dialog));
         let trying = Response::to(request, Status(100));
         self.transactions.say(tx, Status(100), trying.to_bytes(), now.mono, out);
@@ -148,7 +149,7 @@ impl Endpoint {
             dialled: request.uri.user().into_owned(),
             sip_call_id: request.call_id().to_string(),
             path,
-            offer: offer.clone(),
+            offer,
             user_agent: request.user_agent().unwrap_or_default().chars().take(MAX_AGENT).collect(),
         };
         let follows_contact = matches!(source, Source::Trunk(_));
@@ -160,7 +161,7 @@ impl Endpoint {
             invite: Some(tx),
             response: Some(Box::new(response)),
             invite_cseq: request.cseq().number,
-            offered: offer.is_some(),
+            offered,
             unacknowledged: None,
             exchange: Exchange::Settled,
             next_offer: None,

@@ -7,17 +7,17 @@ use centrala::store::CallRecord;
 use centrala::time::Duration;
 use std::collections::BTreeSet;
 
-const S: fn(u64) -> Duration = Duration::from_secs;
-const MS: fn(u64) -> Duration = Duration::from_millis;
+pub const S: fn(u64) -> Duration = Duration::from_secs;
+pub const MS: fn(u64) -> Duration = Duration::from_millis;
 const MANY_LINES: usize = 20_000;
 
-fn calm() -> Circumstances {
+pub fn calm() -> Circumstances {
     Circumstances::calm(lab::config(), lab::sounds())
 }
 
 /// Lives a world to its end; every promise is judged on the way.
 #[track_caller]
-fn lived(name: &str, lives: Vec<Life>, circumstances: Circumstances) -> World {
+pub fn lived(name: &str, lives: Vec<Life>, circumstances: Circumstances) -> World {
     let mut world = World::new(7, lives.clone(), circumstances.clone());
     if let Err(violation) = live(&mut world) {
         let mut again = World::new(7, lives, Circumstances { transcript: Some(80), ..circumstances });
@@ -31,7 +31,7 @@ fn attempt(world: &World) -> &Attempt {
     &world.people()[0].attempts[0]
 }
 
-fn records(world: &World) -> Vec<&CallRecord> {
+pub fn records(world: &World) -> Vec<&CallRecord> {
     world.ledger().records().values().collect()
 }
 

@@ -3,7 +3,7 @@
 //! It decides nothing about audio. Invariant: every loop within a tick has a limit; a panic in the shard costs
 //! the leg that was at work, nothing else.
 
-use super::lane::Lane;
+use super::lane::{Lane, Receiver};
 use super::sockets::{Inlet, Sockets};
 use super::{COMMANDS, Shared, Told, sys};
 use crate::id::LegId;
@@ -18,12 +18,13 @@ use std::net::UdpSocket;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
-use std::sync::mpsc::{Receiver, TryRecvError};
 
 /// Between two looks at the sockets.
 const TICK: Duration = Duration::from_millis(5);
 /// While somebody waits at the other end of a bridge for what comes in.
 const BRIDGE_TICK: Duration = Duration::from_millis(1);
+/// With so few legs, of which some are bridged, each packet may wake the thread: that is less often than every millisecond.
+const FEW: usize = 16;
 /// Sockets told of at once, and how often in a tick that is asked: together more than a core can serve.
 const READY: usize = 512;
 const ROUNDS: usize = 16;
@@ -115,14 +116,8 @@ impl Driver {
 
     fn take_orders(&mut self, now: Moment) {
         for _ in 0..COMMANDS {
-            match self.orders.try_recv() {
-                Ok(order) => self.contained(|driver| driver.execute(order, now)),
-                Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => {
-                    self.shared.stopping.store(true, Ordering::SeqCst);
-                    break;
-                }
-            }
+            let Some(order) = self.orders.next() else { break };
+            self.contained(|driver| driver.execute(order, now));
         }
         if self.shared.overflowing.load(Ordering::Relaxed) {
             // There is room again: ask the control thread to pass on what waits.
@@ -239,19 +234,24 @@ impl Driver {
         }
     }
 
-    /// Until the next tick, on a grid that does not drift.
+    /// Until the next tick, on a grid that does not drift; or until a packet comes, when few can.
     fn sleep(&mut self, began: Moment) {
-        let tick = if self.shard.bridges() > 0 { BRIDGE_TICK } else { TICK };
+        let (bridging, few) = (self.shard.bridges() > 0, self.shard.legs() <= FEW);
+        let tick = if bridging && !few { BRIDGE_TICK } else { TICK };
         if began.since(self.due) > TICK {
             add(&self.shared.late_ticks, 1);
         }
-        self.due = self.due + tick;
         let now = clock::now().mono;
         if self.due <= now {
-            let missed = now.since(self.due).as_nanos() / tick.as_nanos() + 1;
-            self.due = self.due + tick * u32::try_from(missed).unwrap_or(u32::MAX);
+            let missed = now.since(self.due).as_nanos() / tick.as_nanos();
+            self.due = self.due + tick * u32::try_from(missed + 1).unwrap_or(u32::MAX);
         }
-        sys::sleep_until(self.due);
+        if !(bridging && few) {
+            sys::sleep_until(self.due);
+        } else if let Err(error) = self.epoll.wait(Some(self.due.since(now))).map(Iterator::count) {
+            tracing::error!(%error, "could not wait for media packets");
+            sys::sleep_until(self.due);
+        }
     }
 
     /// Sleeps until an order comes. The other half of this handshake is `Thread::wake_if_parked`.
@@ -262,7 +262,10 @@ impl Driver {
         let now = clock::now().mono;
         self.take_orders(now);
         let idle = self.shard.legs() == 0 && self.heard.is_empty() && !self.shared.stopping.load(Ordering::SeqCst);
-        if idle && let Err(error) = self.epoll.wait(None).map(Iterator::count) {
+        if idle && !self.orders.is_surely_empty() {
+            // The control thread is sending one: it is let run.
+            sys::sleep_until(now + TICK);
+        } else if idle && let Err(error) = self.epoll.wait(None).map(Iterator::count) {
             tracing::error!(%error, "could not wait for media commands");
             sys::sleep_until(now + TICK);
         }

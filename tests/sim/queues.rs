@@ -1,0 +1,166 @@
+//! Scenarios with a name, of queues: who waits, whose phone rings, who talks with whom, and what is heard meanwhile.
+
+use super::scenarios::{MS, S, calm, lived, records};
+use centrala::sim::{Leaves, Life, Manner, Outcome, Plan, Received, World, spoken};
+use centrala::time::Duration;
+
+const CALLER: &str = "+48221234567";
+
+fn answers(after: Duration, talks: Option<Duration>) -> Manner {
+    Manner::Answers { after, talks }
+}
+
+/// Enters the queue `support` this long after the beginning; agents have registered by then.
+fn enters(at: Duration, leaves: Leaves) -> Life {
+    Life::stranger(CALLER, vec![Plan { at, leaves, ..Plan::to("600") }])
+}
+
+/// The calls that came to a person.
+fn received(world: &World, who: usize) -> &[Received] {
+    &world.people()[who].received
+}
+
+fn heard(world: &World, who: usize) -> Vec<String> {
+    spoken(&world.people()[who].attempts[0].heard, &"pl".into())
+}
+
+fn outcome(world: &World, who: usize) -> Option<Outcome> {
+    world.people()[who].attempts[0].outcome
+}
+
+#[test]
+fn a_caller_presses_2_hears_music_and_talks_with_an_agent() {
+    let caller = Life::stranger(CALLER, vec![Plan { at: S(1), presses: vec![(S(4), '2')], ..Plan::to("100") }]);
+    let world = lived("key 2", vec![Life::agent("1001", vec![answers(S(2), Some(S(10)))]), caller], calm());
+    assert_eq!(heard(&world, 1)[..3], ["welcome", "main-menu", "any/hold-music"]);
+    let [call] = received(&world, 0) else { panic!("one call comes") };
+    assert_eq!(call.from, CALLER);
+    assert!(call.picked_up.is_some() && call.audio.is_some());
+    assert_eq!(outcome(&world, 1), Some(Outcome::Released));
+    let [record] = records(&world)[..] else { panic!("one record") };
+    assert_eq!((record.outcome.as_str(), record.legs.len()), ("completed", 2));
+}
+
+/// The caller gives up at any moment from the INVITE to the talk: the agent's phone stops, and the following call is delivered.
+#[test]
+fn a_caller_may_give_up_at_any_of_a_thousand_instants_and_the_next_call_is_delivered() {
+    let (mut cancelled, mut talked) = (0, 0);
+    for instant in 0..1000u64 {
+        // The phone rings within 10 ms and is picked up after 300: half of the instants are closely before and around that.
+        let leaves = Leaves::AfterDialling(Duration::from_micros(if instant < 500 {
+            40 * instant
+        } else {
+            310 * (instant - 400) + 200_000
+        }));
+        let agent = Life::agent("1001", vec![answers(MS(300), Some(S(3)))]);
+        let world =
+            lived(&format!("instant {instant}"), vec![agent, enters(S(1), leaves), enters(S(2), Leaves::Never)], calm());
+        let calls = received(&world, 0);
+        let last = calls.last().expect("the second caller is delivered");
+        assert!(last.picked_up.is_some(), "instant {instant}: {calls:?}");
+        assert!(calls.iter().all(|call| call.ended.is_some()), "instant {instant}: a phone rings for ever: {calls:?}");
+        assert_eq!(outcome(&world, 2), Some(Outcome::Released), "instant {instant}");
+        cancelled += usize::from(calls.len() == 2 && calls[0].picked_up.is_none());
+        talked += usize::from(calls.len() == 2 && calls[0].picked_up.is_some());
+    }
+    assert!(cancelled > 100 && talked > 20, "{cancelled} gave up while it rang, {talked} had begun to talk");
+}
+
+#[test]
+fn a_phone_that_rings_in_vain_is_followed_by_the_next_and_the_place_is_kept() {
+    let lets_ring = Life::agent("1001", vec![Manner::LetsRing]);
+    let second = Life { registers: Some(S(8)), ..Life::agent("1002", vec![answers(S(1), Some(S(30)))]) };
+    let first_caller = enters(S(1), Leaves::Never);
+    let later = Life::stranger("+48220000000", vec![Plan { at: S(3), ..Plan::to("600") }]);
+    // 1001 rings from 1 s to 11 s; 1002 comes at 8 s and takes the later caller, who has no offer; then the first one is next.
+    let world = lived("RONA", vec![lets_ring, second, first_caller, later], calm());
+    assert_eq!(received(&world, 0)[0].from, CALLER);
+    assert!(received(&world, 0).iter().all(|call| call.picked_up.is_none()));
+    let order: Vec<&str> = received(&world, 1).iter().map(|call| call.from.as_str()).collect();
+    assert_eq!(order, ["+48220000000", CALLER]);
+    // With both there from the start the first caller, whose phone rang in vain, goes before the later one.
+    let both = vec![
+        Life::agent("1001", vec![Manner::LetsRing]),
+        Life { registers: Some(MS(11_050)), ..Life::agent("1002", vec![answers(S(1), Some(S(5)))]) },
+        enters(S(1), Leaves::Never),
+        Life::stranger("+48220000000", vec![Plan { at: S(3), ..Plan::to("600") }]),
+    ];
+    let world = lived("place kept", both, calm());
+    let order: Vec<&str> = received(&world, 1).iter().map(|call| call.from.as_str()).collect();
+    assert_eq!(order, [CALLER, "+48220000000"]);
+}
+
+#[test]
+fn every_way_not_to_answer_leads_to_the_next_agent() {
+    for manner in [
+        Manner::Refuses { after: MS(200), status: 486 },
+        Manner::Refuses { after: MS(200), status: 603 },
+        Manner::Refuses { after: MS(200), status: 302 },
+        Manner::SpeaksUnknownCodec { after: S(1) },
+        Manner::AnswersWithoutAudio { after: S(1) },
+        Manner::LetsRing,
+        Manner::KeepsSilent,
+        Manner::AnswersAtCancel,
+        Manner::DiesRinging { after: S(1) },
+    ] {
+        let agents = [
+            Life::agent("1001", vec![manner]),
+            Life { registers: Some(S(2)), ..Life::agent("1002", vec![answers(S(1), Some(S(5)))]) },
+        ];
+        let world = lived(manner.name(), agents.into_iter().chain([enters(S(1), Leaves::Never)]).collect(), calm());
+        assert_eq!(received(&world, 0)[0].manner, manner);
+        assert!(received(&world, 1)[0].picked_up.is_some(), "{}: the second agent talks", manner.name());
+        assert_eq!(outcome(&world, 2), Some(Outcome::Released), "{}", manner.name());
+        assert_eq!(records(&world).len(), 1, "{}", manner.name());
+    }
+}
+
+#[test]
+fn an_agent_who_vanishes_while_talking_leaves_nobody_in_silence() {
+    let vanishes = Life::agent("1001", vec![Manner::DiesTalking { after: S(1), talks: S(4) }]);
+    let second = Life { registers: Some(S(3)), ..Life::agent("1002", vec![answers(S(1), Some(S(5)))]) };
+    let world = lived("vanishes", vec![vanishes, second, enters(S(1), Leaves::Never)], calm());
+    assert!(heard(&world, 2).contains(&"connection-lost".to_string()), "{:?}", heard(&world, 2));
+    let lost = received(&world, 0)[0].ended.expect("the phone died");
+    let again = received(&world, 1)[0].came;
+    assert!(again.since(lost) <= S(12), "back in the queue after {:?}", again.since(lost));
+    assert_eq!(outcome(&world, 2), Some(Outcome::Released));
+}
+
+#[test]
+fn of_two_phones_that_are_picked_up_at_once_one_has_the_call() {
+    for lag in [0, 1, 2, 3] {
+        let phone = |after| Life::agent("1001", vec![answers(after, Some(S(5)))]);
+        let lives = vec![phone(S(2)), phone(S(2) + MS(lag)), enters(S(1), Leaves::Never)];
+        let world = lived(&format!("{lag} ms apart"), lives, calm());
+        let talked: Vec<_> = [0, 1]
+            .map(|who| {
+                let call = &received(&world, who)[0];
+                call.picked_up.zip(call.ended).map_or(0, |(from, until)| until.since(from).as_millis())
+            })
+            .to_vec();
+        assert_eq!(talked.iter().filter(|talked| **talked > 4_000).count(), 1, "{lag} ms apart: {talked:?}");
+        let [record] = records(&world)[..] else { panic!("one record") };
+        assert_eq!(record.legs.len(), 3);
+    }
+}
+
+#[test]
+fn extensions_the_trunk_and_a_family_are_reached() {
+    for (number, callee) in [
+        ("1003", Life::agent("1003", vec![answers(S(1), Some(S(4)))])),
+        ("401", Life::desk(0, vec![answers(S(1), Some(S(4)))])),
+        ("3005", Life::desk(1, vec![answers(S(1), Some(S(4)))])),
+    ] {
+        let caller = Life::stranger(CALLER, vec![Plan { at: S(1), ..Plan::to(number) }]);
+        let world = lived(number, vec![callee, caller], calm());
+        assert!(received(&world, 0)[0].picked_up.is_some(), "{number}");
+        assert_eq!(outcome(&world, 1), Some(Outcome::Released), "{number}");
+    }
+    for status in [486, 603] {
+        let callee = Life::agent("1003", vec![Manner::Refuses { after: S(1), status }]);
+        let caller = Life::stranger(CALLER, vec![Plan { at: S(1), ..Plan::to("1003") }]);
+        let world = lived("busy", vec![callee, caller], calm());
+        assert_eq!(outcome(&world, 1), Some(Outcome::Refused(status)));
+    }
+}
