@@ -63,7 +63,12 @@ fn walk_fails(test: &str, file: &str, old: &str, new: &str) {
 
 #[test]
 fn swapping_two_keys_of_the_menu_fails_the_walk() {
-    walk_fails("keys", "flows/main.yaml", "keys: {1: announcement, 9: english,", "keys: {9: announcement, 1: english,");
+    walk_fails(
+        "keys",
+        "flows/main.yaml",
+        "{1: announcement, 2: support, 9: english,",
+        "{9: announcement, 2: support, 1: english,",
+    );
 }
 
 #[test]
