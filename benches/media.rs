@@ -1,4 +1,5 @@
-//! What media costs: CPU time of one media thread while it plays to and listens to many legs, and of opening and closing one.
+//! What media costs: CPU time of one media thread while it plays to and listens to many legs, while it bridges them two by two,
+//! and of opening and closing one; and how long a packet takes over a bridge.
 //!
 //! `cargo bench --bench media -- [legs] [seconds]`. The peers run in the same process; only the media thread's own CPU time (and,
 //! for opening, the time that the control thread takes) is counted.
@@ -29,7 +30,8 @@ fn main() {
     let settings = MediaSettings { shards: Some(1), silent_after: Duration::ZERO, fence: Fence { lab: true } };
     let mut media = Media::start(settings, Arc::new(library)).expect("a media thread");
     opening(&mut media, 2000);
-    playing(&mut media, legs, seconds);
+    talking(&mut media, legs, seconds, Talk::Prompts);
+    talking(&mut media, legs, seconds, Talk::Bridges);
     println!("{:?}", media.counters());
 }
 
@@ -56,24 +58,44 @@ fn opening(media: &mut Media, count: u64) {
     println!("open, connect and close: {:.1} us on the control thread, {thread:.1} us on the media thread", each(control));
 }
 
-/// Plays to `legs` legs, each of which hears a peer, for `seconds`.
-fn playing(media: &mut Media, legs: u16, seconds: u64) {
+#[derive(Clone, Copy, PartialEq)]
+enum Talk {
+    Prompts,
+    Bridges,
+}
+
+/// Plays to `legs` legs, or bridges them, each of which hears a peer, for `seconds`.
+fn talking(media: &mut Media, legs: u16, seconds: u64, talk: Talk) {
     let peer = UdpSocket::bind("127.0.0.1:0").expect("a port");
     peer.set_read_timeout(Some(Duration::from_millis(100))).expect("a timeout");
     let remote = peer.local_addr().expect("an address");
     for n in 0..legs {
         let leg = LegId(1_000_000 + u64::from(n));
         open(media, leg, FIRST_PORT + 2 * n, remote);
-        let sounds = vec![Sound { language: "en".into(), name: "tone".into() }];
-        media.command(SHARD, Command::Play { leg, play: PlayId(1), sounds, repeat: true });
+        if talk == Talk::Prompts {
+            let sounds = vec![Sound { language: "en".into(), name: "tone".into() }];
+            media.command(SHARD, Command::Play { leg, play: PlayId(1), sounds, repeat: true });
+        } else if n % 2 == 1 {
+            media.command(SHARD, Command::Bridge { a: LegId(leg.0 - 1), b: leg });
+        }
     }
-    let (running, heard) = (AtomicBool::new(true), AtomicU64::new(0));
+    let (running, heard, start) = (AtomicBool::new(true), AtomicU64::new(0), Instant::now());
     std::thread::scope(|scope| {
-        scope.spawn(|| speak(&peer, legs, &running));
+        scope.spawn(|| speak(&peer, legs, &running, start));
         scope.spawn(|| {
             let mut bytes = [0; 2000];
+            let mut delays = Vec::new();
             while running.load(Ordering::Relaxed) {
-                heard.fetch_add(u64::from(peer.recv_from(&mut bytes).is_ok()), Ordering::Relaxed);
+                if peer.recv_from(&mut bytes).is_ok() {
+                    heard.fetch_add(1, Ordering::Relaxed);
+                    let sent = u64::from_be_bytes(bytes[12..20].try_into().expect("eight bytes"));
+                    delays.push((start.elapsed().as_micros() as u64).saturating_sub(sent));
+                }
+            }
+            if talk == Talk::Bridges {
+                delays.sort_unstable();
+                let at = |part: f64| delays.get((delays.len() as f64 * part) as usize).copied().unwrap_or(0);
+                println!("a packet takes {} us over the bridge (p50), {} (p99), {} (p99.9)", at(0.5), at(0.99), at(0.999));
             }
         });
         std::thread::sleep(Duration::from_secs(1));
@@ -82,12 +104,12 @@ fn playing(media: &mut Media, legs: u16, seconds: u64) {
         let spent = (cpu_of("media-0") - before).as_secs_f64() * 1000.0;
         let packets = heard.load(Ordering::Relaxed) - packets;
         running.store(false, Ordering::Relaxed);
-        let call_seconds = f64::from(legs) * seconds as f64;
-        println!(
-            "{legs} legs both ways: {:.3} ms of CPU for a call-second; {:.1} packets a second to each leg's peer",
-            spent / call_seconds,
-            packets as f64 / call_seconds
-        );
+        let leg_seconds = f64::from(legs) * seconds as f64;
+        let (what, cost) = match talk {
+            Talk::Prompts => ("legs with a prompt, both ways: ms of CPU for a call-second:", spent / leg_seconds),
+            Talk::Bridges => ("legs, bridged: ms of CPU for a pair-second:", 2.0 * spent / leg_seconds),
+        };
+        println!("{legs} {what} {cost:.3}; {:.1} packets a second to each leg's peer", packets as f64 / leg_seconds);
     });
     let mut reports = Vec::new();
     media.drain(&mut reports);
@@ -132,14 +154,13 @@ fn open(media: &mut Media, leg: LegId, port: u16, remote: SocketAddr) {
 }
 
 /// A packet to every leg every 20 ms.
-fn speak(peer: &UdpSocket, legs: u16, running: &AtomicBool) {
-    let start = Instant::now();
+fn speak(peer: &UdpSocket, legs: u16, running: &AtomicBool, start: Instant) {
     for round in 0u32.. {
         if !running.load(Ordering::Relaxed) {
             return;
         }
         let header = Header { marker: false, payload_type: 0, sequence: round as u16, timestamp: round * 160, ssrc: 5 };
-        let bytes = [&header.to_bytes()[..], &[0xff; FRAME]].concat();
+        let mut bytes = [&header.to_bytes()[..], &[0xff; FRAME]].concat();
         for n in 0..legs {
             // In four bursts, so that the peers are spread over the frame too.
             if n % legs.div_ceil(4).max(1) == 0 {
@@ -147,6 +168,7 @@ fn speak(peer: &UdpSocket, legs: u16, running: &AtomicBool) {
                 let due = Duration::from_millis(20) * round + Duration::from_millis(5) * part;
                 std::thread::sleep(due.saturating_sub(start.elapsed()));
             }
+            bytes[12..20].copy_from_slice(&(start.elapsed().as_micros() as u64).to_be_bytes());
             let _ = peer.send_to(&bytes, ("127.0.0.1".parse::<std::net::IpAddr>().expect("an address"), FIRST_PORT + 2 * n));
         }
     }

@@ -64,6 +64,7 @@ fn print(total: &Tale, seeds: u64) {
     println!("became of the callers: {:?}", total.outcomes);
     println!("records:               {:?}", total.recorded);
     println!("misbehaviour:          {:?}", total.quirks);
+    println!("phones that rang:      {} picked up; {:?}", total.picked_up, total.manners);
     let mut machines: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (machine, state, visited) in total.visited.states() {
         let mark = if visited { "" } else { " (never)" };

@@ -32,6 +32,26 @@ static ULAW: [i16; 256] = {
     table
 };
 
+/// What a byte of one law is in the other: the nearest step, through the sample that it stands for.
+pub static ALAW_TO_ULAW: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = linear_to_ulaw(decode_alaw(byte as u8));
+        byte += 1;
+    }
+    table
+};
+pub static ULAW_TO_ALAW: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = linear_to_alaw(decode_ulaw(byte as u8));
+        byte += 1;
+    }
+    table
+};
+
 pub fn alaw_to_linear(byte: u8) -> i16 {
     ALAW[usize::from(byte)]
 }
@@ -40,7 +60,7 @@ pub fn ulaw_to_linear(byte: u8) -> i16 {
     ULAW[usize::from(byte)]
 }
 
-pub fn linear_to_alaw(sample: i16) -> u8 {
+pub const fn linear_to_alaw(sample: i16) -> u8 {
     let (sign, magnitude) = split(sample);
     // The 12 bits of magnitude that A-law sees: segment 0 and 1 are linear, each further one is twice as coarse.
     let steps = magnitude >> 4;
@@ -50,9 +70,10 @@ pub fn linear_to_alaw(sample: i16) -> u8 {
     (code | sign) ^ ALAW_TOGGLE
 }
 
-pub fn linear_to_ulaw(sample: i16) -> u8 {
+pub const fn linear_to_ulaw(sample: i16) -> u8 {
     let (sign, magnitude) = split(sample);
-    let biased = ((magnitude >> 2) + ULAW_BIAS).min(ULAW_LARGEST);
+    let biased = (magnitude >> 2) + ULAW_BIAS;
+    let biased = if biased > ULAW_LARGEST { ULAW_LARGEST } else { biased };
     let segment = 10 - biased.leading_zeros();
     let step = (biased >> (segment + 1)) & 0x0f;
     !((segment << 4) as u8 | step as u8 | (sign ^ 0x80))
@@ -60,7 +81,7 @@ pub fn linear_to_ulaw(sample: i16) -> u8 {
 
 /// The sign bit (set for positive, as A-law has it) and the magnitude. Negative samples are complemented, so that the scale is
 /// symmetrical around -1/2 (G.191).
-fn split(sample: i16) -> (u8, u16) {
+const fn split(sample: i16) -> (u8, u16) {
     if sample < 0 { (0x00, !sample as u16) } else { (0x80, sample as u16) }
 }
 
@@ -137,6 +158,23 @@ mod tests {
             let position = sign(ulaw) * f64::from(!ulaw & 0x7f);
             assert!((position - on_the_curve(sample, mu)).abs() < 2.5, "mu-law {sample}: {position}");
         }
+    }
+
+    #[test]
+    fn from_one_law_to_the_other_a_sample_moves_by_the_coarser_step_at_most() {
+        for byte in 0..=255u8 {
+            let sample = alaw_to_linear(byte);
+            let there = ALAW_TO_ULAW[usize::from(byte)];
+            assert_eq!(there, linear_to_ulaw(sample));
+            let off = (i32::from(ulaw_to_linear(there)) - i32::from(sample)).abs();
+            assert!(off <= i32::from(sample.unsigned_abs()) / 32 + 8, "A-law {byte:#04x}: off by {off}");
+            let sample = ulaw_to_linear(byte);
+            let there = ULAW_TO_ALAW[usize::from(byte)];
+            let off = (i32::from(alaw_to_linear(there)) - i32::from(sample)).abs();
+            assert!(off <= i32::from(sample.unsigned_abs()) / 32 + 16, "mu-law {byte:#04x}: off by {off}");
+        }
+        // A-law knows no zero: its silence is the step beside it.
+        assert_eq!((ALAW_TO_ULAW[usize::from(ALAW_SILENCE)], ULAW_TO_ALAW[usize::from(ULAW_SILENCE)]), (0xfe, ALAW_SILENCE));
     }
 
     #[test]

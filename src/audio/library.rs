@@ -11,6 +11,9 @@ use std::sync::Arc;
 /// At most so many sounds; a library of all numbers, dates and prompts in ten languages has a few thousand.
 pub const MAX_SOUNDS: usize = 20_000;
 
+/// Sounds without words are the same in every language, and stand in this folder: a sound that a language lacks is looked for here.
+pub const ANY_LANGUAGE: &str = "any";
+
 /// What is heard instead of a sound that is missing: short, and no tone that a telephone network uses.
 const FALLBACK_HZ: f32 = 620.0;
 const FALLBACK_LEVEL: f32 = 0.2;
@@ -66,7 +69,7 @@ impl fmt::Debug for Clip {
 }
 
 /// The sounds of an exchange. Built once, then shared; a reload builds another.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Library {
     languages: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Arc<Clip>>>,
     fallback: Arc<Clip>,
@@ -94,14 +97,19 @@ impl Library {
 
     /// Keeps a clip that is encoded already; replaces a sound of the same name.
     pub fn insert_clip(&mut self, language: Arc<str>, name: Arc<str>, clip: Clip) -> Result<(), String> {
-        if self.len() >= MAX_SOUNDS && self.get(&language, &name).is_none() {
+        if self.len() >= MAX_SOUNDS && self.own(&language, &name).is_none() {
             return Err(format!("there are {MAX_SOUNDS} sounds already"));
         }
         self.languages.entry(language).or_default().insert(name, Arc::new(clip));
         Ok(())
     }
 
+    /// The sound in this language, or else the one for any.
     pub fn get(&self, language: &str, name: &str) -> Option<&Arc<Clip>> {
+        self.own(language, name).or_else(|| self.own(ANY_LANGUAGE, name))
+    }
+
+    fn own(&self, language: &str, name: &str) -> Option<&Arc<Clip>> {
         self.languages.get(language)?.get(name)
     }
 
@@ -143,6 +151,17 @@ mod tests {
         let mut library = Library::new();
         library.insert("en".into(), "beep".into(), &wav::write(22_050, &[0; 22_050]).expect("written")).expect("a good file");
         assert_eq!(library.get("en", "beep").map(|clip| clip.length()), Some(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_sound_that_a_language_lacks_is_the_one_for_any() {
+        let mut library = Library::new();
+        for (language, name, samples) in [("any", "hold", 160), ("any", "beep", 160), ("pl", "hold", 320)] {
+            library.insert_clip(language.into(), name.into(), Clip::encode(&vec![0.1; samples])).expect("room for it");
+        }
+        let frames = |language, name| library.get(language, name).map(|clip| clip.frames());
+        assert_eq!((frames("pl", "hold"), frames("en", "hold"), frames("en", "none")), (Some(2), Some(1), None));
+        assert_eq!((frames("any", "hold"), library.len()), (Some(1), 3));
     }
 
     #[test]

@@ -11,17 +11,20 @@
 //! | `wav` | WAV files in and out |
 //! | `resample` | any rate to 8 kHz |
 //! | `tone` | call-progress and fallback tones |
+//! | `music` | the hold music that is shipped |
 //! | `library` | sounds by language and name, encoded once |
 //!
 //! Invariant: a sound is decoded and encoded when it is loaded; playing copies bytes.
 
 pub mod g711;
 mod library;
+mod music;
 mod resample;
 mod tone;
 pub mod wav;
 
-pub use library::{Clip, Library};
+pub use library::{ANY_LANGUAGE, Clip, Library};
+pub use music::hold_music;
 pub use resample::resample;
 pub use tone::tone;
 

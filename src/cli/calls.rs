@@ -2,7 +2,7 @@
 
 use super::client::{Where, ask, strange};
 use super::table::{Table, print_json, time};
-use crate::control::{Request, Response};
+use crate::control::{LiveCall, Request, Response};
 use clap::Args;
 
 /// List the calls going on
@@ -20,8 +20,24 @@ pub fn run(arguments: &Calls) -> Result<(), String> {
     if arguments.place.json {
         return print_json(&calls);
     }
-    let mut table =
-        Table::new(&["REFERENCE", "STARTED", "FROM", "NAME", "DIALLED", "SOURCE", "PHASE", "FLOW", "NODE", "LANGUAGE"]);
+    table(calls).print("no calls");
+    Ok(())
+}
+
+pub fn table(calls: Vec<LiveCall>) -> Table {
+    let mut table = Table::new(&[
+        "REFERENCE",
+        "STARTED",
+        "FROM",
+        "NAME",
+        "DIALLED",
+        "SOURCE",
+        "PHASE",
+        "HOLDER",
+        "FLOW",
+        "NODE",
+        "LANGUAGE",
+    ]);
     for call in calls {
         let (flow, node) = (call.flow.unwrap_or_default(), call.node.unwrap_or_default());
         let started = time(call.started);
@@ -33,11 +49,11 @@ pub fn run(arguments: &Calls) -> Result<(), String> {
             call.dialled,
             call.source,
             call.phase,
+            call.holder,
             flow,
             node,
             call.language,
         ]);
     }
-    table.print("no calls");
-    Ok(())
+    table
 }

@@ -3,7 +3,7 @@
 //! ```text
 //!   centrala run ------------------> (main starts the daemon)
 //!   centrala check | sounds -------> files
-//!   centrala status | calls | registrations | cdr | stop --client--> DATA/control.sock --> the daemon
+//!   centrala status | calls | queues | agents | agent | watch | registrations | cdr | stop --client--> DATA/control.sock --> the daemon
 //! ```
 //!
 //! | exit code | means |
@@ -17,16 +17,20 @@
 // The command line reads files and sockets: the core's wall ends here.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
+mod agent;
+mod agents;
 mod calls;
 mod cdr;
 pub mod check;
 mod client;
+mod queues;
 mod registrations;
 mod run;
 pub mod sounds;
 mod status;
 mod stop;
 mod table;
+mod watch;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -46,6 +50,10 @@ pub enum Command {
     Status(status::Status),
     Calls(calls::Calls),
     Registrations(registrations::Registrations),
+    Queues(queues::Queues),
+    Agents(agents::Agents),
+    Agent(agent::Agent),
+    Watch(watch::Watch),
     Cdr(cdr::Cdr),
     Stop(stop::Stop),
     Sounds(sounds::Sounds),
@@ -60,6 +68,10 @@ pub fn ask(command: &Command) -> ExitCode {
         Command::Status(arguments) => status::run(arguments),
         Command::Calls(arguments) => calls::run(arguments),
         Command::Registrations(arguments) => registrations::run(arguments),
+        Command::Queues(arguments) => queues::run(arguments),
+        Command::Agents(arguments) => agents::run(arguments),
+        Command::Agent(arguments) => agent::run(arguments),
+        Command::Watch(arguments) => watch::run(arguments),
         Command::Cdr(arguments) => cdr::run(arguments),
         Command::Stop(arguments) => stop::run(arguments),
     };

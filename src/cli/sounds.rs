@@ -6,12 +6,15 @@
 //!                                         +---- sounds/pl/prompts.lock: sums of both -+
 //! ```
 //!
+//! Hold music stands in `sounds/any`, the folder of sounds without words; it is made by arithmetic when it is missing.
+//!
 //! The lock tells a prompt that was spoken here from one that somebody recorded. Invariant: a recording is never overwritten.
 
 mod engine;
 mod lock;
 mod prompts;
 
+use crate::audio;
 use crate::fault::Faults;
 use crate::shell::files;
 use clap::{Args, Subcommand};
@@ -21,6 +24,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+const HOLD_MUSIC: &str = "hold-music.wav";
 
 /// Speak, list and check prompts
 #[derive(Args, Debug)]
@@ -65,6 +70,9 @@ pub fn run(arguments: &Sounds) -> ExitCode {
 
 fn work(arguments: &Sounds) -> Result<u8, String> {
     let mut worst = 0;
+    if matches!(arguments.verb, Verb::Build { .. }) && arguments.language.is_empty() {
+        make_music(&arguments.sounds)?;
+    }
     for language in languages(arguments)? {
         let folder = Folder::read(&arguments.sounds, &language)?;
         let code = match &arguments.verb {
@@ -75,6 +83,20 @@ fn work(arguments: &Sounds) -> Result<u8, String> {
         worst = worst.max(code);
     }
     Ok(worst)
+}
+
+/// Hold music, unless there is some: what an administrator put there stays.
+fn make_music(sounds: &Path) -> Result<(), String> {
+    let folder = sounds.join(audio::ANY_LANGUAGE);
+    let file = folder.join(HOLD_MUSIC);
+    if file.exists() {
+        return Ok(());
+    }
+    let samples: Vec<i16> = audio::hold_music().iter().map(|sample| (sample * 32767.0).round() as i16).collect();
+    fs::create_dir_all(&folder).map_err(|error| format!("could not make the folder `{}`: {error}", folder.display()))?;
+    files::replace(&file, &audio::wav::write(audio::RATE, &samples)?)?;
+    println!("{}/{HOLD_MUSIC}", audio::ANY_LANGUAGE);
+    Ok(())
 }
 
 /// The languages that have texts.

@@ -88,6 +88,16 @@ pub fn time(wall: Wall) -> String {
     people_time(&rfc3339(wall))
 }
 
+/// Milliseconds for people: `7s`, `2m05s`, `1h02m`.
+pub fn seconds(millis: u64) -> String {
+    let seconds = millis / 1000;
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds}s"),
+        (0, minutes, seconds) => format!("{minutes}m{seconds:02}s"),
+        (hours, minutes, _) => format!("{hours}h{minutes:02}m"),
+    }
+}
+
 /// `2026-11-21T20:15:00.250Z` as `2026-11-21 20:15:00Z`.
 pub fn people_time(rfc3339: &str) -> String {
     match rfc3339.split_once('.') {
@@ -133,6 +143,12 @@ mod tests {
         let row = text.lines().nth(1).expect("a row");
         assert_eq!(row, "\u{FFFD}[2Jroot\u{FFFD}\u{FFFD}\u{FFFD}31m\u{FFFD}gnp.exe");
         assert_eq!(text.lines().count(), 2);
+    }
+
+    #[test]
+    fn a_wait_is_read_at_a_glance() {
+        let told = [7_900, 125_000, 3_720_000].map(seconds);
+        assert_eq!(told, ["7s", "2m05s", "1h02m"]);
     }
 
     #[test]

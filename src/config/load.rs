@@ -97,11 +97,13 @@ fn warn_of_unused(
     if !faults.is_empty() {
         return;
     }
-    let flows_led_to = numbers.values().filter_map(|destination| match destination {
-        Destination::Flow(flow) => Some(flow),
-        _ => None,
-    });
-    let used: BTreeSet<_> = flows_led_to.collect();
+    let used: BTreeSet<_> = numbers
+        .values()
+        .filter_map(|destination| match destination {
+            Destination::Flow(flow) => Some(flow),
+            _ => None,
+        })
+        .collect();
     for file in sources.flows.keys().filter(|file| flows.contains_key(&stem(file)) && !used.contains(&stem(file))) {
         faults.warn(Place::whole(file), "no number leads to this flow");
     }

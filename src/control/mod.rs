@@ -9,6 +9,13 @@ pub enum Request {
     Status,
     Calls,
     Registrations,
+    Queues,
+    Agents,
+    /// What a supervisor orders an agent, or the agent themself.
+    Agent {
+        agent: String,
+        order: AgentOrder,
+    },
     /// Finished calls, newest first. Answered by the daemon's read-only connection, not by the core.
     Cdr {
         limit: u32,
@@ -31,6 +38,8 @@ pub enum Response {
     Status(Status),
     Calls(Vec<LiveCall>),
     Registrations(Vec<Registration>),
+    Queues(Vec<QueueRow>),
+    Agents(Vec<AgentRow>),
     Cdr(Vec<serde_json::Value>),
     Done,
     Failed(String),
@@ -83,6 +92,52 @@ pub struct LiveCall {
     pub flow: Option<String>,
     pub node: Option<String>,
     pub language: String,
+    /// Who has the call: "flow main", "queue support", "agent 1001", "extension 1003".
+    pub holder: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AgentOrder {
+    Login,
+    Logout,
+    Pause { reason: String },
+    Resume,
+}
+
+/// The longest pause reason.
+pub const MAX_REASON: usize = 64;
+
+/// One queue as it is now, and what became of its callers since the start.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct QueueRow {
+    pub name: String,
+    pub strategy: String,
+    pub waiting: u64,
+    pub ringing: u64,
+    pub talking: u64,
+    /// When the one who has waited longest began to wait, in milliseconds of waiting.
+    pub longest_wait_ms: u64,
+    pub agents: u64,
+    pub logged_in: u64,
+    pub free: u64,
+    pub offered: u64,
+    pub answered: u64,
+    pub abandoned: u64,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct AgentRow {
+    pub name: String,
+    pub state: String,
+    /// For how long they have been in that state.
+    pub for_ms: u64,
+    pub queues: Vec<String>,
+    pub reachable: bool,
+    pub calls: u64,
+    pub talked_ms: u64,
+    /// Offers in a row that they did not answer.
+    pub no_answers: u64,
 }
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

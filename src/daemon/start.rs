@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::pbx::Pbx;
 use crate::shell::fence::Fence;
 use crate::shell::listeners::{self, Bound};
+use crate::shell::log::Log;
 use crate::shell::media::{Media, MediaSettings};
 use crate::shell::reactor::{MAX_CONNECTIONS, Reactor, ReactorSettings};
 use crate::shell::secrets;
@@ -42,7 +43,7 @@ pub fn start(options: Options) -> Result<Exchange, Refused> {
     secrets::private_folder(&options.data)
         .map_err(|fault| format!("could not make the data folder {}: {fault}", options.data.display()))?;
     let Loaded { config, library, secret_files } = load::load(&options, options.sip).map_err(refusal)?;
-    log(&config);
+    let log = log(&config).map_err(|fault| format!("could not start the log: {fault}"))?;
     let lock = lock(&options.data)?;
     let Bound { udp, tcp, listeners } = listeners::bind(&config.sip.listeners).map_err(|fault| fault.to_string())?;
     let config = Arc::new(with_listeners(config, listeners));
@@ -78,7 +79,7 @@ pub fn start(options: Options) -> Result<Exchange, Refused> {
     let pbx = Pbx::new(Arc::clone(&config), media.shards(), rng, now);
     let announcement = announce::announcement(&config, &secret_files, &options.data);
     let doors = Doors::new(udp, fence);
-    let parts = Parts { pbx, config: Arc::clone(&config), doors, reactor, media, diary, signals, options, lock };
+    let parts = Parts { pbx, config: Arc::clone(&config), doors, reactor, media, diary, signals, options, lock, log };
     let mut exchange = Exchange::new(parts).map_err(|fault| format!("could not start: {fault}"))?;
     exchange.restore(restored.bindings, now);
     tell(&announcement, &config.sip.listeners, begun);
@@ -102,14 +103,17 @@ fn refusal(unloadable: Unloadable) -> Refused {
 }
 
 /// The log goes to stderr: to the journal under systemd, which adds the time itself.
-fn log(config: &Config) {
+fn log(config: &Config) -> io::Result<Log> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(&config.logging.level));
     let colours = io::stderr().is_terminal();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).with_ansi(colours);
+    let lines = Log::to_stderr()?;
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines.lines()).with_target(false).with_ansi(colours);
     let under_systemd = std::env::var_os("JOURNAL_STREAM").is_some();
     // A second start within one process (a test) keeps the first one's log.
     let _ = if under_systemd { log.without_time().try_init() } else { log.try_init() };
     guard::log_panics();
+    Ok(lines)
 }
 
 /// One daemon per data folder. The lock goes with the process, however it ends.

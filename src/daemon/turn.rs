@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::control::{Request, Response, Status};
 use crate::media::Report;
 use crate::pbx::{Action, Event, Pbx};
+use crate::shell::log::Log;
 use crate::shell::media::Media;
 use crate::shell::notify::Notify;
 use crate::shell::reactor::{News, Reactor};
@@ -59,6 +60,8 @@ pub struct Parts {
     pub options: Options,
     /// Held for as long as we run.
     pub lock: File,
+    /// Kept to the end: what was said is written before we go.
+    pub log: Log,
 }
 
 /// Whether we go on.
@@ -294,6 +297,7 @@ impl Exchange {
         }
         if verdict.is_err() {
             error!("a second fault of ours within a minute: the exchange ends itself to be started anew");
+            self.parts.log.flush();
             std::process::abort();
         }
     }
@@ -428,7 +432,7 @@ impl Exchange {
 
     /// Lets the last words leave and the last records reach the disk.
     fn end(self) -> ExitCode {
-        let Parts { reactor, media, diary, doors, lock, .. } = self.parts;
+        let Parts { reactor, media, diary, doors, lock, log: _log, .. } = self.parts;
         drop(doors);
         reactor.stop();
         media.stop();

@@ -1,15 +1,23 @@
-//! One party's audio: what was agreed with it, what it is played, what is heard from it.
+//! One party's audio: what was agreed with it, what it is played, what is heard from it, whom it talks with.
+//!
+//! | what is sent to it | when |
+//! |---|---|
+//! | a key that we press | before everything else |
+//! | what it is played, or hold music | otherwise |
+//! | what the other leg of its bridge hears, as soon as it came | otherwise |
+//! | silence | after each Connect, and every 15 s when there is nothing else |
 //!
 //! Invariant: before Connect nothing is sent or accepted; while the peer may not hear us, what is played waits.
 
-use super::player::Player;
-use super::shard::Outgoing;
+use super::keys::Keys;
+use super::outbox::Outbox;
+use super::player::{Music, Player, silence};
 use super::source::{Source, Verdict};
-use super::voice::Voice;
+use super::voice::{Relayed, Voice};
 use super::{Codec, Library, Report, Sound, Statistics, Stream};
 use crate::audio::g711;
 use crate::id::{LegId, PlayId};
-use crate::rtp::{Packet, Reception, events};
+use crate::rtp::{Header, Packet, Reception, events};
 use crate::time::{Duration, Moment};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -18,29 +26,43 @@ use std::sync::Arc;
 /// Frames of silence after each Connect when nothing is played: they open NATs and firewalls on the way, and show the peer where
 /// we send from.
 pub const OPENING_FRAMES: u8 = 5;
-/// A leg that is played nothing sends one frame of silence so often, in frames: every 15 s, half of the 30 s after which the
-/// strictest NATs forget (RFC 4787 section 4.3 asks for two minutes, and is not heeded).
-pub const COMFORT_FRAMES: i64 = 750;
+/// A leg that is played nothing sends one frame of silence so often: half of the 30 s after which the strictest NATs forget
+/// (RFC 4787 section 4.3 asks for two minutes, and is not heeded).
+pub const COMFORT: Duration = Duration::from_secs(15);
+/// Somebody whose packets were passed on so recently is being listened to: no silence is put between them.
+const SPEAKING: Duration = Duration::from_millis(100);
+/// The longest payload that is passed on: 200 ms, the most that anybody need accept (RFC 3551 section 4.2).
+pub const MAX_PAYLOAD: usize = 1600;
 
-const ALAW_SILENCE: [u8; crate::audio::FRAME] = [g711::ALAW_SILENCE; crate::audio::FRAME];
-const ULAW_SILENCE: [u8; crate::audio::FRAME] = [g711::ULAW_SILENCE; crate::audio::FRAME];
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Leg {
     id: LegId,
-    /// The library that was current at Open. Not saved, nor is the player: a restored leg is silent until it is played something.
+    /// The library that was current at Open. Not saved, nor is what is played: a restored leg is silent until it is played something.
     #[serde(skip)]
     library: Arc<Library>,
     #[serde(skip)]
-    player: Option<Player>,
+    playing: Playing,
+    keys: Keys,
+    /// Whom it talks with.
+    other: Option<LegId>,
     line: Option<Line>,
     reception: Reception,
     digits: events::Receiver,
     hearing: Hearing,
+    /// The frame that was served last: none is served twice, on whatever shard.
+    frame: Option<i64>,
     /// Packets that were no RTP, or from no peer of ours.
     refused: u64,
     /// Packets of the peer with a payload type that was not agreed: dropped, and counted among the refused.
     strange: u64,
+}
+
+#[derive(Clone, PartialEq, Debug, Default)]
+enum Playing {
+    #[default]
+    Nothing,
+    Sounds(Player),
+    Music(Music),
 }
 
 /// What exists from the first Connect on.
@@ -58,19 +80,33 @@ struct Agreed {
     codec: Codec,
     send_payload_type: u8,
     receive_payload_type: u8,
+    send_event_type: Option<u8>,
     receive_event_type: Option<u8>,
     sending: bool,
     receiving: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
-enum Hearing {
-    /// Nothing is expected from the peer.
-    Idle,
-    /// Since when nothing was heard.
-    Listening { since: Moment },
-    /// Reported, until something is heard.
-    Silent,
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+struct Hearing {
+    /// Since when nothing was heard, if something should be and its absence was not reported.
+    nothing_since: Option<Moment>,
+    /// Silence was reported: the next packet is worth a report too.
+    missed: bool,
+}
+
+/// An accepted packet that the leg may hear: for whoever it talks with.
+#[derive(Clone, Copy, Debug)]
+pub struct Heard<'a> {
+    header: Header,
+    payload: &'a [u8],
+    codec: Codec,
+    is_key: bool,
+}
+
+impl Heard<'_> {
+    pub fn is_key(&self) -> bool {
+        self.is_key
+    }
 }
 
 impl Leg {
@@ -78,14 +114,21 @@ impl Leg {
         Leg {
             id,
             library,
-            player: None,
+            playing: Playing::Nothing,
+            keys: Keys::default(),
+            other: None,
             line: None,
             reception: Reception::default(),
             digits: events::Receiver::default(),
-            hearing: Hearing::Idle,
+            hearing: Hearing::default(),
+            frame: None,
             refused: 0,
             strange: 0,
         }
+    }
+
+    pub fn id(&self) -> LegId {
+        self.id
     }
 
     pub fn connect(&mut self, stream: &Stream, now: Moment) {
@@ -93,10 +136,14 @@ impl Leg {
             codec: stream.codec,
             send_payload_type: stream.send_payload_type,
             receive_payload_type: stream.receive_payload_type,
+            send_event_type: stream.send_event_type,
             receive_event_type: stream.receive_event_type,
             sending: stream.sending,
             receiving: stream.receiving,
         };
+        if agreed.keys().is_none() {
+            self.keys = Keys::default();
+        }
         self.line = Some(match self.line.take() {
             None => Line { agreed, source: Source::new(stream), voice: Voice::new(stream), opening_left: OPENING_FRAMES },
             Some(mut line) => {
@@ -105,22 +152,55 @@ impl Leg {
                 Line { agreed, opening_left: OPENING_FRAMES, ..line }
             }
         });
-        self.hearing = match self.hearing {
-            // Somebody who was reported silent is so until heard.
-            Hearing::Silent => Hearing::Silent,
-            _ if stream.receiving => Hearing::Listening { since: now },
-            _ => Hearing::Idle,
-        };
+        self.hearing.nothing_since = stream.receiving.then_some(now);
     }
 
     pub fn play(&mut self, play: PlayId, sounds: Vec<Sound>, repeat: bool, out: &mut Vec<Report>) {
         let leg = self.id;
         let missing = |sound| out.push(Report::SoundMissing { leg, sound });
-        self.player = Some(Player::new(play, sounds, repeat, &self.library, missing));
+        self.playing = Playing::Sounds(Player::new(play, sounds, repeat, &self.library, missing));
+    }
+
+    pub fn music(&mut self, sound: Sound, out: &mut Vec<Report>) {
+        let leg = self.id;
+        let missing = |sound| out.push(Report::SoundMissing { leg, sound });
+        self.playing = Playing::Music(Music::new(sound, &self.library, missing));
     }
 
     pub fn stop(&mut self) {
-        self.player = None;
+        self.playing = Playing::Nothing;
+    }
+
+    pub fn press(&mut self, digit: char, duration: Duration) {
+        if self.line.as_ref().is_some_and(|line| line.agreed.keys().is_some()) {
+            self.keys.press(digit, duration);
+        }
+    }
+
+    /// Whom it talks with.
+    pub fn other(&self) -> Option<LegId> {
+        self.other
+    }
+
+    /// From now on it hears that leg at once, not the end of a piece of music first.
+    pub fn join(&mut self, other: LegId) {
+        self.other = Some(other);
+        if matches!(self.playing, Playing::Music(_)) {
+            self.playing = Playing::Nothing;
+        }
+    }
+
+    /// Whom it no longer hears.
+    pub fn part(&mut self) -> Option<LegId> {
+        self.other.take()
+    }
+
+    /// Came from another shard, or was restored, and then it takes up the library that is current.
+    pub fn arrive(&mut self, library: &Arc<Library>) {
+        self.other = None;
+        if self.library.is_empty() {
+            self.library = library.clone();
+        }
     }
 
     pub fn statistics(&self) -> Statistics {
@@ -133,88 +213,150 @@ impl Leg {
         }
     }
 
-    /// A datagram came to this leg's socket.
-    pub fn receive(&mut self, from: SocketAddr, bytes: &[u8], now: Moment, out: &mut Vec<Report>) {
+    /// A datagram came to this leg's socket. What may be heard is given back: it is for the other leg, if there is one, and a key
+    /// then comes back to [`Leg::note_key`].
+    pub fn receive<'a>(&mut self, from: SocketAddr, bytes: &'a [u8], now: Moment, out: &mut Vec<Report>) -> Option<Heard<'a>> {
         let (Some(line), Ok(packet)) = (&mut self.line, Packet::parse(bytes)) else {
             self.refused += 1;
-            return;
+            return None;
         };
-        let header = &packet.header;
-        match line.source.judge(from, header, self.reception.last(), now) {
+        let header = packet.header;
+        match line.source.judge(from, &header, self.reception.last(), now) {
             Verdict::Accepted => {}
-            Verdict::Presented => return,
+            Verdict::Presented => return None,
             Verdict::Refused => {
                 self.refused += 1;
-                return;
+                return None;
             }
         }
-        let leg = self.id;
         let is_audio = header.payload_type == line.agreed.receive_payload_type;
-        let is_event = Some(header.payload_type) == line.agreed.receive_event_type;
-        self.reception.note(header, is_audio, now);
-        if is_event && line.agreed.receiving {
-            self.digits.receive(header.ssrc, header.timestamp, packet.payload, now, |press| out.push(digit(leg, press)));
-        } else if !is_audio && !is_event {
+        let is_key = !is_audio && Some(header.payload_type) == line.agreed.receive_event_type;
+        self.reception.note(&header, is_audio, now);
+        if self.hearing.missed {
+            out.push(Report::Heard { leg: self.id });
+        }
+        self.hearing = Hearing { nothing_since: line.agreed.receiving.then_some(now), missed: false };
+        if !is_audio && !is_key {
             self.strange += 1;
+            return None;
         }
-        if self.hearing == Hearing::Silent {
-            out.push(Report::Heard { leg });
+        let heard = Heard { header, payload: packet.payload, codec: line.agreed.codec, is_key };
+        line.agreed.receiving.then_some(heard)
+    }
+
+    /// What the leg that this one talks with heard: sent at once, in its place. False when it is not sent: nothing may be, or
+    /// something else is, or keys were not agreed.
+    pub fn relay(&mut self, heard: &Heard<'_>, now: Moment, out: &mut Outbox) -> bool {
+        let Some(line) = &mut self.line else { return false };
+        let busy = !matches!(self.playing, Playing::Nothing) || self.keys.is_pressing();
+        if busy || !line.agreed.sending || heard.payload.len() > MAX_PAYLOAD {
+            return false;
         }
-        self.hearing = if line.agreed.receiving { Hearing::Listening { since: now } } else { Hearing::Idle };
+        line.relay(self.id, heard, now, out)
+    }
+
+    /// A key that was heard, once it is known whether the other leg was sent it.
+    pub fn note_key(&mut self, heard: &Heard<'_>, passed_on: bool, now: Moment, out: &mut Vec<Report>) {
+        let leg = self.id;
+        let Header { ssrc, timestamp, .. } = heard.header;
+        let event = events::Event { ssrc, timestamp, payload: heard.payload, passed_on };
+        self.digits.receive(event, now, |press| out.push(digit(leg, press)));
     }
 
     /// The leg's frame is due: what it sends, and what time alone brings about.
-    pub fn tick(
-        &mut self,
-        frame: i64,
-        now: Moment,
-        silent_after: Duration,
-        out: &mut Vec<Outgoing>,
-        reports: &mut Vec<Report>,
-    ) {
+    pub fn tick(&mut self, frame: i64, now: Moment, silent_after: Duration, out: &mut Outbox, reports: &mut Vec<Report>) {
         let leg = self.id;
         self.digits.tick(now, |press| reports.push(digit(leg, press)));
-        if let Hearing::Listening { since } = self.hearing
-            && now.since(since) >= silent_after
-        {
-            self.hearing = Hearing::Silent;
+        if self.hearing.nothing_since.is_some_and(|since| now.since(since) >= silent_after) {
+            self.hearing = Hearing { nothing_since: None, missed: true };
             reports.push(Report::Silent { leg });
         }
-        if let Some(player) = &self.player
+        if self.frame.is_some_and(|served| frame <= served) {
+            return;
+        }
+        self.frame = Some(frame);
+        if let Playing::Sounds(player) = &self.playing
             && player.is_over()
         {
             // The last frame went out one frame ago, so this is when it has been heard.
             reports.push(Report::Played { leg, play: player.play() });
-            self.player = None;
+            self.playing = Playing::Nothing;
         }
-        let Some(line) = &mut self.line else { return };
-        if line.agreed.sending {
-            line.send(leg, frame, self.player.as_mut(), out);
+        if let Some(line) = &mut self.line
+            && line.agreed.sending
+        {
+            line.send(leg, frame, now, &mut self.keys, &mut self.playing, out);
         }
+    }
+}
+
+impl Agreed {
+    /// The payload type of the keys that we may press.
+    fn keys(&self) -> Option<u8> {
+        self.send_event_type.filter(|_| self.sending)
     }
 }
 
 impl Line {
-    fn send(&mut self, leg: LegId, frame: i64, player: Option<&mut Player>, out: &mut Vec<Outgoing>) {
+    fn send(&mut self, leg: LegId, frame: i64, now: Moment, keys: &mut Keys, playing: &mut Playing, out: &mut Outbox) {
         let codec = self.agreed.codec;
-        let payload = match player.and_then(|player| player.next(codec)) {
+        if let Some(payload_type) = self.agreed.keys()
+            && let Some(press) = keys.next()
+        {
+            let header = match press.first {
+                // A key always begins with the marker (RFC 4733 section 2.5.1.1).
+                true => Header { marker: true, ..self.voice.own(frame, payload_type, now) },
+                false => self.voice.same_key(payload_type, now),
+            };
+            out.put(leg, self.source.destination(), header, &press.payload.to_bytes());
+            return;
+        }
+        let payload = match playing {
+            Playing::Sounds(player) => player.next(codec),
+            Playing::Music(music) => Some(music.frame(frame, codec)),
+            Playing::Nothing => None,
+        };
+        let payload = match payload {
             Some(payload) => payload,
-            None if self.opening_left > 0 || self.is_quiet_for_long(frame) => match codec {
-                Codec::Pcma => &ALAW_SILENCE,
-                Codec::Pcmu => &ULAW_SILENCE,
-            },
+            None if self.needs_silence(now) => silence(codec),
             None => return,
         };
         self.opening_left = self.opening_left.saturating_sub(1);
-        let header = self.voice.header(frame, self.agreed.send_payload_type);
-        out.push(Outgoing::new(leg, self.source.destination(), header, payload));
+        let header = self.voice.own(frame, self.agreed.send_payload_type, now);
+        out.put(leg, self.source.destination(), header, payload);
     }
 
-    fn is_quiet_for_long(&self, frame: i64) -> bool {
-        self.voice.last().is_none_or(|last| frame - last >= COMFORT_FRAMES)
+    fn relay(&mut self, leg: LegId, heard: &Heard<'_>, now: Moment, out: &mut Outbox) -> bool {
+        let (what, payload_type) = match heard.is_key {
+            // Keys do not go out as audio: whoever agreed to none is told otherwise.
+            true => match self.agreed.send_event_type {
+                Some(payload_type) if heard.payload.len() >= events::PAYLOAD_LENGTH => (Relayed::Key, payload_type),
+                _ => return false,
+            },
+            // Of G.711, a byte is a sample.
+            false => (Relayed::Audio(heard.payload.len() as u32), self.agreed.send_payload_type),
+        };
+        let Some(header) = self.voice.relay(&heard.header, what, payload_type, now) else { return false };
+        self.opening_left = self.opening_left.saturating_sub(1);
+        let to = self.source.destination();
+        match (heard.codec, self.agreed.codec) {
+            (Codec::Pcma, Codec::Pcmu) if !heard.is_key => {
+                out.put_translated(leg, to, header, heard.payload, &g711::ALAW_TO_ULAW)
+            }
+            (Codec::Pcmu, Codec::Pcma) if !heard.is_key => {
+                out.put_translated(leg, to, header, heard.payload, &g711::ULAW_TO_ALAW)
+            }
+            _ => out.put(leg, to, header, heard.payload),
+        }
+        true
+    }
+
+    fn needs_silence(&self, now: Moment) -> bool {
+        let quiet_for = |long: Duration| self.voice.last_sent().is_none_or(|last| now.since(last) >= long);
+        quiet_for(COMFORT) || self.opening_left > 0 && (!self.voice.is_relaying() || quiet_for(SPEAKING))
     }
 }
 
 fn digit(leg: LegId, press: events::Press) -> Report {
-    Report::Digit { leg, digit: press.digit, duration: press.duration }
+    Report::Digit { leg, digit: press.digit, duration: press.duration, relayed: press.passed_on }
 }

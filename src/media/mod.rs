@@ -8,10 +8,11 @@
 //!   +-- Shard ------------------------------------------------+
 //!   |   Leg                                                   |
 //!   |    receive: Source (may it speak?) --> rtp::Reception   |
-//!   |                                    --> rtp::events      |
-//!   |    tick:    Player --> Voice --> Outgoing               |
+//!   |               |                    --> rtp::events      |
+//!   |               +--> the other leg's Voice --> Outbox     |
+//!   |    tick:    Keys, Player, Music --> Voice --> Outbox    |
 //!   +---------------------------------------------------------+
-//!       ^ datagrams, ticks                 | Outgoing
+//!       ^ datagrams, ticks                 | Outbox
 //!       |                                  v
 //!        a thread with a socket per leg (shell::media)
 //! ```
@@ -19,15 +20,19 @@
 //! | file | what it knows |
 //! |---|---|
 //! | `words` | commands and reports |
-//! | `shard` | which leg is due when: every leg has one millisecond of the 20 ms frame |
+//! | `shard` | which leg is due when: every leg has one millisecond of the 20 ms frame; who hears whom |
 //! | `leg` | one party's audio: what was agreed, what is played, what is heard, when it is silent |
 //! | `source` | from where RTP is accepted, and where to it is sent |
-//! | `player` | sounds end to end, frame by frame |
-//! | `voice` | one unbroken RTP stream out: sequence, timestamp, marker |
+//! | `player` | sounds end to end, and hold music on a clock common to all, frame by frame |
+//! | `keys` | keys that we press towards the peer |
+//! | `voice` | one unbroken RTP stream out, whoever speaks: sequence, timestamp, marker |
+//! | `outbox` | packets on their way out |
 //!
 //! Invariant: what a shard does depends only on what it was given, in order; no allocation per packet.
 
+mod keys;
 mod leg;
+mod outbox;
 mod player;
 mod shard;
 mod source;
@@ -36,8 +41,9 @@ mod tests;
 mod voice;
 mod words;
 
-pub use crate::audio::{Clip, Library};
-pub use shard::{Outgoing, Shard};
+pub use crate::audio::{ANY_LANGUAGE, Clip, Library};
+pub use outbox::{Outbox, Outgoing};
+pub use shard::Shard;
 pub use words::*;
 
 /// The audio in a packet, on every leg: 20 ms.

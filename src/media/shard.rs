@@ -1,14 +1,14 @@
-//! The legs of one media thread, and when each of them is due.
+//! The legs of one media thread, when each of them is due, and which of them hear each other.
 //!
 //! Every leg has a phase, one of the twenty milliseconds of a frame, drawn from its id, so that the legs' packets are spread over
-//! the frame. A tick serves the phases that have come since the last one. Invariant: a leg is served at most once for each of its
-//! frames, in order; after a long delay the oldest frames are passed over, and the timestamps say so.
+//! the frame. A tick serves the phases that have come since the last one. What is heard over a bridge does not wait for a tick.
+//! Invariant: a leg is served at most once for each of its frames, in order; after a long delay the oldest frames are passed over,
+//! and the timestamps say so. Whoever talks with a leg is talked with by it.
 
 use super::leg::Leg;
-use super::{Command, FRAME_MS, Library, Report, ShardId};
-use crate::audio::FRAME;
+use super::outbox::Outbox;
+use super::{Command, FRAME_MS, LegState, Library, Report, ShardId};
 use crate::id::LegId;
-use crate::rtp::{HEADER_LENGTH, Header};
 use crate::time::{Duration, Moment};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -17,29 +17,6 @@ use std::sync::Arc;
 
 /// Frames that a leg sends at once after a delay; the rest of the delay is a gap in its timestamps.
 pub const MAX_CATCH_UP: i64 = 3;
-
-/// A packet to send from a leg's socket.
-#[derive(Clone, Debug)]
-pub struct Outgoing {
-    pub leg: LegId,
-    pub to: SocketAddr,
-    bytes: [u8; HEADER_LENGTH + FRAME],
-}
-
-impl Outgoing {
-    /// A header and a payload of one frame, inline: the hot path does not allocate.
-    pub(super) fn new(leg: LegId, to: SocketAddr, header: Header, payload: &[u8]) -> Outgoing {
-        let mut bytes = [0; HEADER_LENGTH + FRAME];
-        let (first, rest) = bytes.split_at_mut(HEADER_LENGTH);
-        first.copy_from_slice(&header.to_bytes());
-        rest.copy_from_slice(payload);
-        Outgoing { leg, to, bytes }
-    }
-
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-}
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Shard {
@@ -53,6 +30,7 @@ pub struct Shard {
     /// The millisecond that the next tick begins with.
     next: i64,
     legs: usize,
+    bridges: usize,
     /// The leg at work, so that a panic can be laid at its door.
     at_work: Option<LegId>,
 }
@@ -74,6 +52,7 @@ impl Shard {
             phases: (0..FRAME_MS).map(|_| Phase::default()).collect(),
             next: 0,
             legs: 0,
+            bridges: 0,
             at_work: None,
         }
     }
@@ -92,25 +71,49 @@ impl Shard {
         self.legs
     }
 
+    /// How many pairs of legs hear each other. With some, packets wait for nobody: look for them every millisecond.
+    pub fn bridges(&self) -> usize {
+        self.bridges
+    }
+
     /// `Open` reports nothing: whoever binds the socket knows whether it could be bound. Commands for a leg that is not (or no
     /// longer) open are ignored.
     pub fn command(&mut self, command: Command, now: Moment, out: &mut Vec<Report>) {
         match command {
-            Command::Open { leg, .. } => self.open(leg, now),
+            Command::Open { leg, .. } => self.admit(Box::new(Leg::new(leg, self.library.clone())), now),
             Command::Connect { leg, stream } => self.with(leg, |leg| leg.connect(&stream, now)),
             Command::Play { leg, play, sounds, repeat } => self.with(leg, |leg| leg.play(play, sounds, repeat, out)),
+            Command::Music { leg, sound } => self.with(leg, |leg| leg.music(sound, out)),
             Command::Stop { leg } => self.with(leg, Leg::stop),
+            Command::Bridge { a, b } => self.bridge(a, b),
+            Command::Unbridge { leg } => self.unbridge(leg),
+            Command::SendDigit { leg, digit, duration } => self.with(leg, |leg| leg.press(digit, duration)),
+            Command::Export { leg } => self.export(leg, out),
+            Command::Import { state } => self.import(*state, now, out),
             Command::Close { leg } => self.close(leg, out),
         }
     }
 
-    /// A datagram came to the socket of `leg`.
-    pub fn receive(&mut self, leg: LegId, from: SocketAddr, bytes: &[u8], now: Moment, out: &mut Vec<Report>) {
-        self.with(leg, |leg| leg.receive(from, bytes, now, out));
+    /// A datagram came to the socket of `leg`. What its other leg is sent of it goes out now.
+    pub fn receive(
+        &mut self,
+        leg: LegId,
+        from: SocketAddr,
+        bytes: &[u8],
+        now: Moment,
+        out: &mut Outbox,
+        reports: &mut Vec<Report>,
+    ) {
+        let received = self.with(leg, |leg| Some((leg.receive(from, bytes, now, reports)?, leg.other())));
+        let Some((heard, other)) = received else { return };
+        let passed_on = other.is_some_and(|other| self.with(other, |other| other.relay(&heard, now, out)));
+        if heard.is_key() {
+            self.with(leg, |leg| leg.note_key(&heard, passed_on, now, reports));
+        }
     }
 
     /// Serves the legs whose frame has come. To be called every few milliseconds while there are legs.
-    pub fn tick(&mut self, now: Moment, out: &mut Vec<Outgoing>, reports: &mut Vec<Report>) {
+    pub fn tick(&mut self, now: Moment, out: &mut Outbox, reports: &mut Vec<Report>) {
         let end = millisecond(now) + 1;
         self.next = self.next.max(end - MAX_CATCH_UP * FRAME_MS);
         while self.next < end {
@@ -135,33 +138,78 @@ impl Shard {
     /// Panics as a fault of ours would, while `leg` is at work.
     #[cfg(test)]
     pub fn panic_at(&mut self, leg: LegId) {
-        self.with(leg, |_| panic!("planted by a test"));
+        self.with(leg, |_| -> () { panic!("planted by a test") });
     }
 
-    fn open(&mut self, id: LegId, now: Moment) {
+    fn admit(&mut self, leg: Box<Leg>, now: Moment) {
         if self.legs == 0 {
             // Nothing was due while there was nobody: no catching up.
             self.next = millisecond(now);
         }
-        let leg = Box::new(Leg::new(id, self.library.clone()));
+        let id = leg.id();
+        self.unbridge(id);
         if self.phases[phase_of(id)].legs.insert(id, leg).is_none() {
             self.legs += 1;
         }
     }
 
+    fn dismiss(&mut self, id: LegId) -> Option<Box<Leg>> {
+        self.unbridge(id);
+        let leg = self.phases[phase_of(id)].legs.remove(&id)?;
+        self.legs -= 1;
+        Some(leg)
+    }
+
     fn close(&mut self, id: LegId, out: &mut Vec<Report>) {
-        if let Some(leg) = self.phases[phase_of(id)].legs.remove(&id) {
-            self.legs -= 1;
+        if let Some(leg) = self.dismiss(id) {
             out.push(Report::Closed { leg: id, statistics: leg.statistics() });
         }
     }
 
-    fn with(&mut self, id: LegId, work: impl FnOnce(&mut Leg)) {
-        if let Some(leg) = self.phases[phase_of(id)].legs.get_mut(&id) {
-            self.at_work = Some(id);
-            work(leg);
-            self.at_work = None;
+    fn export(&mut self, id: LegId, out: &mut Vec<Report>) {
+        if let Some(leg) = self.dismiss(id) {
+            out.push(Report::Exported { leg: id, state: Box::new(LegState(*leg)) });
         }
+    }
+
+    fn import(&mut self, LegState(mut leg): LegState, now: Moment, out: &mut Vec<Report>) {
+        let id = leg.id();
+        if self.has(id) {
+            return;
+        }
+        leg.arrive(&self.library);
+        self.admit(Box::new(leg), now);
+        out.push(Report::Imported { leg: id });
+    }
+
+    fn bridge(&mut self, a: LegId, b: LegId) {
+        if a == b || !self.has(a) || !self.has(b) {
+            return;
+        }
+        self.unbridge(a);
+        self.unbridge(b);
+        self.with(a, |leg| leg.join(b));
+        self.with(b, |leg| leg.join(a));
+        self.bridges += 1;
+    }
+
+    fn unbridge(&mut self, id: LegId) {
+        let Some(other) = self.with(id, |leg| leg.part()) else { return };
+        self.with(other, Leg::part);
+        self.bridges -= 1;
+    }
+
+    fn has(&self, id: LegId) -> bool {
+        self.phases[phase_of(id)].legs.contains_key(&id)
+    }
+
+    /// Nothing, when there is no such leg.
+    fn with<T: Default>(&mut self, id: LegId, work: impl FnOnce(&mut Leg) -> T) -> T {
+        let Some(leg) = self.phases[phase_of(id)].legs.get_mut(&id) else { return T::default() };
+        self.at_work = Some(id);
+        let result = work(leg);
+        self.at_work = None;
+        result
     }
 }
 

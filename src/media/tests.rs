@@ -9,6 +9,8 @@ use proptest::prelude::*;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+mod bridges;
+mod moves;
 mod sources;
 
 const LEG: LegId = LegId(1);
@@ -28,6 +30,7 @@ struct Sent {
 struct Studio {
     shard: Shard,
     now: Moment,
+    out: Outbox,
     sent: Vec<Sent>,
     reports: Vec<Report>,
 }
@@ -75,7 +78,7 @@ impl Studio {
     fn new() -> Studio {
         let mut shard = Shard::new(ShardId(0), SILENT_AFTER);
         shard.set_library(Arc::new(library()));
-        Studio { shard, now: Moment::ZERO + ms(1_234_567), sent: Vec::new(), reports: Vec::new() }
+        Studio { shard, now: Moment::ZERO + ms(1_234_567), out: Outbox::default(), sent: Vec::new(), reports: Vec::new() }
     }
 
     /// One leg, connected.
@@ -108,13 +111,18 @@ impl Studio {
     }
 
     fn tick(&mut self) {
-        let mut out = Vec::new();
-        self.shard.tick(self.now, &mut out, &mut self.reports);
-        for outgoing in &out {
-            let packet = Packet::parse(outgoing.bytes()).expect("we print RTP");
+        self.shard.tick(self.now, &mut self.out, &mut self.reports);
+        self.collect();
+    }
+
+    /// Notes what goes out.
+    fn collect(&mut self) {
+        for outgoing in self.out.packets() {
+            let packet = Packet::parse(outgoing.bytes).expect("we print RTP");
             let (header, payload) = (packet.header, packet.payload.to_vec());
             self.sent.push(Sent { at: self.now, leg: outgoing.leg, to: outgoing.to, header, payload });
         }
+        self.out.clear();
     }
 
     fn pass(&mut self, time: Duration) {
@@ -126,8 +134,13 @@ impl Studio {
     }
 
     fn hear(&mut self, from: &str, header: Header, payload: &[u8]) {
-        let bytes = [&header.to_bytes()[..], payload].concat();
-        self.shard.receive(LEG, address(from), &bytes, self.now, &mut self.reports);
+        self.hear_at(LEG, from, &[&header.to_bytes()[..], payload].concat());
+    }
+
+    /// A datagram to the socket of `leg`.
+    fn hear_at(&mut self, leg: LegId, from: &str, bytes: &[u8]) {
+        self.shard.receive(leg, address(from), bytes, self.now, &mut self.out, &mut self.reports);
+        self.collect();
     }
 
     /// `count` packets of audio, 20 ms apart.
@@ -368,7 +381,7 @@ fn a_digit_is_reported_once_with_its_length() {
     studio.hear_digit(PEER, 9, 100, 5000, '5');
     studio.hear_digit(PEER, 9, 105, 6000, '5');
     studio.pass(ms(1000));
-    let digit = Report::Digit { leg: LEG, digit: '5', duration: ms(60) };
+    let digit = Report::Digit { leg: LEG, digit: '5', duration: ms(60), relayed: false };
     assert_eq!(studio.reports, [digit.clone(), digit]);
 }
 
@@ -434,7 +447,7 @@ fn what_was_not_agreed_or_is_no_rtp_is_dropped_and_counted() {
     let header = Header { marker: false, payload_type: 101, sequence: 3, timestamp: 1, ssrc: 9 };
     studio.hear(PEER, header, &[1, 0x80, 1, 0]);
     studio.hear(PEER, Header { payload_type: 18, sequence: 4, ..header }, &[0; 20]);
-    studio.shard.receive(LEG, address(PEER), b"\0\0", studio.now, &mut studio.reports);
+    studio.hear_at(LEG, PEER, b"\0\0");
     assert_eq!(studio.digits(), "", "101 is what we send events with, 96 what we expect");
     let statistics = studio.close();
     assert_eq!((statistics.received, statistics.refused, statistics.lost), (2, 3, 0));
@@ -529,7 +542,7 @@ proptest! {
             let mut bytes = [start, &rest[..]].concat();
             bytes[0] = if bytes[0] < 0x80 { 0x80 } else { 0x80 | (bytes[0] & 0x3f) };
             bytes[1] = if bytes[1] & 1 == 0 { 96 } else { bytes[1] };
-            studio.shard.receive(LEG, address(PEER), &bytes, studio.now, &mut studio.reports);
+            studio.hear_at(LEG, PEER, &bytes);
             studio.pass(ms(*wait));
         }
         let statistics = studio.close();

@@ -1,38 +1,44 @@
 //! What the exchange says to a shard and what a shard reports: plain data, carried over bounded queues.
 
+use super::leg::Leg;
 use crate::id::{LegId, Name, PlayId};
 use crate::time::Duration;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Command {
     /// Binds `local` for a new leg. The leg keeps, to its end, the sound library that is current now. Reported by
     /// `Opened` or `OpenFailed`; nothing is sent or accepted before `Connect`.
-    Open {
-        leg: LegId,
-        local: SocketAddr,
-    },
+    Open { leg: LegId, local: SocketAddr },
     /// What offer and answer settled, at first and after each renegotiation (which opens probation anew).
-    Connect {
-        leg: LegId,
-        stream: Stream,
-    },
+    Connect { leg: LegId, stream: Stream },
     /// Plays the sounds one after the other; replaces what was playing. `Played` is reported at the end of the last one, never for
     /// a play that was replaced or stopped. With `repeat` it begins again for ever.
-    Play {
-        leg: LegId,
-        play: PlayId,
-        sounds: Vec<Sound>,
-        repeat: bool,
-    },
-    Stop {
-        leg: LegId,
-    },
+    Play { leg: LegId, play: PlayId, sounds: Vec<Sound>, repeat: bool },
+    /// Ends what is played, and hold music; a bridge goes on.
+    Stop { leg: LegId },
+    /// Hold music instead of what is played, until Stop, Play or Bridge: the sound goes round for ever, at the place where a clock
+    /// common to all listeners has it. One that the library lacks is a short tone now and then, and reported `SoundMissing`.
+    Music { leg: LegId, sound: Sound },
+    /// The two legs hear each other until either is unbridged, bridged anew, exported or closed. Ends hold music on both at once;
+    /// a Play on either goes on, and while a leg is played something (or given Music later) the other is not heard there.
+    /// Ignored unless both legs are open on this shard.
+    Bridge { a: LegId, b: LegId },
+    /// Ends the bridge that `leg` is in; both legs stay open.
+    Unbridge { leg: LegId },
+    /// Presses a key towards the peer (RFC 4733), after those still being sent; kept between 40 ms and 8 s. Ignored when events to
+    /// this peer were not agreed, or nothing is sent to it. Reported nothing.
+    SendDigit { leg: LegId, digit: char, duration: Duration },
+    /// Takes the leg off this shard, out of any bridge, to import it on another: `Exported`. In between it belongs to no shard and
+    /// commands for it are ignored, Close too; what the peer sends waits in the socket. Unknown legs are ignored.
+    Export { leg: LegId },
+    /// The leg goes on here, its stream unbroken but for one frame at most: `Imported`, or `OpenFailed` when its socket is gone.
+    Import { state: Box<LegState> },
     /// Closes the socket and reports `Closed` with what passed.
-    Close {
-        leg: LegId,
-    },
+    Close { leg: LegId },
 }
 
 /// A recorded prompt by language and name. One that the library lacks is played as a short tone and reported `SoundMissing`.
@@ -90,6 +96,8 @@ pub enum Report {
         leg: LegId,
         digit: char,
         duration: Duration,
+        /// The leg is in a bridge and the other side got the key as RFC 4733 too. If false, tell it otherwise (INFO).
+        relayed: bool,
     },
     Played {
         leg: LegId,
@@ -99,7 +107,8 @@ pub enum Report {
         leg: LegId,
         sound: Sound,
     },
-    /// No packet was accepted for the time that the shard was configured with (once per silence).
+    /// No packet was accepted, although the peer may send, for the time that the shard was configured with: once per silence, and
+    /// once more after each Connect.
     Silent {
         leg: LegId,
     },
@@ -107,10 +116,40 @@ pub enum Report {
     Heard {
         leg: LegId,
     },
+    Exported {
+        leg: LegId,
+        state: Box<LegState>,
+    },
+    Imported {
+        leg: LegId,
+    },
     Closed {
         leg: LegId,
         statistics: Statistics,
     },
+}
+
+/// All that a shard knows of a leg, on its way to another: plain data. (Within the process what is being played comes along; saved
+/// and restored, the leg is silent.)
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct LegState(pub(super) Leg);
+
+impl LegState {
+    /// A leg as it is when it has just been opened.
+    pub fn fresh(leg: LegId) -> LegState {
+        LegState(Leg::new(leg, Arc::default()))
+    }
+
+    pub fn leg(&self) -> LegId {
+        self.0.id()
+    }
+}
+
+/// Nobody reads the rest in a log.
+impl fmt::Debug for LegState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LegState({:?})", self.leg())
+    }
 }
 
 /// What passed on one leg. Counts are packets; jitter is RFC 3550 section 6.4.1, in milliseconds.
@@ -126,5 +165,5 @@ pub struct Statistics {
 }
 
 /// The shard that owns a call's legs.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct ShardId(pub u16);

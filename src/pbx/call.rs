@@ -3,12 +3,16 @@
 //! Who holds the call is its [`Phase`]. Legs come and go while the call lasts; each leaves its record with the call. Invariant: a leg
 //! stands in the exchange as long as its port is granted, and a call until its last leg is gone and its record is written.
 
+use crate::acd::{ItemId, OfferId};
+use crate::config::Destination;
 use crate::id::{CallId, LegId, Name};
+use crate::ivr::DialEnd;
 use crate::media::{self, ShardId};
 use crate::sdp::{Agreed, Description};
+use crate::sip::message::Uri;
 use crate::sip::{DialogId, Path, Source};
 use crate::store::{LegRecord, PartyNumber};
-use crate::time::Wall;
+use crate::time::{Duration, Moment, Now, Wall};
 use crate::{ivr, sip};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -24,39 +28,99 @@ pub struct Call {
     pub from: PartyNumber,
     pub dialled: String,
     pub language: Name,
+    /// The flow that the caller walks, also while they wait, ring or talk.
+    pub session: Option<Box<ivr::Session>>,
     /// All legs of a call live on one shard.
     pub shard: ShardId,
     pub started: Wall,
+    /// `started` on the clock that never jumps.
+    pub began: Moment,
     pub answered: Option<Wall>,
     pub caller: LegId,
     /// Every leg that is not gone yet, the caller's included.
     pub legs: BTreeSet<LegId>,
+    /// The queue that the caller came through last.
+    pub queue: Option<Name>,
     /// What the legs that are gone have left.
     pub gone: Vec<LegRecord>,
     /// The stays of the sessions that are over; the running one's are in its phase.
     pub path: Vec<ivr::Visit>,
 }
 
+impl Call {
+    /// The civil time as this call counts it: from its start on, whatever the machine's clock is set to meanwhile, so that every
+    /// duration in its record is right.
+    pub fn clock(&self, now: Now) -> Now {
+        Now { mono: now.mono, wall: self.started + now.mono.since(self.began) }
+    }
+}
+
 /// Who holds the call.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Phase {
     /// The destination is known; the caller's audio port is being bound.
-    Routing { flow: Name },
+    Routing { to: Destination },
     /// A flow speaks with the caller.
-    InFlow { session: Box<ivr::Session> },
+    InFlow,
+    /// The caller waits in a queue, and hears music.
+    Waiting { item: ItemId },
+    /// Somebody's phones ring for this caller: `attempt` of the exchange's books.
+    Ringing { attempt: AttemptId },
+    /// The caller and `peer` talk.
+    Bridged { peer: LegId, with: With },
     /// Over; the audio is being closed, and then the record is written.
     Ended { outcome: Outcome, by: EndedBy, at: Wall },
+}
+
+/// Whom a bridged caller talks with, and to whom they return afterwards.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum With {
+    /// An agent, through a queue: the queue engine is told of the end.
+    Agent { item: ItemId },
+    /// Somebody who was dialled.
+    Party,
 }
 
 impl Phase {
     pub fn name(&self) -> &'static str {
         match self {
             Phase::Routing { .. } => "routing",
-            Phase::InFlow { .. } => "in-flow",
+            Phase::InFlow => "in-flow",
+            Phase::Waiting { .. } => "waiting",
+            Phase::Ringing { .. } => "ringing",
+            Phase::Bridged { .. } => "bridged",
             Phase::Ended { .. } => "ended",
         }
     }
 }
+
+/// Phones that ring together for one caller: the first to answer wins, and it is decided here, once.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Attempt {
+    pub id: AttemptId,
+    pub call: CallId,
+    pub purpose: Purpose,
+    /// Those that ring, or will as soon as their port is bound.
+    pub legs: BTreeSet<LegId>,
+    pub ring: Duration,
+    /// The best reason that one of them has given for not answering.
+    pub refusal: Option<DialEnd>,
+}
+
+/// Why phones ring.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Purpose {
+    /// The queue engine leases the caller to an agent.
+    Offer { offer: OfferId, item: ItemId },
+    /// Somebody was dialled; the caller comes back afterwards, if a flow waits for them.
+    Dial,
+    /// Somebody is given the call: when they take it the flow is over.
+    Transfer,
+}
+
+/// One set of phones ringing together.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct AttemptId(pub u64);
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Outcome {
@@ -115,7 +179,12 @@ pub struct Leg {
     pub session_open: bool,
     pub party: PartyNumber,
     pub sip_call_id: String,
-    pub path: Path,
+    /// For a leg that we call: where to, until the INVITE leaves.
+    pub target: Option<Target>,
+    /// The attempt that it rings for.
+    pub attempt: Option<AttemptId>,
+    /// Where the peer's signalling comes from, as far as it is known.
+    pub peer_host: IpAddr,
     pub audio: Audio,
     /// The address that our socket is bound to, and the one that the peer is told.
     pub bind: IpAddr,
@@ -126,6 +195,8 @@ pub struct Leg {
     pub local: Option<Description>,
     pub version: u64,
     pub agreed: Option<Agreed>,
+    /// Nothing is heard from it, although it may speak.
+    pub silent: bool,
     /// Our stream's identity (RFC 3550): stays the same through every renegotiation.
     pub ssrc: u32,
     pub first_sequence: u16,
@@ -138,14 +209,33 @@ pub struct Leg {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Role {
     Caller,
+    Agent,
+    Extension,
+    Trunk,
 }
 
 impl Role {
     pub fn word(self) -> &'static str {
         match self {
             Role::Caller => "caller",
+            Role::Agent => "agent",
+            Role::Extension => "extension",
+            Role::Trunk => "trunk",
         }
     }
+}
+
+/// Where a phone is called.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Target {
+    pub uri: Uri,
+    /// Known for a registered phone; `None` follows the URI.
+    pub path: Option<Path>,
+    /// Our listener that the call leaves from.
+    pub local: SocketAddr,
+    pub peer: Source,
+    pub role: Role,
+    pub party: PartyNumber,
 }
 
 /// Where a leg's socket is in its life.
@@ -183,6 +273,11 @@ impl Leg {
         SocketAddr::new(self.advertised, port)
     }
 
+    /// The peer has put us on hold: it does not want our audio.
+    pub fn is_held(&self) -> bool {
+        self.agreed.as_ref().is_some_and(|agreed| !agreed.direction.sends())
+    }
+
     /// Notes how the session ended; the first word stays.
     pub fn end(&mut self, at: Wall, how: impl Into<String>) {
         if self.ended.is_none() {
@@ -195,7 +290,7 @@ impl Leg {
     pub fn source_rule(&self) -> media::SourceRule {
         match self.peer {
             Source::Trunk(_) => media::SourceRule::Signalled,
-            Source::Extension(_) => media::SourceRule::Latch { host: self.path.remote.ip() },
+            Source::Extension(_) => media::SourceRule::Latch { host: self.peer_host },
         }
     }
 }

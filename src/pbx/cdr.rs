@@ -11,7 +11,7 @@ use crate::time::Now;
 pub fn record(call: Call, now: Now) -> CallRecord {
     let (outcome, by, ended) = match call.phase {
         Phase::Ended { outcome, by, at } => (outcome, by, at),
-        Phase::Routing { .. } | Phase::InFlow { .. } => (Outcome::InternalError, EndedBy::Exchange, now.wall),
+        _ => (Outcome::InternalError, EndedBy::Exchange, call.clock(now).wall),
     };
     CallRecord {
         source: on_sip::source_words(&call.source),

@@ -1,13 +1,16 @@
 //! The exchange's own invariants, and the way out when one is broken.
 
-use super::call::Audio;
+use super::call::{Audio, Purpose, Role};
 use super::{Action, Outcome, Pbx, Phase};
 use crate::time::Now;
 use std::collections::BTreeSet;
 
 impl Pbx {
     /// Whether the exchange's books agree with each other. The simulator asks after every step, the daemon after a contained panic.
-    pub fn check(&self) -> Result<(), String> {
+    /// What was due by `now` must have been handled.
+    pub fn check(&self, now: Now) -> Result<(), String> {
+        self.acd.check_invariants(now)?;
+        self.check_phones()?;
         let mut ports = BTreeSet::new();
         for leg in self.legs.values() {
             let Some(call) = self.calls.get(&leg.call) else {
@@ -28,8 +31,10 @@ impl Pbx {
                 (Phase::Ended { .. }, Audio::Open { .. } | Audio::Opening { .. }) => {
                     return Err(format!("{:?} is over and its audio is open", call.id));
                 }
-                (Phase::InFlow { .. }, Audio::Opening { .. } | Audio::Closing { .. }) => {
-                    return Err(format!("{:?} is in a flow without audio", call.id));
+                (Phase::InFlow | Phase::Waiting { .. }, Audio::Opening { .. } | Audio::Closing { .. })
+                    if call.caller == leg.id =>
+                {
+                    return Err(format!("{:?} is spoken to without audio", call.id));
                 }
                 _ => {}
             }
@@ -42,11 +47,60 @@ impl Pbx {
                 return Err(format!("{:?} has {leg:?}, which is gone", call.id));
             }
         }
+        for attempt in self.attempts.values() {
+            if !self.calls.contains_key(&attempt.call) {
+                return Err(format!("{:?} rings for a call that is gone", attempt.id));
+            }
+            if let Some(leg) = attempt.legs.iter().find(|leg| !self.legs.contains_key(leg)) {
+                return Err(format!("{:?} rings {leg:?}, which is gone", attempt.id));
+            }
+        }
+        for (item, call) in &self.items {
+            if self.calls.get(call).is_none_or(|call| matches!(call.phase, Phase::Ended { .. })) {
+                return Err(format!("{item:?} waits for a call that is over"));
+            }
+        }
         if ports != *self.ports.granted() {
             return Err(format!("ports granted {:?} are not the ports held {ports:?}", self.ports.granted()));
         }
         if !self.said.is_empty() {
             return Err("a word was left unsaid".into());
+        }
+        Ok(())
+    }
+
+    /// No phone rings without a caller who waits for it, and no agent is on two calls.
+    fn check_phones(&self) -> Result<(), String> {
+        for attempt in self.attempts.values() {
+            let phase = self.calls.get(&attempt.call).map(|call| &call.phase);
+            let wanted = match (attempt.purpose, phase) {
+                (Purpose::Offer { offer, item }, Some(Phase::Waiting { item: waiting })) => {
+                    item == *waiting && self.offers.get(&offer) == Some(&attempt.id)
+                }
+                (Purpose::Dial | Purpose::Transfer, Some(Phase::Ringing { attempt: ringing })) => attempt.id == *ringing,
+                _ => false,
+            };
+            if !wanted || attempt.legs.is_empty() {
+                return Err(format!("{:?} rings for nobody: {phase:?}", attempt.id));
+            }
+        }
+        if let Some((offer, attempt)) = self.offers.iter().find(|(_, attempt)| !self.attempts.contains_key(attempt)) {
+            return Err(format!("{offer:?} rings by {attempt:?}, which is over"));
+        }
+        if let Some(offer) = self.winners.keys().next() {
+            return Err(format!("{offer:?} was picked up, and the engine has not said what becomes of it"));
+        }
+        let mut busy = BTreeSet::new();
+        for leg in self.legs.values().filter(|leg| leg.session_open) {
+            let Some(call) = self.calls.get(&leg.call).filter(|call| call.caller != leg.id) else { continue };
+            let talks = matches!(call.phase, Phase::Bridged { peer, .. } if peer == leg.id);
+            let rings = leg.attempt.and_then(|attempt| self.attempts.get(&attempt)).is_some_and(|it| it.legs.contains(&leg.id));
+            if talks == rings {
+                return Err(format!("{:?} of {:?} neither rings nor talks", leg.id, call.id));
+            }
+            if talks && leg.role == Role::Agent && !busy.insert(&leg.party.number) {
+                return Err(format!("agent {} is on two calls", leg.party.number));
+            }
         }
         Ok(())
     }

@@ -6,8 +6,10 @@
 //!
 //! Invariant: `finish` acts once; a second reason to end changes nothing.
 
+use super::call::AttemptId;
 use super::leg::Farewell;
 use super::{Action, EndedBy, Outcome, Pbx, Phase, Timer, cdr};
+use crate::acd::Leaving;
 use crate::id::{CallId, LegId};
 use crate::sip::Status;
 use crate::time::Now;
@@ -37,13 +39,15 @@ impl Pbx {
         now: Now,
         out: &mut Vec<Action>,
     ) {
-        self.tell_session(id, ivr::Event::HungUp, now);
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        if matches!(call.phase, Phase::Ended { .. }) {
+        if self.calls.get(&id).is_none_or(|call| matches!(call.phase, Phase::Ended { .. })) {
             return;
         }
-        let ended = Phase::Ended { outcome, by, at: now.wall };
-        if let Phase::InFlow { session } = std::mem::replace(&mut call.phase, ended) {
+        self.tell_session(id, ivr::Event::HungUp, now);
+        let why = if by == EndedBy::Exchange { Leaving::EndedByUs } else { Leaving::HungUp };
+        self.leave_queue(id, why, now);
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.phase = Phase::Ended { outcome, by, at: call.clock(now).wall };
+        if let Some(session) = call.session.take() {
             call.language = session.language().clone();
             call.path.extend_from_slice(session.visits());
         }
@@ -52,6 +56,10 @@ impl Pbx {
         let others: Vec<LegId> = call.legs.iter().copied().filter(|leg| *leg != caller).collect();
         self.timers.cancel(&Timer::CallLimit(id));
         self.timers.cancel(&Timer::Session(id));
+        let ringing: Vec<AttemptId> = self.attempts.values().filter(|it| it.call == id).map(|it| it.id).collect();
+        for attempt in ringing {
+            self.end_attempt(attempt, None, now, out);
+        }
         self.drop_leg(caller, farewell, now, out);
         for leg in others {
             self.drop_leg(leg, Farewell::HangUp, now, out);

@@ -52,11 +52,12 @@ impl Pbx {
 
     /// Answers `offer`, or makes our own offer when there is none, as the leg's next description.
     pub(super) fn describe(&mut self, id: LegId, offer: Option<&Description>) -> Result<Description, Status> {
+        let codecs = self.codecs_for(id);
         let Some(leg) = self.legs.get_mut(&id) else { return Err(Status(481)) };
         let Audio::Open { port } = leg.audio else { return Err(Status(500)) };
         let capabilities = Capabilities {
             local: leg.advertise(port),
-            codecs: self.config.media.codecs.clone(),
+            codecs,
             direction: Direction::SendRecv,
             session_id: u64::from(leg.ssrc),
             version: leg.version,
@@ -66,7 +67,10 @@ impl Pbx {
                 let (description, agreed) = sdp::answer(offer, &capabilities).map_err(|_| Status(488))?;
                 (description, Some(agreed))
             }
-            None => (sdp::offer(&capabilities), None),
+            None => match &leg.local {
+                Some(last) => (sdp::reoffer(&capabilities, last), None),
+                None => (sdp::offer(&capabilities), None),
+            },
         };
         leg.version += 1;
         leg.local = Some(description.clone());
@@ -74,6 +78,17 @@ impl Pbx {
             leg.agreed = agreed;
         }
         Ok(description)
+    }
+
+    /// Ours, the one that the caller speaks first: then nobody has to translate.
+    fn codecs_for(&self, id: LegId) -> Vec<String> {
+        let mut codecs = self.config.media.codecs.clone();
+        let call = self.legs.get(&id).and_then(|leg| self.calls.get(&leg.call));
+        let caller = call.filter(|call| call.caller != id).and_then(|call| self.legs.get(&call.caller));
+        if let Some(spoken) = caller.and_then(|caller| caller.agreed.as_ref()).map(|agreed| &agreed.codec) {
+            codecs.sort_by_key(|codec| codec != spoken);
+        }
+        codecs
     }
 
     /// Takes the peer's answer to our offer.
@@ -94,6 +109,8 @@ impl Pbx {
 
     /// Ends a leg: takes leave of the peer when the session still lives, closes the audio.
     pub(super) fn drop_leg(&mut self, id: LegId, farewell: Farewell, now: Now, out: &mut Vec<Action>) {
+        let Some(call) = self.legs.get(&id).map(|leg| leg.call) else { return };
+        let clock = self.clock_of(call, now);
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let (dialog, shard) = (leg.dialog, leg.shard);
         if std::mem::take(&mut leg.session_open) {
@@ -101,7 +118,7 @@ impl Pbx {
                 Farewell::Refuse(status) => (Command::Refuse { dialog, status }, format!("refused {}", status.0)),
                 Farewell::HangUp => (Command::Hangup { dialog, reason: None }, "hung up".into()),
             };
-            leg.end(now.wall, how);
+            leg.end(clock.wall, how);
             self.command_sip(command, now);
         }
         let Some(leg) = self.legs.get_mut(&id) else { return };
@@ -123,12 +140,18 @@ impl Pbx {
             tracing::error!(leg = id.0, "the media plane did not close a leg in time");
             self.free_audio(id, Statistics::default(), now);
         }
+        self.party_gone(id, now);
         let Some(leg) = self.legs.remove(&id) else { return };
         self.timers.cancel(&Timer::Closing(id));
+        self.timers.cancel(&Timer::Probe(id));
+        self.timers.cancel(&Timer::AskAgain(id));
+        if let Some(attempt) = leg.attempt.and_then(|attempt| self.attempts.get_mut(&attempt)) {
+            attempt.legs.remove(&id);
+        }
         self.dialogs.remove(&leg.dialog);
         if let Some(call) = self.calls.get_mut(&leg.call) {
             call.legs.remove(&id);
-            call.gone.push(cdr::leg_record(&leg, now));
+            call.gone.push(cdr::leg_record(&leg, call.clock(now)));
         }
         self.record_when_over(leg.call, now, out);
     }

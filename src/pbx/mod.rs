@@ -29,11 +29,14 @@
 //! Invariants: rooms never call back: what one says is queued, and [`Pbx::settle`] passes it on until all are silent; every call
 //! that began ends in exactly one record.
 
+mod bridge;
 mod call;
 mod cdr;
 mod checks;
+mod dial;
 mod finish;
 mod leg;
+mod on_acd;
 mod on_answer;
 mod on_control;
 mod on_ivr;
@@ -44,11 +47,13 @@ mod ports;
 mod route;
 mod words;
 
-pub use call::{Call, EndedBy, Outcome, Phase};
+pub use call::{Attempt, AttemptId, Call, EndedBy, Outcome, Phase};
 pub use words::*;
 
+use crate::acd::{self, Acd, ItemId, OfferId};
 use crate::config::Config;
-use crate::id::{AskId, CallId, LegId, Rng, WriteId};
+use crate::config::Phone;
+use crate::id::{AskId, CallId, LegId, Name, PlayId, Rng, WriteId};
 use crate::sip::{self, DialogId};
 use crate::store;
 use crate::time::{Duration, Moment, Now, Timers, Wall};
@@ -63,12 +68,16 @@ use std::sync::Arc;
 const MAX_WORDS: usize = 100_000;
 /// How long a leg that is over waits for its audio's statistics before it is retired without them.
 const CLOSING: Duration = Duration::from_secs(5);
+/// Numbers from here on are plays of the exchange itself; flows count from one.
+const OWN_PLAYS: u64 = 1 << 63;
 /// How long the world has to answer a question.
 const PATIENCE: Duration = Duration::from_secs(4);
 
 /// The whole exchange: plain data, deterministic, driven by `handle`, `poll_timeout` and `handle_timeout`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Pbx {
+    /// Not written down: it holds secrets, and whoever reads the rest back reloads it.
+    #[serde(skip)]
     config: Arc<Config>,
     endpoint: sip::Endpoint,
     #[serde(with = "crate::time::pairs")]
@@ -78,6 +87,22 @@ pub struct Pbx {
     /// Which leg a SIP session belongs to, until the SIP room has said the last word of it.
     #[serde(with = "crate::time::pairs")]
     dialogs: BTreeMap<DialogId, LegId>,
+    /// Phones that ring.
+    #[serde(with = "crate::time::pairs")]
+    attempts: BTreeMap<AttemptId, Attempt>,
+    acd: Acd,
+    /// Which call an item of the queue engine is.
+    #[serde(with = "crate::time::pairs")]
+    items: BTreeMap<ItemId, CallId>,
+    /// Which phones ring for an offer of the queue engine.
+    #[serde(with = "crate::time::pairs")]
+    offers: BTreeMap<OfferId, AttemptId>,
+    /// Which leg picked an offer up, until the engine has said whether it was in time.
+    #[serde(with = "crate::time::pairs")]
+    winners: BTreeMap<OfferId, LegId>,
+    /// Calls that an extension is on without the queue engine's doing.
+    own_calls: BTreeMap<Name, u32>,
+    agents_by_extension: BTreeMap<Name, Vec<Name>>,
     ports: Ports,
     #[serde(with = "crate::time::pairs")]
     asks: BTreeMap<AskId, Purpose>,
@@ -104,6 +129,7 @@ pub struct Pbx {
 enum Said {
     Sip(sip::Output),
     Ivr(CallId, ivr::Command),
+    Acd(acd::Action),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -114,6 +140,12 @@ enum Timer {
     CallLimit(CallId),
     /// The statistics of a leg that is over have not come.
     Closing(LegId),
+    /// Nobody picked up.
+    Ring(AttemptId),
+    /// A silent phone has not said that it is still there.
+    Probe(LegId),
+    /// A phone that is there and silent is asked again.
+    AskAgain(LegId),
     /// A question has not been answered.
     Ask(AskId),
 }
@@ -128,6 +160,9 @@ enum Purpose {
 struct Counters {
     call: u64,
     leg: u64,
+    attempt: u64,
+    item: u64,
+    play: u64,
     ask: u64,
     write: u64,
 }
@@ -144,10 +179,15 @@ struct Totals {
 impl Pbx {
     /// An exchange without calls. `shards` is the number of media threads that the driver has, at least one.
     pub fn new(config: Arc<Config>, shards: u16, mut rng: Rng, now: Now) -> Pbx {
-        let mut seed = [0; 32];
-        rng.fill(&mut seed);
-        Pbx {
-            endpoint: sip::Endpoint::new(config.sip.clone(), Rng::from_entropy(seed)),
+        let mut pbx = Pbx {
+            endpoint: sip::Endpoint::new(config.sip.clone(), Rng::from_entropy(seed(&mut rng))),
+            acd: Acd::new(Arc::default()),
+            attempts: BTreeMap::new(),
+            items: BTreeMap::new(),
+            offers: BTreeMap::new(),
+            winners: BTreeMap::new(),
+            own_calls: BTreeMap::new(),
+            agents_by_extension: BTreeMap::new(),
             ports: Ports::new(config.media.first_port, config.media.last_port, rng.u32()),
             config,
             calls: BTreeMap::new(),
@@ -164,14 +204,16 @@ impl Pbx {
             subject: None,
             said: VecDeque::new(),
             rng,
-        }
+        };
+        pbx.acd.reseed(Rng::from_entropy(seed(&mut pbx.rng)));
+        pbx.configure_queues(now);
+        pbx
     }
 
     /// Gives fresh chance to an exchange that was read back from its written form.
     pub fn reseed(&mut self, mut rng: Rng) {
-        let mut seed = [0; 32];
-        rng.fill(&mut seed);
-        self.endpoint.reseed(Rng::from_entropy(seed));
+        self.endpoint.reseed(Rng::from_entropy(seed(&mut rng)));
+        self.acd.reseed(Rng::from_entropy(seed(&mut rng)));
         self.rng = rng;
     }
 
@@ -191,7 +233,7 @@ impl Pbx {
 
     /// When the exchange next wants waking.
     pub fn poll_timeout(&self) -> Option<Moment> {
-        self.timers.next().into_iter().chain(self.endpoint.poll_timeout()).min()
+        [self.timers.next(), self.endpoint.poll_timeout(), self.acd.poll_timeout()].into_iter().flatten().min()
     }
 
     /// It is that time.
@@ -201,10 +243,14 @@ impl Pbx {
             match timer {
                 Timer::Session(call) => {
                     self.subject = Some(call);
+                    let now = self.clock_of(call, now);
                     self.with_session(call, |session, out| session.handle_timeout(now, out));
                 }
                 Timer::CallLimit(call) => self.hang_up(call, Outcome::Completed, now, out),
                 Timer::Closing(leg) => self.retire_leg(leg, now, out),
+                Timer::Ring(attempt) => self.rang_out(attempt, now, out),
+                Timer::Probe(leg) => self.probe_failed(leg, now, out),
+                Timer::AskAgain(leg) => self.silent(leg, now),
                 Timer::Ask(ask) => {
                     self.on_answer(ask::Answer { id: ask, reply: ask::Reply::Failed("nobody answered in time".into()) }, now)
                 }
@@ -214,6 +260,10 @@ impl Pbx {
         let mut said = Vec::new();
         self.endpoint.handle_timeout(now, &mut said);
         self.said.extend(said.into_iter().map(Said::Sip));
+        self.settle(now, out);
+        let mut said = Vec::new();
+        self.acd.handle_timeout(now, &mut said);
+        self.said.extend(said.into_iter().map(Said::Acd));
         self.settle(now, out);
     }
 
@@ -260,6 +310,7 @@ impl Pbx {
             match said {
                 Said::Sip(output) => self.on_sip(output, now, out),
                 Said::Ivr(call, command) => self.on_ivr(call, command, now, out),
+                Said::Acd(action) => self.on_acd(action, now, out),
             }
             words += 1;
             assert!(words < MAX_WORDS, "two rooms talk to each other for ever");
@@ -278,7 +329,7 @@ impl Pbx {
 
     /// Lets the flow that holds the call act, if one holds it.
     fn with_session(&mut self, call: CallId, act: impl FnOnce(&mut ivr::Session, &mut Vec<ivr::Command>)) {
-        let Some(Call { phase: Phase::InFlow { session }, .. }) = self.calls.get_mut(&call) else { return };
+        let Some(Call { session: Some(session), .. }) = self.calls.get_mut(&call) else { return };
         let mut said = Vec::new();
         act(session, &mut said);
         match session.poll_timeout() {
@@ -291,7 +342,13 @@ impl Pbx {
     }
 
     fn tell_session(&mut self, call: CallId, event: ivr::Event, now: Now) {
+        let now = self.clock_of(call, now);
         self.with_session(call, |session, out| session.handle(event, now, out));
+    }
+
+    /// The time as a call counts it ([`Call::clock`]).
+    fn clock_of(&self, call: CallId, now: Now) -> Now {
+        self.calls.get(&call).map_or(now, |call| call.clock(now))
     }
 
     fn command_media(&self, call: &Call, command: media::Command, out: &mut Vec<Action>) {
@@ -320,6 +377,33 @@ impl Pbx {
     /// A new configuration for what comes after it; calls keep the flow and the prompts that they began with.
     fn reload(&mut self, config: Arc<Config>, now: Now) {
         self.command_sip(sip::Command::Configure(config.sip.clone()), now);
-        self.config = config;
+        let before = std::mem::replace(&mut self.config, config);
+        Arc::make_mut(&mut self.config).inherit(&before);
+        self.configure_queues(now);
     }
+
+    /// Queues and agents as the configuration has them now.
+    fn configure_queues(&mut self, now: Now) {
+        self.agents_by_extension.clear();
+        for (name, agent) in &self.config.agents {
+            if let Phone::Extension(extension) = &agent.phone {
+                self.agents_by_extension.entry(extension.clone()).or_default().push(name.clone());
+            }
+        }
+        self.tell_acd(acd::Event::Configure(self.config.acd.clone()), now);
+        self.announce_agents(now);
+    }
+
+    /// A play of the exchange's own, which no flow has asked for.
+    fn own_play(&mut self) -> PlayId {
+        self.next.play += 1;
+        PlayId(OWN_PLAYS + self.next.play)
+    }
+}
+
+/// Chance for one room, from the exchange's own.
+fn seed(rng: &mut Rng) -> [u8; 32] {
+    let mut seed = [0; 32];
+    rng.fill(&mut seed);
+    seed
 }

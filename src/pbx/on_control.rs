@@ -1,17 +1,23 @@
 //! What the operator asks, and the answer.
 
-use super::{Action, Call, Pbx, Phase, on_sip};
-use crate::control::{LiveCall, Registration, Request, Response, Status};
-use crate::id::ReplyId;
+use super::call::{Leg, Phase};
+use super::{Action, Call, Pbx, on_sip};
+use crate::acd;
+use crate::control::{AgentOrder, AgentRow, LiveCall, MAX_REASON, QueueRow, Registration, Request, Response, Status};
+use crate::fault::nearest;
+use crate::id::{Name, ReplyId};
 use crate::sip::{Listener, Transport};
-use crate::time::Now;
+use crate::time::{Duration, Now};
 
 impl Pbx {
     pub(super) fn on_control(&mut self, reply: ReplyId, request: Request, now: Now, out: &mut Vec<Action>) {
         let response = match request {
             Request::Status => Response::Status(self.status()),
-            Request::Calls => Response::Calls(self.calls.values().map(live_call).collect()),
+            Request::Calls => Response::Calls(self.calls.values().map(|call| self.live_call(call)).collect()),
             Request::Registrations => Response::Registrations(self.registrations()),
+            Request::Queues => Response::Queues(self.queue_rows(now)),
+            Request::Agents => Response::Agents(self.agent_rows(now)),
+            Request::Agent { agent, order } => self.order_agent(agent.into(), order, now),
             Request::Cdr { .. } => Response::Failed("records are read from the store, not asked of the exchange".into()),
             Request::Stop => {
                 self.stop(now, out);
@@ -23,7 +29,6 @@ impl Pbx {
 
     fn status(&self) -> Status {
         let census = self.endpoint.census();
-        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         Status {
             version: env!("CARGO_PKG_VERSION").into(),
             started: self.started,
@@ -47,6 +52,73 @@ impl Pbx {
         }
     }
 
+    fn order_agent(&mut self, agent: Name, order: AgentOrder, now: Now) -> Response {
+        if !self.acd.has_agent(&agent) {
+            let known = nearest(&agent, self.config.agents.keys().map(AsRef::as_ref));
+            let hint = known.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+            return Response::Failed(format!("there is no agent `{agent}`{hint}"));
+        }
+        let event = match order {
+            AgentOrder::Login => acd::Event::AgentLogin { agent },
+            AgentOrder::Logout => acd::Event::AgentLogout { agent },
+            AgentOrder::Pause { reason } => {
+                if reason.is_empty() || reason.chars().count() > MAX_REASON {
+                    return Response::Failed(format!("a pause has a reason, of at most {MAX_REASON} letters"));
+                }
+                acd::Event::AgentPause { agent, reason: reason.into() }
+            }
+            AgentOrder::Resume => acd::Event::AgentResume { agent },
+        };
+        self.tell_acd(event, now);
+        Response::Done
+    }
+
+    fn queue_rows(&self, now: Now) -> Vec<QueueRow> {
+        let row = |queue: acd::QueueView| QueueRow {
+            name: queue.name.to_string(),
+            strategy: format!("{:?}", queue.strategy),
+            waiting: count(queue.waiting),
+            ringing: count(queue.ringing),
+            talking: count(queue.talking),
+            longest_wait_ms: queue.waiting_since.map_or(0, |since| millis(now.mono.since(since))),
+            agents: count(queue.agents),
+            logged_in: count(queue.logged_in),
+            free: count(queue.free),
+            offered: queue.tally.offered,
+            answered: queue.tally.answered,
+            abandoned: queue.tally.abandoned,
+        };
+        self.acd.queues().into_iter().map(row).collect()
+    }
+
+    fn agent_rows(&self, now: Now) -> Vec<AgentRow> {
+        let row = |agent: acd::AgentView| AgentRow {
+            name: agent.name.to_string(),
+            state: agent.state.to_string(),
+            for_ms: millis(now.mono.since(agent.since)),
+            queues: agent.queues.iter().map(ToString::to_string).collect(),
+            reachable: agent.reachable,
+            calls: u64::from(agent.calls),
+            talked_ms: millis(agent.talked),
+            no_answers: u64::from(agent.no_answers),
+        };
+        self.acd.agents().into_iter().map(row).collect()
+    }
+
+    /// Who has the call: the leg it talks with, the queue it waits in, or the flow it walks.
+    fn holder(&self, call: &Call) -> String {
+        let party = |leg| self.legs.get(leg).map(|leg: &Leg| format!("{} {}", leg.role.word(), leg.party.number));
+        match &call.phase {
+            Phase::Bridged { peer, .. } => party(peer).unwrap_or_default(),
+            Phase::Waiting { .. } => format!("queue {}", call.queue.as_deref().unwrap_or_default()),
+            Phase::Ringing { attempt } => {
+                self.attempts.get(attempt).and_then(|it| it.legs.first()).and_then(party).unwrap_or_default()
+            }
+            Phase::InFlow => call.session.as_ref().map(|session| format!("flow {}", session.flow().name)).unwrap_or_default(),
+            Phase::Routing { .. } | Phase::Ended { .. } => "exchange".into(),
+        }
+    }
+
     fn registrations(&self) -> Vec<Registration> {
         self.endpoint
             .all_bindings()
@@ -60,30 +132,33 @@ impl Pbx {
             })
             .collect()
     }
+
+    fn live_call(&self, call: &Call) -> LiveCall {
+        let here = call.session.as_ref().and_then(|session| session.visits().last());
+        let language = call.session.as_ref().map_or(&call.language, |session| session.language());
+        LiveCall {
+            reference: call.reference.clone(),
+            phase: call.phase.name().into(),
+            from: call.from.number.clone(),
+            name: call.from.name.clone(),
+            dialled: call.dialled.clone(),
+            source: on_sip::source_words(&call.source),
+            started: call.started,
+            answered: call.answered,
+            flow: here.map(|visit| visit.flow.to_string()),
+            node: here.map(|visit| visit.node.to_string()),
+            language: language.to_string(),
+            holder: self.holder(call),
+        }
+    }
 }
 
-fn live_call(call: &Call) -> LiveCall {
-    let here = match &call.phase {
-        Phase::InFlow { session } => session.visits().last(),
-        Phase::Routing { .. } | Phase::Ended { .. } => None,
-    };
-    let language = match &call.phase {
-        Phase::InFlow { session } => session.language(),
-        Phase::Routing { .. } | Phase::Ended { .. } => &call.language,
-    };
-    LiveCall {
-        reference: call.reference.clone(),
-        phase: call.phase.name().into(),
-        from: call.from.number.clone(),
-        name: call.from.name.clone(),
-        dialled: call.dialled.clone(),
-        source: on_sip::source_words(&call.source),
-        started: call.started,
-        answered: call.answered,
-        flow: here.map(|visit| visit.flow.to_string()),
-        node: here.map(|visit| visit.node.to_string()),
-        language: language.to_string(),
-    }
+fn count(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn listener_words(listener: &Listener) -> String {

@@ -1,8 +1,10 @@
 //! What a flow wants, and what it means for the others.
 
-use super::{Action, Outcome, Pbx};
+use super::call::{Purpose, Role};
+use super::{Action, Outcome, Pbx, Phase};
+use crate::acd;
 use crate::id::CallId;
-use crate::ivr::{Cause, Command, DialEnd, Event, QueueEnd};
+use crate::ivr::{Cause, Command};
 use crate::sip::Status;
 use crate::time::Now;
 use crate::{media, sip};
@@ -17,11 +19,24 @@ impl Pbx {
                 let sounds = prompts.into_iter().map(|name| media::Sound { language: language.clone(), name }).collect();
                 self.command_media(call, media::Command::Play { leg: call.caller, play, sounds, repeat }, out);
             }
+            Command::Enqueue { queue } => self.enqueue(id, queue, now, out),
+            Command::LeaveQueue { key } => {
+                let stop = media::Command::Stop { leg: call.caller };
+                self.command_media(call, stop, out);
+                self.leave_queue(id, acd::Leaving::Key(key), now);
+                if let Some(call) = self.calls.get_mut(&id) {
+                    call.phase = Phase::InFlow;
+                }
+            }
+            Command::Dial { to, ring } => {
+                let phones = self.phones_of(&to, Role::Extension);
+                self.dial(id, Purpose::Dial, phones, ring, now, out);
+            }
+            Command::Transfer { to, ring } => {
+                let phones = self.phones_of(&to, Role::Extension);
+                self.dial(id, Purpose::Transfer, phones, ring, now, out);
+            }
             Command::StopPlaying => self.command_media(call, media::Command::Stop { leg: call.caller }, out),
-            Command::Enqueue { .. } => self.tell_session(id, Event::Queue(QueueEnd::Failed), now),
-            Command::LeaveQueue { .. } => {}
-            Command::Dial { .. } => self.tell_session(id, Event::Dial(DialEnd::Failed), now),
-            Command::Transfer { .. } => self.tell_session(id, Event::Transfer(DialEnd::Failed), now),
             Command::Hangup { cause } => {
                 if cause == Cause::Loop {
                     tracing::warn!(call = %call.reference, "the flow went round and round and was ended");
@@ -36,12 +51,13 @@ impl Pbx {
 
     /// 200 with the description that was prepared when the port was bound. The flow hears `Answered` when the caller's
     /// acknowledgement is here: from then on no word of ours is lost.
-    fn answer(&mut self, id: CallId, now: Now, out: &mut Vec<Action>) {
+    pub(super) fn answer(&mut self, id: CallId, now: Now, out: &mut Vec<Action>) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let Some(leg) = self.legs.get_mut(&call.caller) else { return };
         let (None, Some(description)) = (call.answered, leg.local.clone()) else { return };
-        call.answered = Some(now.wall);
-        leg.answered = Some(now.wall);
+        let answered = call.clock(now).wall;
+        call.answered = Some(answered);
+        leg.answered = Some(answered);
         let (dialog, leg) = (leg.dialog, leg.id);
         self.totals.answered += 1;
         // Before the 200 leaves: what the caller says at once must find an open ear.

@@ -1,11 +1,13 @@
 //! What the media plane reports, and what it means for the others.
 
-use super::call::Audio;
-use super::{Action, Pbx, Phase, on_sip};
+use super::call::{Audio, Purpose, Role};
+use super::dial::RING;
+use super::{Action, OWN_PLAYS, Pbx, Phase, on_sip};
+use crate::config::Destination;
 use crate::id::{CallId, LegId};
 use crate::media::{Report, Statistics};
-use crate::sip::Status;
-use crate::time::Now;
+use crate::sip::{Ending, Status};
+use crate::time::{Duration, Now};
 use crate::{ivr, store};
 
 impl Pbx {
@@ -13,13 +15,16 @@ impl Pbx {
         match report {
             Report::Opened { leg } => self.opened(leg, now, out),
             Report::OpenFailed { leg, why } => self.open_failed(leg, &why, now, out),
-            Report::Digit { leg, digit, .. } => self.tell_leg(leg, ivr::Event::Digit(digit), now),
+            Report::Digit { leg, digit, duration, relayed } => self.pressed(leg, digit, duration, relayed, now, out),
+            Report::Played { leg, play } if play.0 > OWN_PLAYS => self.own_play_ended(leg, out),
             Report::Played { leg, play } => self.tell_leg(leg, ivr::Event::Played { play }, now),
             Report::SoundMissing { sound, .. } => {
                 tracing::warn!(language = %sound.language, sound = %sound.name, "a sound is missing; a tone was played");
             }
-            // A flow's caller may well say nothing; what silence means between two people is the bridge's to decide.
-            Report::Silent { .. } | Report::Heard { .. } => {}
+            Report::Silent { leg } => self.silent(leg, now),
+            Report::Heard { leg } => self.heard(leg),
+            // Legs are not moved between shards yet.
+            Report::Exported { .. } | Report::Imported { .. } => {}
             Report::Closed { leg, statistics } => self.closed(leg, statistics, now, out),
         }
     }
@@ -30,25 +35,22 @@ impl Pbx {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let Audio::Opening { port, .. } = leg.audio else { return };
         leg.audio = Audio::Open { port };
+        if leg.target.is_some() {
+            return self.call_phone(id, now, out);
+        }
         // Is there a codec in common? Known before anybody is told that we answer.
         let offer = leg.offer.take();
         if let Err(status) = self.describe(id, offer.as_ref()) {
             self.refuse(call, status, now, out);
             return;
         }
-        self.begin_flow(call, now, out);
+        self.begin(call, now, out);
     }
 
-    /// From here on a flow speaks with the caller, and the store knows of the call.
-    fn begin_flow(&mut self, id: CallId, now: Now, out: &mut Vec<Action>) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        let Phase::Routing { flow } = &call.phase else { return };
-        let Some(flow) = self.config.flows.get(flow).cloned() else {
-            // A reload took the flow away between the routing and the port.
-            self.refuse(id, Status(500), now, out);
-            return;
-        };
-        call.phase = Phase::InFlow { session: Box::new(ivr::Session::new(flow, call.language.clone())) };
+    /// The caller's audio is ready: the destination takes the call, and the store knows of it.
+    fn begin(&mut self, id: CallId, now: Now, out: &mut Vec<Action>) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let Phase::Routing { to } = call.phase.clone() else { return };
         let started = store::CallStarted {
             reference: call.reference.clone(),
             started: call.started,
@@ -57,7 +59,59 @@ impl Pbx {
             source: on_sip::source_words(&call.source),
         };
         self.write(store::What::CallStarted(started), now, out);
+        match to {
+            Destination::Flow(flow) => self.begin_flow(id, &flow, now, out),
+            // Let in when the acknowledgement is here: who waits hears music.
+            Destination::Queue(_) => self.answer(id, now, out),
+            Destination::Extension(extension) => {
+                let phones = self.phones_of(&extension, Role::Extension);
+                self.dial(id, Purpose::Dial, phones, RING, now, out);
+            }
+            Destination::Trunk { trunk, user } => {
+                let phones = self.trunk(&trunk, &user);
+                self.dial(id, Purpose::Dial, phones, RING, now, out);
+            }
+        }
+    }
+
+    /// From here on a flow speaks with the caller.
+    fn begin_flow(&mut self, id: CallId, flow: &str, now: Now, out: &mut Vec<Action>) {
+        let Some(flow) = self.config.flows.get(flow).cloned() else {
+            // A reload took the flow away between the routing and the port.
+            self.refuse(id, Status(500), now, out);
+            return;
+        };
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.phase = Phase::InFlow;
+        call.session = Some(Box::new(ivr::Session::new(flow, call.language.clone())));
         self.tell_session(id, ivr::Event::Begin, now);
+    }
+
+    /// A key pressed: between two people it belongs to the other one, otherwise to the flow that the caller walks.
+    pub(super) fn pressed(
+        &mut self,
+        leg: LegId,
+        digit: char,
+        duration: Duration,
+        relayed: bool,
+        now: Now,
+        out: &mut Vec<Action>,
+    ) {
+        let Some(id) = self.call_of_leg(leg) else { return };
+        let Some(call) = self.calls.get(&id) else { return };
+        match call.phase {
+            Phase::Bridged { .. } => self.relay_digit(leg, digit, duration, relayed, now, out),
+            _ if call.caller == leg => self.tell_session(id, ivr::Event::Digit(digit), now),
+            _ => {}
+        }
+    }
+
+    /// What the exchange had to say itself has been said: who waits hears music again.
+    fn own_play_ended(&mut self, leg: LegId, out: &mut Vec<Action>) {
+        let Some(id) = self.call_of_leg(leg) else { return };
+        if self.calls.get(&id).is_some_and(|call| matches!(call.phase, Phase::Waiting { .. })) {
+            self.music(id, leg, out);
+        }
     }
 
     /// Somebody else holds that port: another one, before any SDP has left.
@@ -68,9 +122,12 @@ impl Pbx {
             Audio::Opening { port, tries } => {
                 tracing::debug!(port, why, "a media port could not be bound");
                 self.free_audio(id, Statistics::default(), now);
-                if let Err(status) = self.open_audio(id, tries + 1, now, out) {
-                    tracing::warn!(why, "no media port could be bound; the call is refused");
+                let Err(status) = self.open_audio(id, tries + 1, now, out) else { return };
+                tracing::warn!(why, "no media port could be bound");
+                if self.calls.get(&call).is_some_and(|call| call.caller == id) {
                     self.refuse(call, status, now, out);
+                } else {
+                    self.phone_ended(id, &Ending::Unreachable, now, out);
                 }
             }
             Audio::Closing { .. } => {
@@ -92,7 +149,11 @@ impl Pbx {
             // The media plane gave the leg up by itself (a fault of ours, contained): without audio there is no call.
             Audio::Open { .. } | Audio::Opening { .. } => {
                 self.free_audio(id, statistics, now);
-                self.hang_up(call, super::Outcome::InternalError, now, out);
+                if self.calls.get(&call).is_some_and(|call| call.caller == id) {
+                    self.hang_up(call, super::Outcome::InternalError, now, out);
+                } else {
+                    self.phone_ended(id, &Ending::Unreachable, now, out);
+                }
             }
             Audio::Closed { .. } => {}
         }

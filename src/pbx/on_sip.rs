@@ -3,6 +3,7 @@
 use super::call::{Audio, Leg, Role, ending_words};
 use super::leg::Farewell;
 use super::{Action, Call, EndedBy, Outcome, Pbx, Phase, Purpose, Timer, route};
+use crate::config::Destination;
 use crate::id::{CallId, LegId};
 use crate::media::{ShardId, Statistics};
 use crate::sdp::Description;
@@ -34,24 +35,42 @@ impl Pbx {
             Event::Confirmed { dialog, answer } => self.confirmed(dialog, answer, now, out),
             Event::Offer { dialog, offer } => self.renegotiate(dialog, offer, now, out),
             Event::Renegotiated { dialog, outcome } => self.renegotiated(dialog, outcome, out),
-            Event::Digit { dialog, digit, .. } => {
-                if let Some(call) = self.call_of(dialog) {
-                    self.tell_session(call, ivr::Event::Digit(digit), now);
+            Event::Digit { dialog, digit, duration } => {
+                self.call_of(dialog);
+                if let Some(leg) = self.dialogs.get(&dialog).copied() {
+                    self.pressed(leg, digit, duration, false, now, out);
+                }
+            }
+            Event::Progress { dialog, .. } => {
+                self.call_of(dialog);
+                if let Some(leg) = self.dialogs.get(&dialog).copied() {
+                    self.phone_rings(leg, now, out);
+                }
+            }
+            Event::Accepted { dialog, sdp } => {
+                self.call_of(dialog);
+                if let Some(leg) = self.dialogs.get(&dialog).copied() {
+                    self.phone_answered(leg, sdp.as_ref(), now, out);
+                }
+            }
+            Event::Alive { dialog } => {
+                if let Some(leg) = self.dialogs.get(&dialog).copied() {
+                    self.alive(leg, now);
                 }
             }
             Event::Ended { dialog, ending } => self.session_ended(dialog, &ending, now, out),
             Event::Bound { binding } => self.bound(&binding, now, out),
             Event::Unbound { user, contact } => {
                 tracing::info!(%user, "phone no longer registered");
+                self.phones_changed(&user, now);
                 self.write(What::Unbound { user, contact: contact.to_string() }, now, out);
             }
             Event::Rejected { path, status, why } => {
                 self.totals.rejected += 1;
                 log_rejection(&path.remote.to_string(), status, &why);
             }
-            // The exchange makes no calls and keeps no registrations of its own yet, and it probes nobody: a late word of such a
-            // session concerns no call.
-            Event::Progress { .. } | Event::Accepted { .. } | Event::Alive { .. } | Event::Registration { .. } => {}
+            // The exchange keeps no registrations of its own yet.
+            Event::Registration { .. } => {}
         }
     }
 
@@ -63,11 +82,11 @@ impl Pbx {
             return;
         }
         let destination = route::route(&self.config, &invite.dialled);
-        let (id, leg) = self.new_call(dialog, &invite, now);
+        let (id, leg) = self.new_call(dialog, invite, now);
         self.subject = Some(id);
-        let opened = destination.and_then(|flow| {
+        let opened = destination.and_then(|to| {
             if let Some(call) = self.calls.get_mut(&id) {
-                call.phase = Phase::Routing { flow };
+                call.phase = Phase::Routing { to };
             }
             self.open_audio(leg, 0, now, out)
         });
@@ -77,7 +96,7 @@ impl Pbx {
     }
 
     /// A call with its caller's leg, entered into the books.
-    fn new_call(&mut self, dialog: DialogId, invite: &IncomingCall, now: Now) -> (CallId, LegId) {
+    fn new_call(&mut self, dialog: DialogId, invite: IncomingCall, now: Now) -> (CallId, LegId) {
         self.next.call += 1;
         self.next.leg += 1;
         let (id, leg) = (CallId(self.next.call), LegId(self.next.leg));
@@ -94,14 +113,17 @@ impl Pbx {
             session_open: true,
             party: from.clone(),
             sip_call_id: clipped(&invite.sip_call_id),
-            path: invite.path,
+            target: None,
+            attempt: None,
+            peer_host: invite.path.remote.ip(),
             audio: Audio::Closed { statistics: Statistics::default() },
             bind,
             advertised: self.advertised(bind, invite.path.remote.ip()),
-            offer: invite.offer.clone(),
+            offer: invite.offer,
             local: None,
             version: 1,
             agreed: None,
+            silent: false,
             ssrc: self.rng.u32(),
             // Below 2^15, so that a receiver's first look never meets a wrap (RFC 3711 section 3.3.1).
             first_sequence: u16::try_from(self.rng.below(1 << 15)).unwrap_or(0),
@@ -113,16 +135,19 @@ impl Pbx {
         let call = Call {
             id,
             reference: self.rng.hex(REFERENCE),
-            phase: Phase::Routing { flow: "".into() },
+            phase: Phase::Routing { to: Destination::Flow("".into()) },
             source: invite.source.clone(),
             from,
             dialled: clipped(&invite.dialled),
             language: route::language(&self.config, &invite.source),
+            session: None,
             shard,
             started: now.wall,
+            began: now.mono,
             answered: None,
             caller: leg,
             legs: BTreeSet::from([leg]),
+            queue: None,
             gone: Vec::new(),
             path: Vec::new(),
         };
@@ -136,12 +161,13 @@ impl Pbx {
         self.dialogs.insert(dialog, leg);
         self.legs.insert(leg, caller);
         self.calls.insert(id, call);
+        self.party_came(leg, now);
         self.timers.set(Timer::CallLimit(id), now.mono + self.config.limits.call_duration);
         (id, leg)
     }
 
     /// The address that a peer is told: the external one for peers outside, when there is one.
-    fn advertised(&self, bind: IpAddr, peer: IpAddr) -> IpAddr {
+    pub(super) fn advertised(&self, bind: IpAddr, peer: IpAddr) -> IpAddr {
         match self.config.media.external_address {
             Some(external) if external.is_ipv4() == bind.is_ipv4() && !self.is_inside(peer) => external,
             _ => bind,
@@ -164,18 +190,25 @@ impl Pbx {
                 }
             }
         }
-        self.tell_session(id, ivr::Event::Answered, now);
+        match self.calls.get(&id).map(|call| call.phase.clone()) {
+            Some(Phase::Routing { to: Destination::Queue(queue) }) => self.enqueue(id, queue, now, out),
+            _ => self.tell_session(id, ivr::Event::Answered, now),
+        }
     }
 
     /// The peer wants to talk otherwise: hold, resume, another address or codec.
     fn renegotiate(&mut self, dialog: DialogId, offer: Option<Description>, now: Now, out: &mut Vec<Action>) {
         self.call_of(dialog);
         let answer = match self.dialogs.get(&dialog).copied() {
-            Some(leg) => self.describe(leg, offer.as_ref()).inspect(|_| {
-                if offer.is_some() {
+            Some(leg) => {
+                let was_held = self.legs.get(&leg).is_some_and(Leg::is_held);
+                let answer = self.describe(leg, offer.as_ref());
+                if offer.is_some() && answer.is_ok() {
                     self.connect_audio(leg, out);
+                    self.hold_changed(leg, was_held, out);
                 }
-            }),
+                answer
+            }
             None => Err(Status(481)),
         };
         self.command_sip(Command::Reply { dialog, answer }, now);
@@ -185,19 +218,25 @@ impl Pbx {
         self.call_of(dialog);
         let Some(leg) = self.dialogs.get(&dialog).copied() else { return };
         // A refusal leaves the session as it was (RFC 3261 section 14.1); so does an answer that fits nothing of ours.
+        let was_held = self.legs.get(&leg).is_some_and(Leg::is_held);
         if let Ok(answer) = outcome
             && self.accept_answer(leg, &answer).is_ok()
         {
             self.connect_audio(leg, out);
+            self.hold_changed(leg, was_held, out);
         }
     }
 
     fn session_ended(&mut self, dialog: DialogId, ending: &Ending, now: Now, out: &mut Vec<Action>) {
         let Some(id) = self.call_of(dialog) else { return };
         let Some(leg) = self.dialogs.remove(&dialog) else { return };
+        let clock = self.clock_of(id, now);
         if let Some(leg) = self.legs.get_mut(&leg) {
             leg.session_open = false;
-            leg.end(now.wall, ending_words(ending));
+            leg.end(clock.wall, ending_words(ending));
+        }
+        if self.calls.get(&id).is_some_and(|call| call.caller != leg) {
+            return self.phone_ended(leg, ending, now, out);
         }
         let answered = self.calls.get(&id).is_some_and(|call| call.answered.is_some());
         let (outcome, by) = match ending {
@@ -213,6 +252,7 @@ impl Pbx {
 
     fn bound(&mut self, binding: &Binding, now: Now, out: &mut Vec<Action>) {
         tracing::info!(user = %binding.user, address = %binding.path.remote, "phone registered");
+        self.phones_changed(&binding.user, now);
         // Plain data with string keys: writing it down cannot fail, and if it could, the phone would register again.
         if let Ok(body) = serde_json::to_string(binding) {
             let row =

@@ -7,16 +7,15 @@ use crate::sip::{Source, Status};
 /// The longest number or user that can be dialled.
 const LONGEST: usize = 32;
 
-/// The flow that takes a call to `dialled`, or the status that refuses it.
-pub fn route(config: &Config, dialled: &str) -> Result<Name, Status> {
+/// What takes a call to `dialled`, or the status that refuses it.
+pub fn route(config: &Config, dialled: &str) -> Result<Destination, Status> {
     if !is_number(dialled) {
         return Err(Status(404));
     }
-    match config.numbers.get(dialled) {
-        Some(Destination::Flow(flow)) if config.flows.contains_key(flow) => Ok(flow.clone()),
+    match config.destination(dialled) {
         // A checked configuration has no such flow; a call must not depend on that.
-        Some(Destination::Flow(_)) => Err(Status(500)),
-        Some(_) => Err(Status(501)),
+        Some(Destination::Flow(flow)) if !config.flows.contains_key(&flow) => Err(Status(500)),
+        Some(destination) => Ok(destination),
         None => Err(Status(404)),
     }
 }
@@ -51,8 +50,8 @@ mod tests {
         config.numbers.insert("+48221234567".into(), Destination::Flow("main".into()));
         config.numbers.insert("100;x".into(), Destination::Flow("main".into()));
         for (dialled, expected) in [
-            ("100", Ok("main".into())),
-            ("+48221234567", Ok("main".into())),
+            ("100", Ok(Destination::Flow("main".into()))),
+            ("+48221234567", Ok(Destination::Flow("main".into()))),
             ("101", Err(Status(404))),
             ("", Err(Status(404))),
             ("+", Err(Status(404))),

@@ -29,6 +29,9 @@ const REPLAY_QUIET: Duration = Duration::from_millis(1000);
 /// The longest duration that a payload can hold; a longer press goes on in a new segment (section 2.5.1.3).
 const SEGMENT: u16 = u16::MAX;
 
+/// Bytes of one event.
+pub const PAYLOAD_LENGTH: usize = 4;
+
 /// The event in one payload.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Payload {
@@ -58,6 +61,8 @@ impl Payload {
 pub struct Press {
     pub digit: char,
     pub duration: Duration,
+    /// At least one of its packets was passed on to somebody else, who knows of it too.
+    pub passed_on: bool,
 }
 
 /// Turns the packets of one leg into presses, in the order in which they began.
@@ -78,22 +83,35 @@ struct Heard {
     before: u32,
     duration: u16,
     last_packet: Moment,
+    passed_on: bool,
     reported: bool,
 }
 
+/// One packet of telephone events.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Event<'a> {
+    pub ssrc: u32,
+    pub timestamp: u32,
+    pub payload: &'a [u8],
+    /// It was passed on to somebody else.
+    pub passed_on: bool,
+}
+
 impl Receiver {
-    /// Takes one packet of telephone events; reports every press that this shows to be over.
-    pub fn receive(&mut self, ssrc: u32, timestamp: u32, payload: &[u8], now: Moment, mut report: impl FnMut(Press)) {
+    /// Takes one packet; reports every press that this shows to be over.
+    pub fn receive(&mut self, event: Event<'_>, now: Moment, mut report: impl FnMut(Press)) {
+        let Event { ssrc, timestamp, payload, passed_on } = event;
         let Some(packet) = Payload::parse(payload) else { return };
         if usize::from(packet.event) >= KEYS.len() {
             return;
         }
         let index = match self.position(ssrc, timestamp, packet, now) {
             Some(index) => index,
-            None => self.begin(ssrc, timestamp, packet, now, &mut report),
+            None => self.begin(event, packet, now, &mut report),
         };
         let heard = &mut self.heard[index];
         heard.last_packet = now;
+        heard.passed_on |= passed_on;
         // Of the segments, only the newest grows; a late packet of an older one says nothing new.
         if heard.timestamp == timestamp {
             heard.duration = heard.duration.max(packet.duration);
@@ -133,7 +151,8 @@ impl Receiver {
 
     /// Makes room for a press never heard of before. Its place is by timestamp, because its packets may have been overtaken by
     /// those of the next one.
-    fn begin(&mut self, ssrc: u32, timestamp: u32, packet: Payload, now: Moment, report: &mut impl FnMut(Press)) -> usize {
+    fn begin(&mut self, event: Event<'_>, packet: Payload, now: Moment, report: &mut impl FnMut(Press)) -> usize {
+        let Event { ssrc, timestamp, passed_on, .. } = event;
         if self.heard.capacity() == 0 {
             self.heard.reserve_exact(REMEMBERED);
         }
@@ -147,6 +166,7 @@ impl Receiver {
             before: 0,
             duration: packet.duration,
             last_packet: now,
+            passed_on,
             reported: false,
         };
         let overtaken = self.heard.last().is_some_and(|newest| newest.ssrc == ssrc && newest.is_after(timestamp));
@@ -186,6 +206,7 @@ impl Heard {
             report(Press {
                 digit: KEYS[usize::from(self.event)],
                 duration: of_ticks(self.before.saturating_add(u32::from(self.duration))),
+                passed_on: self.passed_on,
             });
         }
     }

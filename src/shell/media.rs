@@ -3,7 +3,7 @@
 //! ```text
 //!   control thread                                   media thread (one per shard, pinned, real-time where permitted)
 //!     command --> Lane ==(2,048)==========> orders ---> Shard --> sockets, one per leg
-//!     drain  <==(4,096)======================== Lane <-----+        ^ epoll, 5 ms tick
+//!     drain  <==(4,096)======================== Lane <-----+        ^ epoll, tick of 5 ms, of 1 while bridging
 //!        ^                                                 |
 //!        +------ eventfd, rung at most once a tick --------+
 //! ```
@@ -18,17 +18,20 @@
 
 mod driver;
 mod lane;
+mod moving;
+mod sockets;
 mod sys;
 #[cfg(test)]
 mod tests;
 
 use crate::id::LegId;
-use crate::media::{Command, Library, Report, Shard, ShardId};
+use crate::media::{Command, LegState, Library, Report, Shard, ShardId};
 use crate::shell::fence::Fence;
 use crate::shell::sys::wake::Wake;
 use crate::time::Duration;
 use driver::{Driver, Order};
 use lane::Lane;
+use moving::Moving;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -58,7 +61,7 @@ pub struct MediaSettings {
 /// What the media threads did, counted since the start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counters {
-    /// Ticks that began more than one tick too late.
+    /// Ticks that began more than 5 ms too late.
     pub late_ticks: u64,
     /// Commands and reports dropped because a queue and its overflow were full.
     pub dropped: u64,
@@ -83,6 +86,18 @@ struct Shared {
     unsent: AtomicU64,
 }
 
+/// What a media thread tells the control thread.
+enum Told {
+    Report(Report),
+    /// A leg was exported, and this is its socket.
+    Left {
+        state: Box<LegState>,
+        socket: UdpSocket,
+    },
+    /// A leg that should be exported is not there.
+    Absent(LegId),
+}
+
 /// One media thread.
 struct Thread {
     commands: Lane<Order>,
@@ -93,7 +108,8 @@ struct Thread {
 /// The media threads. Owned by the control thread.
 pub struct Media {
     threads: Vec<Thread>,
-    reports: Receiver<Report>,
+    reports: Receiver<Told>,
+    moving: Moving,
     bell: Arc<Wake>,
 }
 
@@ -105,7 +121,7 @@ impl Media {
         let shards = settings.shards.unwrap_or(spare).max(1);
         let bell = Arc::new(Wake::new()?);
         let (sender, reports) = sync_channel(REPORTS);
-        let mut media = Media { threads: Vec::new(), reports, bell };
+        let mut media = Media { threads: Vec::new(), reports, moving: Moving::default(), bell };
         for id in 0..shards {
             let (commands, orders) = sync_channel(COMMANDS);
             let shared = Arc::new(Shared::new()?);
@@ -127,9 +143,11 @@ impl Media {
         u16::try_from(self.threads.len()).unwrap_or(u16::MAX)
     }
 
-    /// Gives a command to a shard. `Open` binds the socket here and now and answers `Opened` or `OpenFailed` at once; every other
-    /// command is queued in order and answers `None`.
+    /// Gives a command to a shard. `Open` binds the socket here and now and answers `Opened` or `OpenFailed` at once, and so does an
+    /// `Import` whose socket is gone; every other command is queued in order and answers `None`. Commands for a leg that
+    /// [`Media::move_leg`] moves wait until it has arrived.
     pub fn command(&mut self, shard: ShardId, command: Command) -> Option<Report> {
+        let command = self.moving.hold(command)?;
         let index = usize::from(shard.0) % self.threads.len();
         let thread = &mut self.threads[index];
         match command {
@@ -137,10 +155,27 @@ impl Media {
                 Ok(()) => Report::Opened { leg },
                 Err(error) => Report::OpenFailed { leg, why: error.to_string() },
             }),
+            Command::Import { state } => {
+                let leg = state.leg();
+                let Some(socket) = self.moving.socket(leg) else {
+                    return Some(Report::OpenFailed { leg, why: "its socket is gone".into() });
+                };
+                thread.send(Order::Import { state, socket });
+                None
+            }
             command => {
                 thread.send(Order::Command(command));
                 None
             }
+        }
+    }
+
+    /// Takes a leg from one shard to another, out of any bridge, with a gap of at most a frame: `Imported` is reported in the end,
+    /// nothing when `from` has no such leg (any more). Commands given for it meanwhile follow it, to whatever shard they were given.
+    pub fn move_leg(&mut self, leg: LegId, from: ShardId, to: ShardId) {
+        if self.moving.begin(leg, to) {
+            let index = usize::from(from.0) % self.threads.len();
+            self.threads[index].send(Order::Command(Command::Export { leg }));
         }
     }
 
@@ -152,14 +187,33 @@ impl Media {
     /// Appends the waiting reports and makes `reports_fd` unreadable; also passes on commands that found a queue full.
     pub fn drain(&mut self, out: &mut Vec<Report>) {
         self.bell.clear();
-        let before = out.len();
-        out.extend(self.reports.try_iter().take(REPORTS));
-        if out.len() - before == REPORTS {
-            // There may be more: come back.
-            self.bell.ring();
+        for count in 1..=REPORTS {
+            let Ok(told) = self.reports.try_recv() else { break };
+            match told {
+                Told::Report(report) => out.push(report),
+                Told::Left { state, socket } => self.left(state, socket, out),
+                Told::Absent(leg) => self.moving.forget(leg),
+            }
+            if count == REPORTS {
+                // There may be more: come back.
+                self.bell.ring();
+            }
         }
         for thread in &mut self.threads {
             thread.catch_up();
+        }
+    }
+
+    /// A leg has left its shard: onwards, or to whoever asked for it.
+    fn left(&mut self, state: Box<LegState>, socket: UdpSocket, out: &mut Vec<Report>) {
+        let leg = state.leg();
+        self.moving.keep(leg, socket);
+        let Some((to, waiting)) = self.moving.arrive(leg) else {
+            out.push(Report::Exported { leg, state });
+            return;
+        };
+        for command in std::iter::once(Command::Import { state }).chain(waiting) {
+            out.extend(self.command(to, command));
         }
     }
 

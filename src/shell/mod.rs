@@ -19,6 +19,7 @@
 //! | `media.rs`, `media/` | the media threads | see there |
 //! | `files.rs` | the administrator's folders | |
 //! | `fence.rs` | what the lab may reach | |
+//! | `log.rs` | lines to stderr, written by a thread of their own | the line is dropped and counted |
 //! | `secrets.rs` | generated secrets | |
 //! | `notify.rs` | what systemd wants to hear | the message is dropped |
 //! | `sys/` | system calls | |
@@ -31,6 +32,7 @@
 pub mod fence;
 pub mod files;
 pub mod listeners;
+pub mod log;
 pub mod media;
 pub mod notify;
 pub mod reactor;

@@ -32,6 +32,11 @@ pub enum Act {
     Probe(usize),
     /// As planned, or because patience has ended.
     Leave(usize),
+    /// With a call that came.
+    PickUp(usize),
+    Refuse(usize, u16),
+    PutOnHold(usize, bool),
+    PutDown(usize),
     /// The phone dies.
     Vanish,
 }
@@ -42,6 +47,7 @@ impl Life {
         match &self.identity {
             Identity::Extension { user, password } => *password == lab::password(user),
             Identity::Trunk { number } => !lab::is_user(number),
+            Identity::Desk { .. } => false,
         }
     }
 }
@@ -53,12 +59,13 @@ impl World {
         let mut acts = Vec::new();
         acts.extend(life.registers.map(|at| (at, Act::Register)));
         acts.extend(life.unregisters.map(|at| (at, Act::Unregister)));
+        acts.extend(life.dies.map(|at| (at, Act::Vanish)));
         acts.extend(life.calls.iter().enumerate().map(|(call, plan)| (plan.at, Act::Dial(call))));
         let start = self.clock.mono();
         acts.into_iter().for_each(|(since, act)| self.intend(who, start + since, act));
     }
 
-    fn intend(&mut self, who: usize, at: Moment, act: Act) {
+    pub(super) fn intend(&mut self, who: usize, at: Moment, act: Act) {
         self.agenda.enter(at, Happening::Act { who, act });
     }
 
@@ -90,6 +97,10 @@ impl World {
                 attempt.left = true;
                 self.command(who, Command::Hangup { line })
             }
+            Act::PickUp(at) => self.pick_up(who, at),
+            Act::Refuse(at, status) => self.refuse(who, at, status),
+            Act::PutOnHold(at, on) => self.on_line(who, at, |line| Command::Hold { line, on }),
+            Act::PutDown(at) => self.put_down(who, at),
             Act::Vanish => self.vanish(who),
         }
     }
@@ -151,10 +162,15 @@ impl World {
         let silent_at = now + self.circumstances.config.media.silent_after;
         let person = &mut self.people[who];
         person.vanished = true;
+        person.died = true;
+        for received in &mut person.received {
+            received.ended.get_or_insert(now);
+        }
+        for from in person.audio_ports() {
+            self.agenda.enter(silent_at, Happening::Silence { from, silent: true });
+        }
         let calls = person.attempts.len();
         for call in 0..calls {
-            let from = person.audio(call).local;
-            self.agenda.enter(silent_at, Happening::Silence { from, silent: true });
             let attempt = &mut person.attempts[call];
             if attempt.dialled.is_some() && !attempt.is_over() {
                 attempt.ends(Outcome::Vanished, who)?;
@@ -168,7 +184,7 @@ impl World {
         Ok(())
     }
 
-    fn command(&mut self, who: usize, command: Command) -> Verdict {
+    pub(super) fn command(&mut self, who: usize, command: Command) -> Verdict {
         self.tell_phone(who, phone::Event::Command(command))
     }
 
@@ -214,19 +230,23 @@ impl World {
             Report::Registered(expires) => person.registered = expires > Duration::ZERO,
             Report::RegistrationRefused(_) => person.registered = false,
             Report::Answered { line } => return self.answered(who, line),
+            Report::Incoming { line, from } => self.rings(who, line, from.user),
             Report::Audio { line, agreed, .. } => {
                 if let Some(call) = person.attempt_of(line) {
                     person.attempts[call].audio = Some(agreed);
+                } else if let Some(at) = person.received_on(line) {
+                    person.received[at].audio = Some(agreed);
                 }
             }
             Report::Ended { line, ending } => {
+                if let Some(at) = person.received_on(line) {
+                    person.received[at].ended.get_or_insert(now);
+                }
                 let Some(call) = person.attempt_of(line) else { return Ok(()) };
                 let outcome = person.attempts[call].outcome_of(&ending);
                 return person.attempts[call].ends(outcome, who);
             }
-            // Nobody calls these phones yet.
-            Report::Incoming { .. } | Report::Digit { .. } => {}
-            Report::Ringing { .. } | Report::Unchanged { .. } | Report::Alive { .. } => {}
+            Report::Digit { .. } | Report::Ringing { .. } | Report::Unchanged { .. } | Report::Alive { .. } => {}
         }
         Ok(())
     }

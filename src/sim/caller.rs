@@ -3,6 +3,7 @@
 //! A [`Person`] owns one phone and makes a few calls with it; each call has a [`Plan`], drawn before the world begins, so that
 //! a plan never depends on what the exchange does. Invariant: every call gets exactly one [`Outcome`].
 
+use super::callee::{Manner, Received};
 use super::invariants::{Invariant, Verdict, judge};
 use crate::id::Name;
 use crate::media::Sound;
@@ -25,7 +26,11 @@ pub struct Life {
     pub unregisters: Option<Duration>,
     /// Asked for in seconds; short ones are renewed while the world lasts.
     pub expires: Duration,
+    /// The phone dies, whatever it is doing.
+    pub dies: Option<Duration>,
     pub calls: Vec<Plan>,
+    /// What is done with the calls that come, one after the other and round again; nothing here is always busy.
+    pub manners: Vec<Manner>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -34,6 +39,8 @@ pub enum Identity {
     Extension { user: String, password: String },
     /// Somebody who calls through the trunk, by their number.
     Trunk { number: String },
+    /// A phone at an address that the exchange knows, which calls nobody.
+    Desk { user: String, address: SocketAddr },
 }
 
 /// One call as it is meant.
@@ -77,7 +84,9 @@ impl Life {
             registers: None,
             unregisters: None,
             expires: Duration::ZERO,
+            dies: None,
             calls,
+            manners: Vec::new(),
         }
     }
 
@@ -89,6 +98,17 @@ impl Life {
             expires: Duration::from_secs(600),
             ..Life::stranger(user, calls)
         }
+    }
+
+    /// A phone of ours that calls nobody.
+    pub fn agent(user: &str, manners: Vec<Manner>) -> Life {
+        Life { manners, ..Life::extension(user, Vec::new()) }
+    }
+
+    /// A phone at a fixed address: an agent of a family from 1, or 0 for the provider's far end.
+    pub fn desk(place: u8, manners: Vec<Manner>) -> Life {
+        let (user, address) = super::lab::desk(place);
+        Life { identity: Identity::Desk { user: user.clone(), address }, manners, ..Life::stranger(&user, Vec::new()) }
     }
 }
 
@@ -240,9 +260,14 @@ pub struct Person {
     /// The open stream to the exchange, for phones that use one.
     pub connection: Option<ConnectionId>,
     pub attempts: Vec<Attempt>,
+    /// The calls that came, in their order.
+    pub received: Vec<Received>,
     /// The call that is being dialled just now, so that the wire knows whose INVITE it carries.
     pub dialling: Option<usize>,
+    /// Says and hears nothing any more.
     pub vanished: bool,
+    /// In the middle of what it was doing.
+    pub died: bool,
     pub registered: bool,
 }
 

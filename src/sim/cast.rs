@@ -2,7 +2,9 @@
 //!
 //! Every way to go wrong has a weight here. Invariant: the cast depends on the seed and on nothing else.
 
+use super::callee::Manner;
 use super::caller::{Identity, Keys, Leaves, Life, Plan, Quirk};
+use super::lab;
 use super::network::draw;
 use crate::id::Rng;
 use crate::sip::Transport;
@@ -53,19 +55,69 @@ const QUIRKS: Weighted<Quirk> = Weighted(&[
     (3, Quirk::Proxied),
 ]);
 
+/// Numbers of the worlds with queues.
+const QUEUE_NUMBERS: Weighted<&str> = Weighted(&[
+    (30, "100"),
+    (20, "600"),
+    (16, "3005"),
+    (6, "3002"),
+    (6, "1001"),
+    (6, "1002"),
+    (5, "1003"),
+    (3, "1005"),
+    (8, "401"),
+]);
+/// Agents at fixed addresses.
+const DESKS: u8 = 5;
+
+/// What becomes of a call at a phone; durations are drawn afterwards. `LATE` and zero mark kinds of answers.
+const MANNERS: Weighted<Manner> = Weighted(&[
+    (26, Manner::Answers { after: Duration::ZERO, talks: Some(TALKS) }),
+    (8, Manner::Answers { after: Duration::ZERO, talks: None }),
+    (7, Manner::Answers { after: Duration::ZERO, talks: Some(LATE) }),
+    (7, Manner::Answers { after: Duration::ZERO, talks: Some(Duration::ZERO) }),
+    (7, Manner::Holds { after: Duration::ZERO, talks: Duration::ZERO }),
+    (5, Manner::Refuses { after: Duration::ZERO, status: 486 }),
+    (4, Manner::Refuses { after: Duration::ZERO, status: 603 }),
+    (3, Manner::Refuses { after: Duration::ZERO, status: 302 }),
+    (3, Manner::Refuses { after: Duration::ZERO, status: 500 }),
+    (4, Manner::SpeaksUnknownCodec { after: Duration::ZERO }),
+    (4, Manner::AnswersWithoutAudio { after: Duration::ZERO }),
+    (4, Manner::AnswersMute { after: Duration::ZERO, talks: Duration::ZERO }),
+    (6, Manner::LetsRing),
+    (4, Manner::KeepsSilent),
+    (4, Manner::AnswersAtCancel),
+    (2, Manner::DiesRinging { after: Duration::ZERO }),
+    (2, Manner::DiesTalking { after: Duration::ZERO, talks: Duration::ZERO }),
+]);
+const TALKS: Duration = Duration::from_secs(1);
+const LATE: Duration = Duration::from_secs(2);
+
+/// Worlds with queues, per thousand.
+const WITH_QUEUES: u32 = 600;
+
 const KEYS: &[u8] = b"111999123#*0";
 
 /// The cast of one world: three to five phones of ours, and callers through the trunk, at least [`MIN_CALLS`] calls together.
 pub fn cast(rng: &mut Rng) -> Vec<Life> {
     let extensions = 3 + rng.below(3);
-    let mut lives: Vec<Life> = (1..=extensions).map(|index| extension(index, rng)).collect();
+    let queues = rng.chance(WITH_QUEUES);
+    let mut lives: Vec<Life> = (1..=extensions).map(|index| extension(index, queues, rng)).collect();
+    if queues {
+        // Some have two phones, which ring together.
+        let second =
+            |life: &Life| Life { calls: Vec::new(), manners: Vec::new(), unregisters: None, dies: None, ..life.clone() };
+        let doubles: Vec<Life> = lives.iter().filter(|_| rng.chance(300)).map(second).collect();
+        lives.extend(doubles.into_iter().map(|life| Life { manners: manners(rng), ..life }));
+        lives.extend(desks(rng));
+    }
     while lives.iter().map(|life| life.calls.len()).sum::<usize>() < MIN_CALLS {
-        lives.push(stranger(lives.len(), rng));
+        lives.push(stranger(lives.len(), queues, rng));
     }
     lives
 }
 
-fn extension(index: u32, rng: &mut Rng) -> Life {
+fn extension(index: u32, queues: bool, rng: &mut Rng) -> Life {
     let user = format!("100{index}");
     let forgetful = rng.chance(120);
     let password = if forgetful { "guess".to_string() } else { format!("pw{user}") };
@@ -79,11 +131,14 @@ fn extension(index: u32, rng: &mut Rng) -> Life {
         registers,
         unregisters,
         expires: Duration::from_secs(if rng.chance(300) { 40 } else { 600 }),
-        calls: calls(1 + rng.below(2), rng),
+        // A binding of a phone that is gone stays until it runs out.
+        dies: rng.chance(60).then(|| MS(5_000) + draw(RUSH, rng)),
+        calls: calls(1 + rng.below(2), queues, rng),
+        manners: manners(rng),
     }
 }
 
-fn stranger(index: usize, rng: &mut Rng) -> Life {
+fn stranger(index: usize, queues: bool, rng: &mut Rng) -> Life {
     let transport = transport(rng);
     let number = if rng.chance(50) { "1001".to_string() } else { format!("+4822123{index:04}") };
     Life {
@@ -95,7 +150,9 @@ fn stranger(index: usize, rng: &mut Rng) -> Life {
         registers: None,
         unregisters: None,
         expires: Duration::ZERO,
-        calls: calls(1 + rng.below(3), rng),
+        dies: None,
+        calls: calls(1 + rng.below(3), queues, rng),
+        manners: Vec::new(),
     }
 }
 
@@ -103,8 +160,62 @@ fn transport(rng: &mut Rng) -> Transport {
     if rng.chance(200) { Transport::Tcp } else { Transport::Udp }
 }
 
-fn calls(count: u32, rng: &mut Rng) -> Vec<Plan> {
-    (0..count).map(|_| plan(rng)).collect()
+/// So many calls that come are met each in its own manner, and then it begins again.
+const MANNERS_EACH: usize = 6;
+
+fn manners(rng: &mut Rng) -> Vec<Manner> {
+    (0..MANNERS_EACH).map(|_| manner(rng)).collect()
+}
+
+fn manner(rng: &mut Rng) -> Manner {
+    let (after, talks) = (draw(MS(6_000), rng), draw(MS(20_000), rng));
+    match MANNERS.draw(rng) {
+        Manner::Answers { talks: None, .. } => Manner::Answers { after, talks: None },
+        // Around the moment in which the exchange gives up.
+        Manner::Answers { talks: Some(LATE), .. } => {
+            Manner::Answers { after: lab::RING - MS(100) + draw(MS(200), rng), talks: Some(talks) }
+        }
+        // Together with others who do the same, and gone again at once.
+        Manner::Answers { talks: Some(Duration::ZERO), .. } => {
+            Manner::Answers { after: MS(1_500), talks: Some(draw(MS(40), rng)) }
+        }
+        Manner::Answers { .. } => Manner::Answers { after, talks: Some(talks) },
+        Manner::Holds { .. } => Manner::Holds { after, talks },
+        Manner::Refuses { status, .. } => {
+            Manner::Refuses { after: if rng.chance(500) { Duration::ZERO } else { after }, status }
+        }
+        Manner::SpeaksUnknownCodec { .. } => Manner::SpeaksUnknownCodec { after },
+        Manner::AnswersWithoutAudio { .. } => Manner::AnswersWithoutAudio { after },
+        Manner::AnswersMute { .. } => Manner::AnswersMute { after, talks },
+        Manner::DiesRinging { .. } => Manner::DiesRinging { after },
+        Manner::DiesTalking { .. } => Manner::DiesTalking { after, talks },
+        other => other,
+    }
+}
+
+/// The agents of the largest family queue that is dialled, and the far end of the trunk.
+fn desks(rng: &mut Rng) -> Vec<Life> {
+    let here: Vec<u8> = (0..=DESKS).filter(|_| rng.chance(850)).collect();
+    here.into_iter().map(|place| Life::desk(place, manners(rng))).collect()
+}
+
+fn calls(count: u32, queues: bool, rng: &mut Rng) -> Vec<Plan> {
+    (0..count).map(|_| if queues { queue_plan(rng) } else { plan(rng) }).collect()
+}
+
+/// Into a queue, by the flow or straight, or to somebody's phone; whatever else the caller does is as in any other world.
+fn queue_plan(rng: &mut Rng) -> Plan {
+    let mut plan = plan(rng);
+    plan.dials = QUEUE_NUMBERS.draw(rng).to_string();
+    if plan.dials == "100" {
+        plan.presses.insert(0, (draw(MS(6_000), rng), '2'));
+    }
+    plan.leaves = match plan.leaves {
+        Leaves::AfterDialling(after) => Leaves::AfterDialling(after * (1 + rng.below(12))),
+        Leaves::Never if rng.chance(500) => Leaves::AfterAnswer(draw(MS(60_000), rng)),
+        other => other,
+    };
+    plan
 }
 
 fn plan(rng: &mut Rng) -> Plan {
@@ -151,12 +262,15 @@ mod tests {
     fn a_seed_has_its_cast_and_every_misbehaviour_is_in_some_cast() {
         assert_eq!(cast(&mut Rng::from_seed(5)), cast(&mut Rng::from_seed(5)));
         let mut quirks = BTreeSet::new();
+        let mut manners = BTreeSet::new();
         for seed in 0..100 {
             let lives = cast(&mut Rng::from_seed(seed));
             let plans: Vec<_> = lives.iter().flat_map(|life| &life.calls).collect();
             assert!(plans.len() >= MIN_CALLS);
+            manners.extend(lives.iter().flat_map(|life| &life.manners).map(|manner| manner.name()));
             quirks.extend(plans.iter().map(|plan| plan.quirk.name()));
         }
         assert_eq!(quirks.len(), QUIRKS.0.len());
+        assert_eq!(manners.len(), 14, "{manners:?}");
     }
 }

@@ -23,7 +23,8 @@ impl World {
             let went_on = self.step()?;
             judge(Invariant::OneOutcomePerCaller, went_on, || "somebody still waits, and nothing will ever happen".into())?;
         }
-        self.run_for(FAREWELL)?;
+        // Who waits with a dead phone is offered to agents for as long as a call may last.
+        self.run_for(self.circumstances.config.limits.call_duration + FAREWELL)?;
         self.everybody_leaves();
         self.run_for(self.circumstances.config.limits.call_duration + COOL_DOWN)?;
         self.judge_the_end()?;
@@ -69,7 +70,7 @@ impl World {
             let recorded = record.map_or(attempt.plan.quirk == Quirk::Mangles, |record| record.answered.is_some());
             judge(Invariant::TruthfulOutcome, !answered || recorded, || told("answered, and there is no record of it"))?;
         }
-        if person.vanished && person.attempts.iter().any(|attempt| matches!(attempt.plan.quirk, Quirk::Vanishes(_))) {
+        if person.died {
             return Ok(());
         }
         let (lines, census) = (person.phone.lines(), person.phone.endpoint().census());

@@ -29,10 +29,14 @@ impl World {
                 (IpAddr::from(Ipv4Addr::LOCALHOST), user.clone(), Some(credentials))
             }
             Identity::Trunk { number } if life.speaks_ipv6 => (Ipv6Addr::LOCALHOST.into(), number.clone(), None),
+            Identity::Desk { user, address } => (address.ip(), user.clone(), None),
             Identity::Trunk { number } => (Ipv4Addr::new(127, 0, 0, 2 + index % 2).into(), number.clone(), None),
         };
         let exchange = if host.is_ipv6() { EXCHANGE_V6 } else { EXCHANGE };
-        let address = SocketAddr::from((host, 20_000 + 100 * u16::from(index)));
+        let address = match life.identity {
+            Identity::Desk { address, .. } => address,
+            _ => SocketAddr::from((host, 20_000 + 100 * u16::from(index))),
+        };
         let settings = phone::Settings {
             exchange: Path { transport: life.transport, local: address, remote: exchange, connection: None },
             user,
@@ -49,8 +53,10 @@ impl World {
             address,
             connection: None,
             attempts: life.calls.iter().cloned().map(Attempt::new).collect(),
+            received: Vec::new(),
             dialling: None,
             vanished: false,
+            died: false,
             registered: false,
             life,
         });
@@ -80,8 +86,7 @@ impl World {
                 if cut.whom.is_some_and(|whom| whom != person.address) {
                     continue;
                 }
-                for attempt in 0..person.attempts.len() {
-                    let from = person.audio(attempt).local;
+                for from in person.audio_ports() {
                     self.agenda.enter(noticed, Happening::Silence { from, silent: true });
                     self.agenda.enter(cut.until, Happening::Silence { from, silent: false });
                 }

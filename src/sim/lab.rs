@@ -4,7 +4,8 @@
 //! same configuration for every world.
 
 use super::entrance::{EXCHANGE, EXCHANGE_V6};
-use crate::config::{Config, Destination, Extension, Limits, Media, Trunk};
+use crate::acd;
+use crate::config::{Agent, Config, Destination, Extension, Family, Limits, Media, Phone, Queue, Trunk};
 use crate::id::Name;
 use crate::ivr::{self, Flow};
 use crate::sip::{Algorithm, Listener, RegistrarSettings, Settings, Transport, TrunkSource, UserSecret};
@@ -14,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-/// The caller hears `welcome` and then the menu; 1 tells more, 9 changes the language, 0 ends the call.
+/// The caller hears `welcome` and then the menu; 1 tells more, 2 leads into the queue, 9 changes the language, 0 ends the call.
 const MAIN: &str = "
 description: the walk
 start: greet
@@ -26,11 +27,13 @@ nodes:
       prompt: main-menu
       wait: 3s
       tries: 3
-      keys: {1: tell, 9: english, 0: bye}
+      keys: {1: tell, 2: support, 9: english, 0: bye}
       no_input: bye
       invalid: bye
   tell:
     play: {prompts: [announcement], next: choose}
+  support:
+    queue: {name: support, failed: bye}
   english:
     language: {to: en, next: greet}
   bye:
@@ -76,16 +79,27 @@ nodes:
 const FLOWS: [(&str, &str, &str); 5] =
     [("301", "ends", ENDS), ("100", "main", MAIN), ("101", "stays", STAYS), ("201", "loops", LOOPS), ("501", "idles", IDLES)];
 
+const SUPPORT: &str = "support";
 const USERS: [&str; 5] = ["1001", "1002", "1003", "1004", "1005"];
+/// Straight into the queue `support`, and out through the trunk.
+pub const QUEUE: &str = "600";
+pub const PROVIDER: &str = "401";
+/// Agents of `support`, logged in by registering.
+const AGENTS: [&str; 2] = ["1001", "1002"];
+const DESK_PORT: u16 = 20_000;
+/// How long an agent's phone rings.
+pub const RING: Duration = Duration::from_secs(10);
+
 const REALM: &str = "lab";
 
 /// The longest a simulated call may last; shorter than a caller's patience, so that the limit is seen at work.
 const CALL_LIMIT: Duration = Duration::from_secs(120);
-/// Ports for twenty calls at once: enough for most worlds, and too few for some.
-const PORTS: (u16, u16) = (16384, 16423);
+/// Ports for thirty-six legs at once: enough for most worlds, and too few for some.
+const PORTS: (u16, u16) = (16384, 16455);
 
 /// Seconds of each sound, in each language.
-const SOUNDS: [(&str, u64); 4] = [("welcome", 3), ("main-menu", 5), ("announcement", 4), ("ten-seconds", 10)];
+const SOUNDS: [(&str, u64); 5] =
+    [("welcome", 3), ("main-menu", 5), ("announcement", 4), ("ten-seconds", 10), ("connection-lost", 3)];
 const LANGUAGES: [&str; 2] = ["pl", "en"];
 
 pub fn password(user: &str) -> String {
@@ -98,7 +112,14 @@ pub fn is_user(number: &str) -> bool {
 
 /// Is there somebody at this number?
 pub fn is_answered(number: &str) -> bool {
-    FLOWS.iter().any(|(dialled, _, _)| *dialled == number)
+    let rings = number == QUEUE || number == PROVIDER || is_user(number) || (number.starts_with('3') && number.len() == 4);
+    rings || FLOWS.iter().any(|(dialled, _, _)| *dialled == number)
+}
+
+/// The phones at fixed addresses: agents of the family from 1, the far end of the trunk at 0.
+pub fn desk(place: u8) -> (String, SocketAddr) {
+    let user = if place == 0 { "trunk".to_string() } else { format!("a{place}") };
+    (user, SocketAddr::from(([127, 0, 1, place], DESK_PORT)))
 }
 
 /// How long each sound is, by language and name.
@@ -112,6 +133,7 @@ pub fn config() -> Arc<Config> {
     let known = names(&SOUNDS.map(|(name, _)| name));
     let world = ivr::World {
         languages: LANGUAGES.map(Name::from).to_vec(),
+        queues: names(&[SUPPORT]),
         sounds: LANGUAGES.iter().map(|language| (Name::from(*language), known.clone())).collect(),
         ..ivr::World::default()
     };
@@ -135,11 +157,49 @@ pub fn config() -> Arc<Config> {
         media: Media { first_port: PORTS.0, last_port: PORTS.1, ..Media::default() },
         limits: Limits { call_duration: CALL_LIMIT, ..Limits::default() },
         extensions: USERS.iter().map(|user| (Name::from(*user), Extension::default())).collect(),
-        trunks: BTreeMap::from([(Name::from("provider"), Trunk::default())]),
-        numbers: FLOWS.iter().map(|(number, flow, _)| (number.to_string(), Destination::Flow(Name::from(*flow)))).collect(),
+        trunks: BTreeMap::from([("provider".into(), Trunk { send_to: Some(desk(0).1), ..Trunk::default() })]),
+        acd: Arc::new(staff()),
+        queues: BTreeMap::from([(SUPPORT.into(), Queue::default())]),
+        agents: AGENTS.iter().map(|user| (Name::from(*user), Agent { phone: Phone::Extension((*user).into()) })).collect(),
+        families: vec![family()],
+        numbers: numbers(),
         flows: FLOWS.iter().map(|(_, name, yaml)| flow(name, yaml)).collect(),
         ..Config::default()
     })
+}
+
+fn numbers() -> BTreeMap<String, Destination> {
+    let flows = FLOWS.iter().map(|(number, flow, _)| (number.to_string(), Destination::Flow(Name::from(*flow))));
+    let trunk = Destination::Trunk { trunk: "provider".into(), user: "trunk".into() };
+    let others = [(QUEUE.to_string(), Destination::Queue(SUPPORT.into())), (PROVIDER.to_string(), trunk)];
+    flows.chain(others).collect()
+}
+
+/// The queue `support` and who serves it.
+fn staff() -> acd::Settings {
+    let service = acd::Queue { ring: RING, wrap_up: Duration::from_secs(2), max_no_answer: 0, ..acd::Queue::default() };
+    let agent = |position: usize| {
+        let membership = acd::Membership { position: u32::try_from(position).unwrap_or(0), ..acd::Membership::default() };
+        acd::Agent { queues: BTreeMap::from([(SUPPORT.into(), membership)]), ..acd::Agent::default() }
+    };
+    acd::Settings {
+        queues: BTreeMap::from([(SUPPORT.into(), service)]),
+        agents: AGENTS.iter().enumerate().map(|(position, user)| (Name::from(*user), agent(position))).collect(),
+    }
+}
+
+/// 3001 to 3999: queues of agents at fixed addresses, always logged in.
+fn family() -> Family {
+    let service = acd::Queue { ring: RING, wrap_up: Duration::ZERO, max_no_answer: 0, ..acd::Queue::default() };
+    Family {
+        prefix: "3".into(),
+        digits: 3,
+        service,
+        queue: Queue::default(),
+        login: acd::Login::Always,
+        agent: "a{n}".into(),
+        address: Some(format!("sip:a{{n}}@127.0.1.{{n}}:{DESK_PORT}")),
+    }
 }
 
 fn listeners(address: SocketAddr) -> [Listener; 2] {

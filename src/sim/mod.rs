@@ -17,6 +17,7 @@
 //! | `clock`, `agenda` | virtual time, and what is due in it |
 //! | `network`, `wire` | loss, doubling, delay, cuts; messages on their way, and what bad phones do to them |
 //! | `caller`, `acts` | a person, their plans, what becomes of each call; what they do |
+//! | `callee` | those whose phones ring, and what they do with each call |
 //! | `cast` | who takes part: drawn from the seed, every misbehaviour with its weight |
 //! | `shards` | the media plane without packets |
 //! | `lab` | the exchange that is simulated |
@@ -29,6 +30,7 @@
 
 mod acts;
 mod agenda;
+mod callee;
 mod caller;
 mod cast;
 mod circumstances;
@@ -44,6 +46,7 @@ mod trace;
 mod wire;
 mod world;
 
+pub use callee::{Manner, Received};
 pub use caller::{Attempt, Identity, Keys, Leaves, Life, Outcome, Person, Plan, Quirk, spoken};
 pub use cast::{MIN_CALLS, cast};
 pub use circumstances::Circumstances;

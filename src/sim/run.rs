@@ -48,6 +48,9 @@ pub struct Tale {
     pub records: u64,
     pub outcomes: BTreeMap<Outcome, u64>,
     pub quirks: BTreeMap<&'static str, u64>,
+    /// What was done with the calls that came, and how many were picked up.
+    pub manners: BTreeMap<&'static str, u64>,
+    pub picked_up: u64,
     pub recorded: BTreeMap<String, u64>,
     pub network: Tally,
     pub visited: Visited,
@@ -62,6 +65,8 @@ impl Tale {
         self.records += other.records;
         other.outcomes.iter().for_each(|(outcome, count)| *self.outcomes.entry(*outcome).or_default() += count);
         other.quirks.iter().for_each(|(quirk, count)| *self.quirks.entry(quirk).or_default() += count);
+        other.manners.iter().for_each(|(manner, count)| *self.manners.entry(manner).or_default() += count);
+        self.picked_up += other.picked_up;
         other.recorded.iter().for_each(|(word, count)| *self.recorded.entry(word.clone()).or_default() += count);
         self.network.add(&other.network);
         self.visited.merge(other.visited);
@@ -161,6 +166,10 @@ pub fn tale(world: &World) -> Tale {
         if let Some(outcome) = attempt.outcome {
             *tale.outcomes.entry(outcome).or_default() += 1;
         }
+    }
+    for received in world.people().iter().flat_map(|person| &person.received) {
+        *tale.manners.entry(received.manner.name()).or_default() += 1;
+        tale.picked_up += u64::from(received.picked_up.is_some());
     }
     for record in world.ledger().records().values() {
         *tale.recorded.entry(record.outcome.clone()).or_default() += 1;

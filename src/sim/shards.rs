@@ -6,7 +6,7 @@
 
 use super::network::draw;
 use crate::id::{LegId, PlayId, Rng};
-use crate::media::{Command, Report, ShardId, Sound, SourceRule, Statistics, Stream};
+use crate::media::{Command, LegState, Report, ShardId, Sound, SourceRule, Statistics, Stream};
 use crate::time::{Duration, Moment};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -98,6 +98,7 @@ impl Shards {
             Command::Connect { leg, stream } => {
                 let Some(open) = self.legs.get_mut(&leg) else { return };
                 open.stream = Some(stream);
+                open.silent = false;
             }
             Command::Play { leg, play, sounds, repeat } => {
                 let Some(open) = self.legs.get_mut(&leg) else { return };
@@ -107,6 +108,26 @@ impl Shards {
             Command::Stop { leg } => {
                 let Some(open) = self.legs.get_mut(&leg) else { return };
                 open.playing = None;
+            }
+            Command::Music { leg, sound } => {
+                let Some(open) = self.legs.get_mut(&leg) else { return };
+                open.playing = None;
+                let hearer = open.stream.as_ref().filter(|stream| stream.sending).map(|stream| stream.remote);
+                out.extend(hearer.map(|at| Upshot::Hears { at, sound }));
+            }
+            // What is said over a bridge is not simulated, packet by packet or otherwise; the ledger knows who hears whom.
+            Command::Bridge { .. } | Command::Unbridge { .. } | Command::SendDigit { .. } => {}
+            Command::Export { leg } => {
+                if self.legs.contains_key(&leg) {
+                    let state = Box::new(LegState::fresh(leg));
+                    self.report(shard, Report::Exported { leg, state }, now, rng, out);
+                }
+            }
+            Command::Import { state } => {
+                let leg = state.leg();
+                let Some(open) = self.legs.get_mut(&leg) else { return };
+                open.shard = shard;
+                self.report(shard, Report::Imported { leg }, now, rng, out);
             }
             Command::Close { leg } => {
                 let Some(closed) = self.legs.remove(&leg) else { return };
@@ -145,7 +166,7 @@ impl Shards {
         });
         let (id, shard) = (*id, leg.shard);
         if expected {
-            self.report(shard, Report::Digit { leg: id, digit, duration: PRESS }, now, rng, out);
+            self.report(shard, Report::Digit { leg: id, digit, duration: PRESS, relayed: false }, now, rng, out);
         }
     }
 
@@ -182,6 +203,12 @@ pub fn told(command: &Command) -> String {
         }
         Command::Stop { leg } => format!("media: silence on {leg:?}"),
         Command::Close { leg } => format!("media: close {leg:?}"),
+        Command::Music { leg, sound } => format!("media: music {} on {leg:?}", sound.name),
+        Command::Bridge { a, b } => format!("media: {a:?} and {b:?} hear each other"),
+        Command::Unbridge { leg } => format!("media: {leg:?} hears nobody any more"),
+        Command::SendDigit { leg, digit, .. } => format!("media: {digit} pressed towards {leg:?}"),
+        Command::Export { leg } => format!("media: {leg:?} leaves its shard"),
+        Command::Import { state } => format!("media: {:?} comes to this shard", state.leg()),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Misbehaviour is done here, to bytes, so that the phones themselves stay honest clients. Invariant: what is not tampered with
 //! arrives as it was sent, or not at all.
 
+use super::callee::Manner;
 use super::caller::Quirk;
 use super::entrance::{EXCHANGE, EXCHANGE_NAME, EXCHANGE_V6, host_of};
 use super::trace::headline;
@@ -19,6 +20,7 @@ impl World {
         if self.people[who].vanished {
             return;
         }
+        let bytes = self.tampered_answer(who, bytes);
         let Some(call) = self.call_of(who, &bytes) else {
             self.send(who, path, bytes, Duration::ZERO);
             return;
@@ -72,6 +74,16 @@ impl World {
             _ => {
                 self.send(who, path, bytes, Duration::ZERO);
             }
+        }
+    }
+
+    /// What a bad phone does to its answers to calls that come.
+    fn tampered_answer(&self, who: usize, bytes: Vec<u8>) -> Vec<u8> {
+        let received = call_id(&bytes).and_then(|id| self.people[who].received.iter().find(|it| it.sip_call_id == id));
+        let manner = received.map(|received| received.manner);
+        match manner {
+            Some(Manner::AnswersWithoutAudio { .. }) if bytes.starts_with(b"SIP/2.0 200") => without_body(bytes),
+            _ => bytes,
         }
     }
 
@@ -177,10 +189,21 @@ fn trying(bytes: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-fn call_id(bytes: &[u8]) -> Option<&str> {
+pub(super) fn call_id(bytes: &[u8]) -> Option<&str> {
     let start = memmem::find(bytes, b"\r\nCall-ID:")? + b"\r\nCall-ID:".len();
     let length = memmem::find(&bytes[start..], b"\r\n")?;
     std::str::from_utf8(&bytes[start..start + length]).ok().map(str::trim)
+}
+
+/// The message without what it describes.
+fn without_body(bytes: Vec<u8>) -> Vec<u8> {
+    match parse(&bytes) {
+        Ok(Message::Response(mut response)) => {
+            response.body.clear();
+            response.to_bytes()
+        }
+        _ => bytes,
+    }
 }
 
 /// The same request, come by another way (RFC 3261 section 8.2.2.2).

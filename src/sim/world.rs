@@ -13,6 +13,7 @@ use super::trace::{Trace, headline};
 use crate::ask::{Answer, Ask, Question, Reply};
 use crate::control;
 use crate::id::{AskId, ReplyId, Rng};
+use crate::media;
 use crate::pbx::{Action, Event, Pbx};
 use crate::phone;
 use crate::sip::{self, Path};
@@ -177,6 +178,8 @@ impl World {
         } else if let Some(who) = self.wakes.pop(at) {
             self.wake(who)?;
         }
+        let check = self.pbx.check(self.clock.now());
+        judge(Invariant::BooksAgree, check.is_ok(), || check.err().unwrap_or_default())?;
         if steps.is_multiple_of(STATUS_EVERY) {
             let status = self.ask_status()?;
             self.ledger.agrees(&status)?;
@@ -235,7 +238,9 @@ impl World {
             Happening::Arrives { at: Who::Person(who), path, bytes } => {
                 self.trace.bytes(&bytes);
                 self.trace.say(now, || format!("exchange -> {}   {}", path.local, headline(&bytes)));
-                self.tell_phone(who, phone::Event::Sip(sip::Input::Received { path, bytes }))?;
+                if self.reaches(who, &bytes)? {
+                    self.tell_phone(who, phone::Event::Sip(sip::Input::Received { path, bytes }))?;
+                }
             }
             Happening::Breaks { at: Who::Exchange, connection } => {
                 self.tell(Event::Sip(sip::Input::Disconnected { connection }))?;
@@ -320,6 +325,9 @@ impl World {
                     self.trace.mix(shard.0.into());
                     self.trace.bytes(format!("{command:?}").as_bytes());
                     self.trace.say(self.clock.mono(), || told(&command));
+                    if let media::Command::Connect { stream, .. } = &command {
+                        self.foresee_silence(stream.remote);
+                    }
                     let mut upshots = Vec::new();
                     self.shards.command(shard, command, self.clock.mono(), &mut self.rng, &mut upshots);
                     self.follow(upshots);

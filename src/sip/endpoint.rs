@@ -100,6 +100,11 @@ impl Endpoint {
         DialogId(self.next_dialog)
     }
 
+    /// The Call-ID of a session that lives: what its record and the other side know it by.
+    pub fn call_id(&self, dialog: DialogId) -> Option<&str> {
+        self.sessions.get(&dialog).map(|session| session.dialog.call_id.as_str())
+    }
+
     /// Where a user's phones are, the longest unheard of first.
     pub fn bindings(&self, user: &str) -> impl Iterator<Item = &Binding> {
         self.registrar.bindings(user)

@@ -1,7 +1,7 @@
 //! Requests that come from outside, up to the point where a session takes them (RFC 3261 section 8.2).
 //!
 //! ```text
-//!   request -> again? -> ACK? -> too many? -> CANCEL? -> in a dialog? -> method -> scheme -> who -> extensions -> merged -> body
+//!   request -> again? -> ACK? -> too many? -> CANCEL? -> in a dialog? -> method -> scheme -> merged -> who -> extensions -> body
 //! ```
 //!
 //! Invariant: a call reaches the exchange only when its caller is proved, by digest or by the address of a trunk.
@@ -104,13 +104,14 @@ impl Endpoint {
     }
 
     fn invite(&mut self, request: Request, path: Path, tx: TxId, now: Now, out: &mut Vec<Output>) {
-        let Some(source) = self.who(&request, path, tx, now, out) else { return };
-        if !self.has_extensions(&request, tx, now, out) {
-            return;
-        }
+        // Before the credentials are looked at: the second copy carries the same nonce count, and is no replay.
         let merge_key = merge_key(&request);
         if self.transactions.merged(&merge_key).is_some() {
             return self.refuse(&request, tx, Status(482), now, out);
+        }
+        let Some(source) = self.who(&request, path, tx, now, out) else { return };
+        if !self.has_extensions(&request, tx, now, out) {
+            return;
         }
         let Some(offer) = self.offer_of(&request, path, tx, now, out) else { return };
         if self.sessions.len() >= MAX_SESSIONS {
@@ -135,6 +136,7 @@ impl Endpoint {
     ) {
         let dialog = self.reserve();
         let tag = self.rng.hex(16);
+        let offered = offer.is_some();
         self.transactions.set_owner(tx, Owner::Invite(dialog));
         let trying = Response::to(request, Status(100));
         self.transactions.say(tx, Status(100), trying.to_bytes(), now.mono, out);
@@ -147,7 +149,7 @@ impl Endpoint {
             dialled: request.uri.user().into_owned(),
             sip_call_id: request.call_id().to_string(),
             path,
-            offer: offer.clone(),
+            offer,
             user_agent: request.user_agent().unwrap_or_default().chars().take(MAX_AGENT).collect(),
         };
         let follows_contact = matches!(source, Source::Trunk(_));
@@ -159,7 +161,7 @@ impl Endpoint {
             invite: Some(tx),
             response: Some(Box::new(response)),
             invite_cseq: request.cseq().number,
-            offered: offer.is_some(),
+            offered,
             unacknowledged: None,
             exchange: Exchange::Settled,
             next_offer: None,

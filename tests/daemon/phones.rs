@@ -2,6 +2,7 @@
 
 use crate::exchange::{Exchange, free_port, house, said};
 use serde_json::Value;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::sync::LazyLock;
@@ -101,19 +102,22 @@ pub fn seconds(prompts: &[PathBuf]) -> f64 {
         .sum()
 }
 
-/// Everything that passes between the exchange and its phones, from now until it is judged.
+/// Everything that passes between the exchange and phones at one address, from now until it is judged.
 pub struct Capture {
     dumpcap: Child,
     file: PathBuf,
     port: String,
-    _said: ChildStderr,
+    said: ChildStderr,
 }
 
 impl Capture {
-    pub fn of(exchange: &Exchange) -> Capture {
+    pub fn of(exchange: &Exchange, phones: From) -> Capture {
         let file = exchange.folder.join("capture.pcap");
+        let phones = phones.address();
+        let filter = format!("udp and ((src 127.0.0.1 and dst {phones}) or (src {phones} and dst 127.0.0.1))");
         let mut dumpcap = Command::new("dumpcap")
-            .args(["-q", "-i", "lo", "-P", "-f", "udp and host 127.0.0.1", "-a", "duration:120", "-w"])
+            // 64 MB for the kernel to hold back while others have the processor.
+            .args(["-q", "-i", "lo", "-P", "-B", "64", "-a", "duration:120", "-f", &filter, "-w"])
             .arg(&file)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -125,21 +129,25 @@ impl Capture {
         let mut seen = String::new();
         while !seen.contains("File:") {
             let mut byte = [0];
-            match std::io::Read::read(&mut stderr, &mut byte) {
+            match stderr.read(&mut byte) {
                 Ok(1) => seen.push(char::from(byte[0])),
                 _ => panic!("dumpcap does not capture on lo: {seen}"),
             }
         }
-        Capture { dumpcap, file, port: exchange.port(), _said: stderr }
+        Capture { dumpcap, file, port: exchange.port(), said: stderr }
     }
 
-    /// The streams of the calls in it, one JSON object each (see `tests/phones/rtp.py`).
+    /// The streams of the calls in it, one JSON object each (see `tests/phones/rtp.py`). What the capture itself dropped counts
+    /// in none of them as lost.
     pub fn streams(mut self) -> Vec<Value> {
         // The kernel hands packets over in blocks; a moment later everything that was sent is in the file.
         std::thread::sleep(Duration::from_millis(500));
         // SAFETY: a signal to our own child, which has not been waited for.
         unsafe { libc::kill(self.dumpcap.id().cast_signed(), libc::SIGINT) };
+        let mut said = String::new();
+        self.said.read_to_string(&mut said).expect("text");
         drop(self.dumpcap.wait());
+        let dropped = dropped(&said).unwrap_or_else(|| panic!("dumpcap does not say what it dropped: {said}"));
         let output = driver("rtp.py")
             .arg(&self.file)
             .arg(&self.port)
@@ -147,11 +155,23 @@ impl Capture {
             .arg(self.file.with_extension(""))
             .output()
             .expect("python");
-        match serde_json::from_slice(&output.stdout) {
-            Ok(Value::Array(streams)) => streams,
-            _ => panic!("rtp.py: {}", said(&output)),
+        let Ok(Value::Array(mut streams)) = serde_json::from_slice(&output.stdout) else {
+            panic!("rtp.py: {}", crate::exchange::said(&output));
+        };
+        for stream in &mut streams {
+            stream["lost"] = stream["lost"].as_u64().unwrap_or_default().saturating_sub(dropped).into();
         }
+        if dropped > 0 {
+            println!("the capture dropped {dropped} packets");
+        }
+        streams
     }
+}
+
+/// The second number of `Packets received/dropped on interface 'Loopback: lo': 1234/0 (...)`.
+fn dropped(said: &str) -> Option<u64> {
+    let counts = said.lines().find(|line| line.starts_with("Packets received/dropped"))?.rsplit("': ").next()?;
+    counts.split_once('/')?.1.split(' ').next()?.parse().ok()
 }
 
 impl Drop for Capture {

@@ -55,7 +55,7 @@ fn baresip_walks_the_menu_from_a_registered_extension() {
 
 fn walked_by_baresip(test: &str, from: From, source: &str) {
     let exchange = Exchange::lab(test);
-    let capture = Capture::of(&exchange);
+    let capture = Capture::of(&exchange, from);
     let call = walk(&exchange, from).unwrap_or_else(|why| panic!("{why}\n{}", exchange.log()));
     if matches!(from, From::Extension(_)) {
         assert_eq!(call["registered"], true, "{call}");
@@ -68,7 +68,7 @@ fn walked_by_baresip(test: &str, from: From, source: &str) {
 #[test]
 fn sipp_walks_the_menu_with_info_digits() {
     let exchange = Exchange::lab("walk-info");
-    let capture = Capture::of(&exchange);
+    let capture = Capture::of(&exchange, From::Trunk);
     let walked = sipp(&exchange, "call", From::Trunk, "", "100", &["--steps", &steps("info")]);
     assert_eq!(walked["status"], 0, "{walked}\n{}", exchange.log());
     let streams = capture.streams();
@@ -80,7 +80,7 @@ fn sipp_walks_the_menu_with_info_digits() {
 #[test]
 fn sipp_walks_the_menu_as_an_extension_with_either_kind_of_digit() {
     let exchange = Exchange::lab("walk-sipp");
-    let capture = Capture::of(&exchange);
+    let capture = Capture::of(&exchange, From::Extension("1002"));
     let registered = sipp(&exchange, "register", From::Extension("1002"), "pw1002", "", &[]);
     assert_eq!(registered["status"], 0, "{registered}\n{}", exchange.log());
     let walked = thread::scope(|scope| {

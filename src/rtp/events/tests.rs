@@ -10,6 +10,10 @@ fn at(ms: u64) -> Moment {
     Moment::ZERO + Duration::from_millis(ms)
 }
 
+fn packet(timestamp: u32, payload: &[u8]) -> Event<'_> {
+    Event { ssrc: SSRC, timestamp, payload, passed_on: false }
+}
+
 /// The digits, and the milliseconds that each was held, of a script followed by two seconds of quiet.
 fn heard(steps: &[Step]) -> Vec<(char, u128)> {
     let mut receiver = Receiver::default();
@@ -21,7 +25,7 @@ fn heard(steps: &[Step]) -> Vec<(char, u128)> {
             clock += 20;
         }
         let payload = Payload { event, end, volume: 10, duration }.to_bytes();
-        receiver.receive(SSRC, timestamp, &payload, at(ms), |press| presses.push(press));
+        receiver.receive(packet(timestamp, &payload), at(ms), |press| presses.push(press));
     }
     receiver.tick(at(clock + 2000), |press| presses.push(press));
     presses.iter().map(|press| (press.digit, press.duration.as_millis())).collect()
@@ -96,10 +100,24 @@ fn one_press_is_one_digit_however_its_packets_fare() {
 }
 
 #[test]
+fn a_press_was_passed_on_when_one_of_its_packets_was() {
+    let mut receiver = Receiver::default();
+    let mut presses = Vec::new();
+    let payloads = [(160, false), (320, false), (320, true), (320, true)];
+    for (timestamp, passed) in [(0, [false; 4]), (1000, [true, false, false, false]), (2000, [false, false, true, true])] {
+        for ((duration, end), passed_on) in payloads.into_iter().zip(passed) {
+            let payload = Payload { event: 1, end, volume: 10, duration }.to_bytes();
+            receiver.receive(Event { passed_on, ..packet(timestamp, &payload) }, at(0), |press| presses.push(press.passed_on));
+        }
+    }
+    assert_eq!(presses, [false, true, true]);
+}
+
+#[test]
 fn payloads_that_are_no_events_are_ignored() {
     let mut receiver = Receiver::default();
     for payload in [&[][..], &[1, 2, 3], &[200, 0x80, 1, 1]] {
-        receiver.receive(SSRC, 1, payload, at(0), |press| panic!("{press:?} from {payload:?}"));
+        receiver.receive(packet(1, payload), at(0), |press| panic!("{press:?} from {payload:?}"));
     }
     receiver.tick(at(1000), |press| panic!("{press:?}"));
 }
@@ -126,7 +144,7 @@ proptest! {
         for (wait, timestamp, payload) in &packets {
             clock += wait;
             receiver.tick(at(clock), |_| presses += 1);
-            receiver.receive(SSRC, *timestamp, payload, at(clock), |_| presses += 1);
+            receiver.receive(packet(*timestamp, payload), at(clock), |_| presses += 1);
         }
         receiver.tick(at(clock + 10_000), |_| presses += 1);
         prop_assert!(presses <= packets.len());

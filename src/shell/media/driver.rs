@@ -1,13 +1,13 @@
 //! The loop of one media thread: orders, datagrams, the shard's tick, packets, reports, sleep.
 //!
-//! It decides nothing about audio. The socket layout, one per leg, is known to this file only (and to whoever binds them), so
-//! that a pool of shared ports can take its place. Invariant: every loop within a tick has a limit; a panic in the shard costs
+//! It decides nothing about audio. Invariant: every loop within a tick has a limit; a panic in the shard costs
 //! the leg that was at work, nothing else.
 
 use super::lane::Lane;
-use super::{COMMANDS, Shared, sys};
-use crate::id::{LegId, Table};
-use crate::media::{Command, Library, Outgoing, Report, Shard};
+use super::sockets::{Inlet, Sockets};
+use super::{COMMANDS, Shared, Told, sys};
+use crate::id::LegId;
+use crate::media::{Command, LegState, Library, Outbox, Report, Shard};
 use crate::shell::fence::Fence;
 use crate::shell::sys::clock;
 use crate::shell::sys::epoll::Epoll;
@@ -15,19 +15,20 @@ use crate::shell::sys::wake::Wake;
 use crate::time::{Duration, Moment};
 use std::io;
 use std::net::UdpSocket;
-use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::sync::mpsc::{Receiver, TryRecvError};
 
-/// Between two looks at the sockets. A bridge will want 1 ms.
+/// Between two looks at the sockets.
 const TICK: Duration = Duration::from_millis(5);
+/// While somebody waits at the other end of a bridge for what comes in.
+const BRIDGE_TICK: Duration = Duration::from_millis(1);
+/// With so few legs, of which some are bridged, each packet may wake the thread: that is less often than every millisecond.
+const FEW: usize = 16;
 /// Sockets told of at once, and how often in a tick that is asked: together more than a core can serve.
 const READY: usize = 512;
 const ROUNDS: usize = 16;
-/// Nothing that we agree to is larger; what is gets cut, and then refused.
-const DATAGRAM: usize = 2048;
 /// What epoll tells of the wake eventfd. Sockets are told by their descriptor.
 const WAKE: u64 = u64::MAX;
 
@@ -37,6 +38,11 @@ pub enum Order {
         socket: UdpSocket,
     },
     Command(Command),
+    /// A leg of another shard goes on here.
+    Import {
+        state: Box<LegState>,
+        socket: UdpSocket,
+    },
     Library(Arc<Library>),
     /// Panics as if the shard had, while this leg was at work.
     #[cfg(test)]
@@ -47,7 +53,7 @@ pub struct Driver {
     shard: Shard,
     fence: Fence,
     orders: Receiver<Order>,
-    reports: Lane<Report>,
+    reports: Lane<Told>,
     bell: Arc<Wake>,
     shared: Arc<Shared>,
     epoll: Epoll,
@@ -55,17 +61,10 @@ pub struct Driver {
     /// When the current tick was due.
     due: Moment,
     // Kept for their room.
-    datagram: Box<[u8]>,
+    inlet: Inlet,
     ready: Vec<u64>,
-    outgoing: Vec<Outgoing>,
+    outbox: Outbox,
     heard: Vec<Report>,
-}
-
-/// The legs' sockets, by descriptor (for what comes) and by leg (for what goes).
-#[derive(Default)]
-struct Sockets {
-    by_descriptor: Vec<Option<(LegId, UdpSocket)>>,
-    by_leg: Table<LegId, usize>,
 }
 
 impl Driver {
@@ -73,7 +72,7 @@ impl Driver {
         shard: Shard,
         fence: Fence,
         orders: Receiver<Order>,
-        reports: Lane<Report>,
+        reports: Lane<Told>,
         bell: Arc<Wake>,
         shared: Arc<Shared>,
     ) -> io::Result<Driver> {
@@ -89,9 +88,9 @@ impl Driver {
             epoll,
             sockets: Sockets::default(),
             due: Moment::ZERO,
-            datagram: vec![0; DATAGRAM].into(),
+            inlet: Inlet::default(),
             ready: Vec::with_capacity(READY),
-            outgoing: Vec::new(),
+            outbox: Outbox::default(),
             heard: Vec::new(),
         })
     }
@@ -109,7 +108,7 @@ impl Driver {
                 continue;
             }
             self.receive(now);
-            self.contained(|driver| driver.shard.tick(now, &mut driver.outgoing, &mut driver.heard));
+            self.contained(|driver| driver.shard.tick(now, &mut driver.outbox, &mut driver.heard));
             self.send();
             self.report();
             self.sleep(now);
@@ -140,6 +139,8 @@ impl Driver {
                 self.sockets.remove(leg);
                 self.shard.command(Command::Close { leg }, now, &mut self.heard);
             }
+            Order::Command(Command::Export { leg }) => self.export(leg, now),
+            Order::Import { state, socket } => self.import(state, socket, now),
             Order::Command(command) => self.shard.command(command, now, &mut self.heard),
             Order::Library(library) => self.shard.set_library(library),
             #[cfg(test)]
@@ -148,13 +149,10 @@ impl Driver {
     }
 
     fn open(&mut self, leg: LegId, socket: UdpSocket, now: Moment) {
-        let local = socket.local_addr();
-        match (local, self.epoll.add(socket.as_raw_fd(), descriptor(&socket) as u64)) {
-            (Ok(local), Ok(())) => {
-                self.sockets.insert(leg, socket);
-                self.shard.command(Command::Open { leg, local }, now, &mut self.heard);
-            }
-            (Err(error), _) | (_, Err(error)) => {
+        let watched = socket.local_addr().and_then(|local| self.sockets.insert(leg, socket, &self.epoll).map(|()| local));
+        match watched {
+            Ok(local) => self.shard.command(Command::Open { leg, local }, now, &mut self.heard),
+            Err(error) => {
                 // The control thread has said `Opened` already, so this leg ends here.
                 tracing::error!(?leg, %error, "could not watch a media socket");
                 self.heard.push(Report::Closed { leg, statistics: Default::default() });
@@ -162,8 +160,31 @@ impl Driver {
         }
     }
 
-    /// One datagram from every socket that has some, so that nobody's flood delays the others: 200 a second for each leg, four
-    /// times what one sends.
+    /// Gives a leg and its socket to the control thread, after everything that was reported of it.
+    fn export(&mut self, leg: LegId, now: Moment) {
+        let reported = self.heard.len();
+        self.shard.command(Command::Export { leg }, now, &mut self.heard);
+        let exported = if self.heard.len() > reported { self.heard.pop() } else { None };
+        let told = match (exported, self.sockets.take(leg, &self.epoll)) {
+            (Some(Report::Exported { state, .. }), Some(socket)) => Told::Left { state, socket },
+            _ => Told::Absent(leg),
+        };
+        self.report();
+        self.tell(told);
+        self.bell.ring();
+    }
+
+    fn import(&mut self, state: Box<LegState>, socket: UdpSocket, now: Moment) {
+        let leg = state.leg();
+        let watched = self.sockets.insert(leg, socket, &self.epoll);
+        self.shard.command(Command::Import { state }, now, &mut self.heard);
+        if let Err(error) = watched {
+            tracing::error!(?leg, %error, "could not watch a media socket");
+            self.shard.command(Command::Close { leg }, now, &mut self.heard);
+        }
+    }
+
+    /// A few datagrams from every socket that has some, so that nobody's flood delays the others.
     fn receive(&mut self, now: Moment) {
         for _ in 0..ROUNDS {
             self.ready.clear();
@@ -186,19 +207,18 @@ impl Driver {
             return;
         }
         let Some((leg, socket)) = self.sockets.at(token) else { return };
-        // An error is an empty socket: the datagram's checksum was wrong, or a peer's port is closed.
-        if let Ok((length, from)) = socket.recv_from(&mut self.datagram[..]) {
-            self.shard.receive(leg, from, &self.datagram[..length], now, &mut self.heard);
-        }
+        let Driver { inlet, shard, outbox, heard, .. } = self;
+        inlet.receive(socket, |from, bytes| shard.receive(leg, from, bytes, now, outbox, heard));
     }
 
     fn send(&mut self) {
         let mut unsent = 0;
-        for packet in self.outgoing.drain(..) {
+        for packet in self.outbox.packets() {
             let sent = self.fence.lets_through(packet.to.ip())
-                && self.sockets.of(packet.leg).is_some_and(|socket| socket.send_to(packet.bytes(), packet.to).is_ok());
+                && self.sockets.of(packet.leg).is_some_and(|socket| socket.send_to(packet.bytes, packet.to).is_ok());
             unsent += u64::from(!sent);
         }
+        self.outbox.clear();
         if unsent > 0 {
             add(&self.shared.unsent, unsent);
         }
@@ -209,26 +229,36 @@ impl Driver {
             return;
         }
         self.reports.flush();
-        for report in self.heard.drain(..) {
-            if !self.reports.push(report) {
-                add(&self.shared.dropped, 1);
-            }
-        }
+        let mut heard = std::mem::take(&mut self.heard);
+        heard.drain(..).for_each(|report| self.tell(Told::Report(report)));
+        self.heard = heard;
         self.bell.ring();
     }
 
-    /// Until the next tick, on a grid that does not drift.
+    fn tell(&mut self, told: Told) {
+        if !self.reports.push(told) {
+            add(&self.shared.dropped, 1);
+        }
+    }
+
+    /// Until the next tick, on a grid that does not drift; or until a packet comes, when few can.
     fn sleep(&mut self, began: Moment) {
+        let (bridging, few) = (self.shard.bridges() > 0, self.shard.legs() <= FEW);
+        let tick = if bridging && !few { BRIDGE_TICK } else { TICK };
         if began.since(self.due) > TICK {
             add(&self.shared.late_ticks, 1);
         }
-        self.due = self.due + TICK;
         let now = clock::now().mono;
         if self.due <= now {
-            let missed = now.since(self.due).as_nanos() / TICK.as_nanos() + 1;
-            self.due = self.due + TICK * u32::try_from(missed).unwrap_or(u32::MAX);
+            let missed = now.since(self.due).as_nanos() / tick.as_nanos();
+            self.due = self.due + tick * u32::try_from(missed + 1).unwrap_or(u32::MAX);
         }
-        sys::sleep_until(self.due);
+        if !(bridging && few) {
+            sys::sleep_until(self.due);
+        } else if let Err(error) = self.epoll.wait(Some(self.due.since(now))).map(Iterator::count) {
+            tracing::error!(%error, "could not wait for media packets");
+            sys::sleep_until(self.due);
+        }
     }
 
     /// Sleeps until an order comes. The other half of this handshake is `Thread::wake_if_parked`.
@@ -260,40 +290,6 @@ impl Driver {
         }
         tracing::error!(shard = self.shard.id().0, ?leg, "a media leg failed and was closed");
     }
-}
-
-impl Sockets {
-    fn insert(&mut self, leg: LegId, socket: UdpSocket) {
-        self.remove(leg);
-        let index = descriptor(&socket);
-        if self.by_descriptor.len() <= index {
-            self.by_descriptor.resize_with(index + 1, || None);
-        }
-        self.by_descriptor[index] = Some((leg, socket));
-        self.by_leg.insert(leg, index);
-    }
-
-    /// Closes the socket, and with it epoll's interest.
-    fn remove(&mut self, leg: LegId) {
-        if let Some(index) = self.by_leg.remove(&leg) {
-            self.by_descriptor[index] = None;
-        }
-    }
-
-    fn at(&self, token: u64) -> Option<(LegId, &UdpSocket)> {
-        let (leg, socket) = self.by_descriptor.get(usize::try_from(token).ok()?)?.as_ref()?;
-        Some((*leg, socket))
-    }
-
-    fn of(&self, leg: LegId) -> Option<&UdpSocket> {
-        let index = *self.by_leg.get(&leg)?;
-        self.by_descriptor.get(index)?.as_ref().map(|(_, socket)| socket)
-    }
-}
-
-/// A descriptor is a small number, never negative.
-fn descriptor(socket: &UdpSocket) -> usize {
-    usize::try_from(socket.as_raw_fd()).unwrap_or(usize::MAX)
 }
 
 fn add(counter: &AtomicU64, count: u64) {

@@ -38,9 +38,13 @@ fn sound() -> Sound {
 
 impl Exchange {
     fn new() -> Exchange {
+        Exchange::with_shards(1)
+    }
+
+    fn with_shards(shards: u16) -> Exchange {
         let mut library = Library::new();
         library.insert_clip("en".into(), "welcome".into(), Clip::encode(&samples())).expect("room for it");
-        let settings = MediaSettings { shards: Some(1), silent_after: PATIENCE * 2, fence: Fence { lab: true } };
+        let settings = MediaSettings { shards: Some(shards), silent_after: PATIENCE * 2, fence: Fence { lab: true } };
         let media = Media::start(settings, Arc::new(library)).expect("threads and descriptors");
         let epoll = Epoll::new().expect("an epoll");
         epoll.add(media.reports_fd(), 1).expect("a descriptor of ours");
@@ -60,6 +64,12 @@ impl Exchange {
 
     fn play(&mut self, leg: LegId, play: u64) {
         self.command(Command::Play { leg, play: PlayId(play), sounds: vec![sound()], repeat: false });
+    }
+
+    /// A leg on a port that is known.
+    fn connect_at(&mut self, leg: LegId, local: SocketAddr, remote: SocketAddr) {
+        assert_eq!(self.command(Command::Open { leg, local }), Some(Report::Opened { leg }));
+        self.command(Command::Connect { leg, stream: stream(remote) });
     }
 
     /// Waits for a report, which is taken out.
@@ -106,6 +116,23 @@ impl Phone {
         let (length, from) = self.socket.recv_from(&mut bytes).expect("a packet in time");
         assert_eq!((length, bytes[0], &bytes[8..HEADER]), (HEADER + FRAME, 0x80, &77u32.to_be_bytes()[..]));
         (from, u16::from_be_bytes([bytes[2], bytes[3]]), bytes[HEADER..length].to_vec())
+    }
+
+    /// The next packet that is not silence.
+    fn hear_speech(&self) -> (u16, Vec<u8>) {
+        loop {
+            let (_, sequence, payload) = self.hear();
+            if payload.iter().any(|byte| *byte != 0xd5) {
+                return (sequence, payload);
+            }
+        }
+    }
+
+    /// A packet of audio, each of its bytes the number's.
+    fn say(&self, number: u8, to: SocketAddr) {
+        let header = [0x80, 8, 0, number, 0, 0, number, 0, 0, 0, 0, 9];
+        let bytes = [&header[..], &[number; FRAME]].concat();
+        self.socket.send_to(&bytes, to).expect("sent");
     }
 
     /// A key held for 40 ms: its beginning, and three times its end (RFC 4733).
@@ -223,4 +250,101 @@ fn a_new_library_serves_the_legs_opened_after_it() {
     exchange.connect(leg, phone.address());
     exchange.play(leg, 1);
     exchange.await_report("missing", |report| *report == Report::SoundMissing { leg, sound: sound() });
+}
+
+/// A free port of this machine; nobody else takes it within a test.
+fn free_address() -> SocketAddr {
+    Phone::new().address()
+}
+
+#[test]
+fn two_phones_hear_each_other_and_each_ones_key_reaches_the_other() {
+    let (mut exchange, alice, bob) = (Exchange::new(), Phone::new(), Phone::new());
+    let (at_a, at_b) = (free_address(), free_address());
+    exchange.connect_at(LegId(1), at_a, alice.address());
+    exchange.connect_at(LegId(2), at_b, bob.address());
+    exchange.command(Command::Bridge { a: LegId(1), b: LegId(2) });
+    // Wait for the bridge: orders are taken in order.
+    exchange.play(LegId(1), 1);
+    exchange.await_played(LegId(1), 1);
+    for (_, _, _) in (0..5).map(|_| alice.hear()) {}
+    let mut sequences = Vec::new();
+    // Several at once, too, as after a hiccup of the network.
+    for number in 0..50 {
+        alice.say(number, at_a);
+        if number % 10 > 5 {
+            continue;
+        }
+        bob.say(number, at_b);
+        let (_, payload) = alice.hear_speech();
+        assert_eq!(payload, [number; FRAME]);
+    }
+    for number in 0..50 {
+        let (sequence, payload) = bob.hear_speech();
+        assert_eq!(payload, [number; FRAME]);
+        sequences.push(sequence);
+    }
+    assert!(sequences.windows(2).all(|pair| pair[1] == pair[0] + 1), "{sequences:?}");
+    alice.press(3, at_a);
+    let key = exchange.await_report("the key", |report| matches!(report, Report::Digit { .. }));
+    assert!(matches!(key, Report::Digit { leg: LegId(1), digit: '3', relayed: true, .. }), "{key:?}");
+    let mut bytes = [0; 2000];
+    let (length, _) = bob.socket.recv_from(&mut bytes).expect("the key");
+    assert_eq!((length, bytes[1] & 0x7f, bytes[HEADER]), (HEADER + 4, 101, 3));
+    exchange.command(Command::Close { leg: LegId(1) });
+    assert!(exchange.await_closed(LegId(1)).received >= 54);
+    exchange.command(Command::Close { leg: LegId(2) });
+    let statistics = exchange.await_closed(LegId(2));
+    assert!(statistics.sent >= 54 && statistics.refused == 0, "{statistics:?}");
+}
+
+#[test]
+fn a_leg_moves_to_another_shard_with_its_socket_and_all_that_is_said_meanwhile() {
+    let (mut exchange, alice, bob) = (Exchange::with_shards(2), Phone::new(), Phone::new());
+    let (leg, other, at_a) = (LegId(1), LegId(2), free_address());
+    exchange.connect_at(leg, at_a, alice.address());
+    let opened = exchange.media.command(ShardId(1), Command::Open { leg: other, local: free_address() });
+    assert_eq!(opened, Some(Report::Opened { leg: other }));
+    exchange.media.command(ShardId(1), Command::Connect { leg: other, stream: stream(bob.address()) });
+    let (_, mut last, _) = alice.hear();
+    exchange.media.move_leg(leg, ShardId(0), ShardId(1));
+    // Given before it has arrived, and after the move: both find it.
+    exchange.media.command(ShardId(1), Command::Bridge { a: leg, b: other });
+    exchange.media.command(ShardId(0), Command::Play { leg, play: PlayId(5), sounds: vec![sound()], repeat: false });
+    for number in 1..=30 {
+        alice.say(number, at_a);
+    }
+    exchange.await_report("imported", |report| *report == Report::Imported { leg });
+    exchange.await_played(leg, 5);
+    exchange.media.command(ShardId(1), Command::Close { leg });
+    let statistics = exchange.await_closed(leg);
+    // What came before the move was heard on the old shard, what came after it on the new one.
+    assert_eq!((statistics.received, statistics.lost, statistics.refused), (30, 0, 0));
+    for _ in 1..statistics.sent {
+        let (from, sequence, _) = alice.hear();
+        assert_eq!((from, sequence), (at_a, last + 1));
+        last = sequence;
+    }
+}
+
+#[test]
+fn the_core_may_move_a_leg_by_itself_and_a_leg_that_is_gone_is_not_moved() {
+    let (mut exchange, alice, leg) = (Exchange::with_shards(2), Phone::new(), LegId(1));
+    exchange.connect(leg, alice.address());
+    exchange.command(Command::Export { leg });
+    let exported = exchange.await_report("exported", |report| matches!(report, Report::Exported { .. }));
+    let Report::Exported { state, .. } = exported else { panic!("{exported:?}") };
+    assert_eq!(exchange.media.command(ShardId(1), Command::Import { state: state.clone() }), None);
+    exchange.await_report("imported", |report| *report == Report::Imported { leg });
+    let again = exchange.media.command(ShardId(1), Command::Import { state });
+    assert!(matches!(again, Some(Report::OpenFailed { leg: LegId(1), .. })), "{again:?}");
+    // It is not on shard 0 any more: what is given for it there in vain is forgotten when that is known.
+    exchange.media.move_leg(leg, ShardId(0), ShardId(1));
+    exchange.play(leg, 1);
+    exchange.media.command(ShardId(0), Command::Export { leg: LegId(77) });
+    exchange.connect(LegId(2), alice.address());
+    exchange.play(LegId(2), 2);
+    exchange.await_played(LegId(2), 2);
+    exchange.media.command(ShardId(1), Command::Play { leg, play: PlayId(3), sounds: vec![sound()], repeat: false });
+    exchange.await_played(leg, 3);
 }

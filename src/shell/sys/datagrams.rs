@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::RawFd;
 
 /// Datagrams per call.
-pub const BATCH: usize = 64;
+pub const BATCH: usize = 16;
 
 /// A datagram longer than this is cut: one byte more than a SIP message may have, so that the parser sees that it is too long.
 pub const LONGEST: usize = 16 * 1024 + 1;

@@ -35,6 +35,13 @@ impl Epoll {
         Ok(())
     }
 
+    /// `fd` stays open, and nothing more is told of it.
+    pub fn remove(&self, fd: RawFd) -> io::Result<()> {
+        // SAFETY: no memory is passed; a bad `fd` is an error, not undefined.
+        checked(unsafe { libc::epoll_ctl(self.fd.as_raw_fd(), libc::EPOLL_CTL_DEL, fd, std::ptr::null_mut()) })?;
+        Ok(())
+    }
+
     /// The tokens that have something to read; none when `timeout` has passed first. `None` waits for ever.
     pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<impl Iterator<Item = u64> + '_> {
         let milliseconds = match timeout {

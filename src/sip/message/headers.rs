@@ -13,6 +13,7 @@ use super::via::Via;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 
@@ -52,6 +53,8 @@ struct Typed {
 
 /// Bytes of the fields that a response usually adds to those of its request.
 const ROOM_FOR_OURS: usize = 256;
+/// Bytes of `;received=` with an address, and of the port that is written behind `rport`.
+const ROOM_FOR_RECEIVED: usize = 64;
 
 /// What a message that is still being written has for a Via, From, To.
 static NO_VIA: Via = Via::none();
@@ -263,17 +266,18 @@ impl Headers {
 
     /// Marks the topmost Via with where the message came from ([`Via::received_from`]); the others keep their bytes.
     pub fn received_from(&mut self, source: SocketAddr) {
-        let mut via = self.via().clone();
-        if via.host.is_empty() || !via.received_from(source) {
+        let Some(via) = self.typed.via.as_mut().filter(|via| !via.host.is_empty()) else { return };
+        // A message that has just been read shares its Via with nobody: nothing is copied here.
+        if !Arc::make_mut(via).received_from(source) {
             return;
         }
         let Some(place) = self.fields.iter().position(|field| field.name == Name::Via) else { return };
-        let below = first_value_end(self.value(&self.fields[place]));
-        let mut value = via.to_string().into_bytes();
-        value.extend_from_slice(&self.value(&self.fields[place])[below..]);
-        let field = self.keep(Name::Via, &value);
-        self.fields[place] = field;
-        self.typed.via = Some(Arc::new(via));
+        let old = self.value(&self.fields[place]);
+        let mut value = Vec::with_capacity(old.len() + ROOM_FOR_RECEIVED);
+        // Writing into memory does not fail.
+        let _ = write!(value, "{}", self.via());
+        value.extend_from_slice(&old[first_value_end(old)..]);
+        self.fields[place] = self.keep(Name::Via, &value);
     }
 
     /// Adds a tag to the To header if it has none; the bytes before it stay.
@@ -318,7 +322,8 @@ impl Headers {
             out.extend_from_slice(value);
             out.extend_from_slice(b"\r\n");
         }
-        out.extend_from_slice(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes());
+        // Writing into memory does not fail.
+        let _ = write!(out, "Content-Length: {}\r\n\r\n", body.len());
         out.extend_from_slice(body);
     }
 
@@ -487,6 +492,9 @@ fn read_cseq(value: &[u8]) -> Result<CSeq, &'static str> {
 
 /// Where the first value of a list of Vias ends.
 fn first_value_end(value: &[u8]) -> usize {
+    if memchr::memchr(b',', value).is_none() {
+        return value.len();
+    }
     let mut cursor = Cursor::new(value);
     match Via::read(&mut cursor) {
         Ok(_) => cursor.position(),

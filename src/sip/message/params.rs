@@ -54,14 +54,19 @@ impl Params {
     }
 
     pub fn remove(&mut self, name: &str) {
-        if self.has(name) {
-            let kept: Vec<String> = self
-                .iter()
-                .filter(|(other, _)| !other.eq_ignore_ascii_case(name))
-                .map(|(name, value)| if value.is_empty() { format!(";{name}") } else { format!(";{name}={value}") })
-                .collect();
-            self.0 = kept.concat();
+        if !self.has(name) {
+            return;
         }
+        let mut kept = String::with_capacity(self.0.capacity());
+        for (other, value) in self.iter().filter(|(other, _)| !other.eq_ignore_ascii_case(name)) {
+            kept.push(';');
+            kept.push_str(other);
+            if !value.is_empty() {
+                kept.push('=');
+                kept.push_str(value);
+            }
+        }
+        self.0 = kept;
     }
 
     pub fn is_empty(&self) -> bool {

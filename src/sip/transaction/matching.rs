@@ -3,14 +3,23 @@
 //! Invariant: a CANCEL or the ACK of a refusal has the key of its INVITE, when asked for with the method INVITE.
 
 use crate::sip::message::{Message, Method, Name, Request, Response, parse};
+use std::fmt::Write;
 
 /// What makes two requests the same transaction (RFC 3261 section 17.2.3): branch, sent-by and method; for senders that do
 /// not give a unique branch (RFC 2543, or the bare cookie) everything that RFC 2543 compares.
 pub fn request_key(request: &Request, method: &Method) -> String {
     let via = request.via();
-    let (host, port, method) = (via.host.to_ascii_lowercase(), via.port_or_default(), method.as_str());
+    let (port, method) = (via.port_or_default(), method.as_str());
     if via.is_3261() {
-        return format!("s|{}|{host}|{port}|{method}", via.branch());
+        let branch = via.branch();
+        let mut key = String::with_capacity(branch.len() + via.host.len() + method.len() + 10);
+        key.push_str("s|");
+        key.push_str(branch);
+        key.push('|');
+        key.extend(via.host.chars().map(|letter| letter.to_ascii_lowercase()));
+        // Writing into memory does not fail.
+        let _ = write!(key, "|{port}|{method}");
+        return key;
     }
     let (uri, tag, cseq) = (request.uri.as_str(), request.from_().tag().unwrap_or_default(), request.cseq().number);
     format!("o|{uri}|{tag}|{}|{cseq}|{via}|{method}", request.call_id())

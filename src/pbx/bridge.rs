@@ -1,0 +1,179 @@
+//! Two people talk: joining their legs, hold, the silence that may mean that one has vanished, and parting.
+//!
+//! Invariant: a bridged call has exactly two legs in the media plane's bridge, the caller's and `peer`'s.
+
+use super::call::With;
+use super::leg::Farewell;
+use super::{Action, Outcome, Pbx, Phase, Timer};
+use crate::acd;
+use crate::config::HOLD_MUSIC;
+use crate::id::{CallId, LegId};
+use crate::ivr::{self, DialEnd};
+use crate::media::{ANY_LANGUAGE, Command as Media, Sound};
+use crate::sip::{Command, Ending};
+use crate::time::{Duration, Now};
+
+/// How long a silent phone has to answer whether it is still there.
+const ANSWER_PROBE: Duration = Duration::from_secs(4);
+/// A phone that answers and stays silent is asked again after this.
+const ASK_AGAIN: Duration = Duration::from_secs(10);
+/// What a caller hears whose agent vanished.
+const CONNECTION_LOST: &str = "connection-lost";
+
+impl Pbx {
+    /// Joins the caller and the leg that answered.
+    pub(super) fn bridge(&mut self, id: CallId, peer: LegId, with: With, now: Now, out: &mut Vec<Action>) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.phase = Phase::Bridged { peer, with };
+        tracing::info!(call = %call.reference, "two people talk");
+        // Whatever was being said to the caller: the agent's first word comes before it.
+        out.push(Action::Media { shard: call.shard, command: Media::Stop { leg: call.caller } });
+        out.push(Action::Media { shard: call.shard, command: Media::Bridge { a: call.caller, b: peer } });
+        // Who fell silent while waiting is not reported again: nobody is left talking to a dead phone.
+        for leg in [call.caller, peer] {
+            if self.legs.get(&leg).is_some_and(|leg| leg.silent) {
+                self.probe_silent(leg, now);
+            }
+        }
+    }
+
+    /// Somebody who was dialled picked up: a caller whom nobody answered yet is answered now.
+    pub(super) fn bridge_dialled(&mut self, id: CallId, peer: LegId, now: Now, out: &mut Vec<Action>) {
+        self.answer(id, now, out);
+        self.bridge(id, peer, With::Party, now, out);
+    }
+
+    /// One leg of a pair ended: what that means for the other.
+    pub(super) fn party_left(&mut self, id: CallId, leg: LegId, ending: &Ending, now: Now, out: &mut Vec<Action>) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let Phase::Bridged { peer, with } = call.phase else { return };
+        if peer != leg {
+            return;
+        }
+        let lost = !matches!(ending, Ending::Bye { .. } | Ending::Ours);
+        let (shard, caller) = (call.shard, call.caller);
+        out.push(Action::Media { shard, command: Media::Unbridge { leg: caller } });
+        match with {
+            With::Agent { item } if lost => {
+                tracing::warn!(call = %call.reference, "the agent's phone was lost; the caller returns to the queue");
+                self.wait_again(id, item, now, out);
+            }
+            // The engine answers with the item's outcome, and that leads back to the flow.
+            With::Agent { item } => self.tell_acd(acd::Event::CallEnded { item }, now),
+            With::Party => self.back_to_flow(id, ivr::Event::Dial(DialEnd::Answered), now, out),
+        }
+    }
+
+    /// The caller is told that the line was lost, and waits at the old place.
+    fn wait_again(&mut self, id: CallId, item: acd::ItemId, now: Now, out: &mut Vec<Action>) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.phase = Phase::Waiting { item };
+        let language = call.session.as_ref().map_or(&call.language, |session| session.language()).clone();
+        let sound = Sound { language, name: CONNECTION_LOST.into() };
+        let play = self.own_play();
+        if let Some(call) = self.calls.get(&id) {
+            let command = Media::Play { leg: call.caller, play, sounds: vec![sound], repeat: false };
+            out.push(Action::Media { shard: call.shard, command });
+        }
+        self.tell_acd(acd::Event::Requeue { item, why: acd::Lost::ConnectionLost }, now);
+    }
+
+    /// Hold music for who waits.
+    pub(super) fn music(&self, id: CallId, leg: LegId, out: &mut Vec<Action>) {
+        if let Some(call) = self.calls.get(&id) {
+            let queue = call.queue.as_ref().and_then(|queue| self.config.queues.get(queue));
+            let name = queue.map_or_else(|| HOLD_MUSIC.into(), |queue| queue.music.clone());
+            let sound = Sound { language: ANY_LANGUAGE.into(), name };
+            out.push(Action::Media { shard: call.shard, command: Media::Music { leg, sound } });
+        }
+    }
+
+    /// One of two who talk put the other on hold, or came back: music, or no more music, for the other.
+    pub(super) fn hold_changed(&mut self, leg: LegId, was_held: bool, out: &mut Vec<Action>) {
+        let Some(it) = self.legs.get(&leg) else { return };
+        let (id, held) = (it.call, it.is_held());
+        let Some(call) = self.calls.get(&id) else { return };
+        let Phase::Bridged { peer, .. } = call.phase else { return };
+        let other = if leg == peer { call.caller } else { peer };
+        match (was_held, held) {
+            (false, true) => self.music(id, other, out),
+            (true, false) => out.push(Action::Media { shard: call.shard, command: Media::Stop { leg: other } }),
+            _ => {}
+        }
+    }
+
+    /// Nothing is heard from a leg that may speak.
+    pub(super) fn silent(&mut self, leg: LegId, now: Now) {
+        if let Some(it) = self.legs.get_mut(&leg) {
+            it.silent = true;
+            self.probe_silent(leg, now);
+        }
+    }
+
+    /// One of two who talk is silent: is its phone still there?
+    pub(super) fn probe_silent(&mut self, leg: LegId, now: Now) {
+        let Some(it) = self.legs.get(&leg) else { return };
+        let talking = self.calls.get(&it.call).is_some_and(|call| match call.phase {
+            Phase::Bridged { peer, .. } => leg == peer || leg == call.caller,
+            _ => false,
+        });
+        if talking && !it.is_held() {
+            let dialog = it.dialog;
+            self.timers.set(Timer::Probe(leg), now.mono + ANSWER_PROBE);
+            self.command_sip(Command::Probe { dialog }, now);
+        }
+    }
+
+    /// It is: asked again later, unless it is heard in the meantime.
+    pub(super) fn alive(&mut self, leg: LegId, now: Now) {
+        if self.timers.cancel(&Timer::Probe(leg)) {
+            self.timers.set(Timer::AskAgain(leg), now.mono + ASK_AGAIN);
+        }
+    }
+
+    pub(super) fn heard(&mut self, leg: LegId) {
+        self.legs.entry(leg).and_modify(|leg| leg.silent = false);
+        self.timers.cancel(&Timer::Probe(leg));
+        self.timers.cancel(&Timer::AskAgain(leg));
+    }
+
+    /// It is not: the leg is given up.
+    pub(super) fn probe_failed(&mut self, leg: LegId, now: Now, out: &mut Vec<Action>) {
+        let Some(call) = self.legs.get(&leg).map(|leg| leg.call) else { return };
+        let clock = self.clock_of(call, now);
+        if let Some(it) = self.legs.get_mut(&leg) {
+            it.end(clock.wall, "lost");
+        }
+        if self.calls.get(&call).is_some_and(|call| call.caller == leg) {
+            self.hang_up(call, Outcome::Failed, now, out);
+        } else {
+            self.drop_leg(leg, Farewell::HangUp, now, out);
+            self.party_left(call, leg, &Ending::Timeout, now, out);
+        }
+    }
+
+    /// A key pressed by one of two who talk: the other gets it in the form that was negotiated.
+    pub(super) fn relay_digit(
+        &mut self,
+        leg: LegId,
+        digit: char,
+        duration: Duration,
+        relayed: bool,
+        now: Now,
+        out: &mut Vec<Action>,
+    ) {
+        let Some(call) = self.legs.get(&leg).and_then(|leg| self.calls.get(&leg.call)) else { return };
+        let Phase::Bridged { peer, .. } = call.phase else { return };
+        let other = if leg == peer { call.caller } else { peer };
+        let Some(it) = self.legs.get(&other) else { return };
+        if relayed {
+            return;
+        }
+        if it.agreed.as_ref().is_some_and(|agreed| agreed.send_event_type.is_some()) {
+            out.push(Action::Media { shard: it.shard, command: Media::SendDigit { leg: other, digit, duration } });
+        } else {
+            let dialog = it.dialog;
+            self.command_sip(Command::Digit { dialog, digit, duration }, now);
+        }
+    }
+}
