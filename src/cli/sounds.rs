@@ -28,7 +28,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// The sounds that are made by arithmetic.
-const MADE: [(&str, fn() -> Vec<f32>); 2] = [(config::HOLD_MUSIC, audio::hold_music), ("ringback", ringback)];
+const MADE: [(&str, Arithmetic); 2] = [(config::HOLD_MUSIC, audio::hold_music), ("ringback", ringback)];
+/// Samples at 8 kHz, full scale at -1 and 1.
+type Arithmetic = fn() -> Vec<f32>;
 
 /// Speak, list and check prompts
 #[derive(Args, Debug)]
