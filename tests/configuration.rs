@@ -94,6 +94,7 @@ fn faults(files: &[(&str, &str)], overrides: &Overrides) -> Vec<String> {
     for language in ["pl", "en"] {
         sources.sounds.insert(language.into(), BTreeSet::from(["welcome".into()]));
     }
+    sources.sounds.insert("any".into(), BTreeSet::from(["hold-music".into()]));
     let secrets = |reference: &SecretRef| match reference {
         SecretRef::File(name) if name == "1001" => Ok("twenty random letters".to_string()),
         SecretRef::File(_) => Err("there is no such file or folder".to_string()),
@@ -333,6 +334,33 @@ fn queues_agents_and_where_numbers_lead_are_judged_at_their_places() {
     ] {
         check_queues(yaml, expected);
     }
+}
+
+#[test]
+fn a_queue_without_music_is_a_warning() {
+    let mut sources = Sources::default();
+    sources.sounds.insert("pl".into(), BTreeSet::from(["hold-music".into()]));
+    sources.sounds.insert("en".into(), BTreeSet::new());
+    let yaml = "queues: {support: {}}\nagents: {a: {address: 'sip:a@192.0.2.1', queues: [support]}}";
+    sources.files.insert("c.yaml".into(), yaml.into());
+    let config = load(&sources, &Overrides::default(), &|_| Err("none".into())).expect("a good configuration");
+    let warnings: Vec<_> = config.warnings.iter().map(|fault| &*fault.message).collect();
+    assert_eq!(warnings, ["no sound `hold-music` in en: callers wait in silence; `centrala sounds build` makes it"]);
+}
+
+#[test]
+fn the_examples_in_the_documentation_are_good_together() {
+    let text = include_str!("../docs/configuration.md");
+    let mut files = vec![
+        ("a.yaml".to_string(), "extensions: {1002: {password: '${file:1001}'}}\nqueues: {sales: {}}".to_string()),
+        ("ivr-flows/reception.yaml".to_string(), "start: a\nnodes:\n  a: {hangup: {}}\n".to_string()),
+    ];
+    for (index, block) in text.split("```yaml").skip(1).enumerate() {
+        files.push((format!("d{index}.yaml"), block.split("```").next().expect("a block").to_string()));
+    }
+    assert!(files.len() > 8, "{}", files.len());
+    let files: Vec<_> = files.iter().map(|(file, text)| (&**file, &**text)).collect();
+    assert_eq!(faults(&files, &Overrides::default()), Vec::<String>::new());
 }
 
 #[test]

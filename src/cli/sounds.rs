@@ -15,8 +15,10 @@ mod lock;
 mod prompts;
 
 use crate::audio;
+use crate::config;
 use crate::fault::Faults;
 use crate::shell::files;
+use crate::time::Duration;
 use clap::{Args, Subcommand};
 use lock::{Lock, State};
 use prompts::{Prompt, Prompts};
@@ -25,7 +27,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-const HOLD_MUSIC: &str = "hold-music.wav";
+/// The sounds that are made by arithmetic.
+const MADE: [(&str, Arithmetic); 2] = [(config::HOLD_MUSIC, audio::hold_music), ("ringback", ringback)];
+/// Samples at 8 kHz, full scale at -1 and 1.
+type Arithmetic = fn() -> Vec<f32>;
 
 /// Speak, list and check prompts
 #[derive(Args, Debug)]
@@ -71,7 +76,7 @@ pub fn run(arguments: &Sounds) -> ExitCode {
 fn work(arguments: &Sounds) -> Result<u8, String> {
     let mut worst = 0;
     if matches!(arguments.verb, Verb::Build { .. }) && arguments.language.is_empty() {
-        make_music(&arguments.sounds)?;
+        make_sounds(&arguments.sounds)?;
     }
     for language in languages(arguments)? {
         let folder = Folder::read(&arguments.sounds, &language)?;
@@ -85,18 +90,27 @@ fn work(arguments: &Sounds) -> Result<u8, String> {
     Ok(worst)
 }
 
-/// Hold music, unless there is some: what an administrator put there stays.
-fn make_music(sounds: &Path) -> Result<(), String> {
+/// What is the same in every language and made by arithmetic, unless it is there: what an administrator put there stays.
+fn make_sounds(sounds: &Path) -> Result<(), String> {
     let folder = sounds.join(audio::ANY_LANGUAGE);
-    let file = folder.join(HOLD_MUSIC);
-    if file.exists() {
-        return Ok(());
+    for (name, sound) in MADE {
+        let file = folder.join(format!("{name}.wav"));
+        if file.exists() {
+            continue;
+        }
+        let samples: Vec<i16> = sound().iter().map(|sample| (sample * 32767.0).round() as i16).collect();
+        fs::create_dir_all(&folder).map_err(|error| format!("could not make the folder `{}`: {error}", folder.display()))?;
+        files::replace(&file, &audio::wav::write(audio::RATE, &samples)?)?;
+        println!("{}/{name}", audio::ANY_LANGUAGE);
     }
-    let samples: Vec<i16> = audio::hold_music().iter().map(|sample| (sample * 32767.0).round() as i16).collect();
-    fs::create_dir_all(&folder).map_err(|error| format!("could not make the folder `{}`: {error}", folder.display()))?;
-    files::replace(&file, &audio::wav::write(audio::RATE, &samples)?)?;
-    println!("{}/{HOLD_MUSIC}", audio::ANY_LANGUAGE);
     Ok(())
+}
+
+/// What a caller hears while somebody's phone rings: 425 Hz, a second of it in five (ITU-T E.180, as in Poland).
+fn ringback() -> Vec<f32> {
+    let mut samples = audio::tone(425.0, 0.2, Duration::from_secs(1));
+    samples.resize(5 * audio::RATE as usize, 0.0);
+    samples
 }
 
 /// The languages that have texts.

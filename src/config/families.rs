@@ -17,6 +17,8 @@ use std::sync::Arc;
 pub const MAX_FAMILIES: usize = 10;
 /// Digits that say how many agents there are: at most 999.
 pub const MAX_FAMILY_DIGITS: usize = 3;
+/// Agents in queues that were made, all queues counted: one family of three digits whole.
+pub const MAX_MADE: usize = 500_000;
 
 /// Queues that are alike, by a pattern of their numbers.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -69,13 +71,17 @@ impl Config {
         self.families.iter().find_map(|family| Some((family, family.size(number)?)))
     }
 
-    /// Makes the queue of this number with its agents, when a family says so and there is none yet; true when it did, and then the
-    /// queue engine is to be told ([`acd::Event::Configure`]).
+    /// Makes the queue of this number with its agents, when a family says so and there is none yet (and not too many were made:
+    /// [`MAX_MADE`]); true when it did, and then the queue engine is to be told ([`acd::Event::Configure`]).
     pub fn instantiate(&mut self, number: &str) -> bool {
         if self.acd.queues.contains_key(number) {
             return false;
         }
         let Some((family, size)) = self.family(number) else { return false };
+        let made = self.acd.queues.keys().filter_map(|made| self.family(made)).map(|(_, size)| size as usize);
+        if made.sum::<usize>() + size as usize > MAX_MADE {
+            return false;
+        }
         let (family, name) = (family.clone(), Name::from(number));
         let settings = Arc::make_mut(&mut self.acd);
         settings.queues.insert(name.clone(), family.service.clone());
@@ -154,6 +160,17 @@ mod tests {
         assert_eq!((config.acd.agents["a1"].queues.len(), config.acd.agents["a999"].queues.len()), (6, 1));
         assert_eq!(config.agents["a7"].phone, Phone::Address(Uri::parse("sip:a7@127.0.0.1:7000").expect("a URI")));
         assert_eq!(config.acd.agents["a7"].login, Login::Always);
+    }
+
+    #[test]
+    fn one_whole_family_can_be_made_and_no_more() {
+        let mut config = lab();
+        for size in 1..=999 {
+            Arc::make_mut(&mut config.acd).queues.insert(format!("3{size:03}").into(), acd::Queue::default());
+        }
+        let other = Family { prefix: "4".into(), agent: "b{n}".into(), ..config.families[0].clone() };
+        config.families.push(other);
+        assert!(config.instantiate("4500") && !config.instantiate("4001"));
     }
 
     #[test]

@@ -30,7 +30,7 @@ mod sections;
 mod signalling;
 mod sources;
 
-pub use families::{Family, MAX_FAMILIES, MAX_FAMILY_DIGITS};
+pub use families::{Family, MAX_FAMILIES, MAX_FAMILY_DIGITS, MAX_MADE};
 pub use load::load;
 pub use secrets::{MIN_SECRET, SecretRef, secret_references};
 pub use sources::{Folders, MAX_FILES, Overrides, Sources, folders};

@@ -255,13 +255,24 @@ fn back_off(node: &Node, back_off: &mut BackOff, reader: &mut Reader<'_>) {
 
 /// What the callers of a queue are given while they wait.
 fn queue(fields: &mut Fields<'_>, world: &World, reader: &mut Reader<'_>) -> Queue {
-    let Some(node) = fields.value("music") else { return Queue::default() };
+    let missing = |music: &str| {
+        let without = world.languages.iter().filter(|language| !world.has(language, music)).map(|name| &**name);
+        without.collect::<Vec<_>>().join(", ")
+    };
+    let Some(node) = fields.value("music") else {
+        let silent = missing(HOLD_MUSIC);
+        if !silent.is_empty() {
+            let message =
+                format!("no sound `{HOLD_MUSIC}` in {silent}: callers wait in silence; `centrala sounds build` makes it");
+            reader.faults.warn(reader.source.place(fields.spot), message);
+        }
+        return Queue::default();
+    };
     let Some(music) = reader.name("`music`", node) else { return Queue::default() };
-    let missing: Vec<&str> =
-        world.languages.iter().filter(|language| !world.has(language, &music)).map(|name| &**name).collect();
-    if !missing.is_empty() {
-        let known = world.sounds.values().flatten().map(|name| &**name).chain([HOLD_MUSIC]);
-        reader.unknown(node.spot, format!("no sound `{music}` in {}", missing.join(", ")), &music, known);
+    let silent = missing(&music);
+    if !silent.is_empty() {
+        let known = world.sounds.values().flatten().map(|name| &**name);
+        reader.unknown(node.spot, format!("no sound `{music}` in {silent}"), &music, known);
     }
     Queue { music }
 }

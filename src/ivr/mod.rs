@@ -4,8 +4,9 @@
 //!   main.yaml --flow::read--> Flow (plain data, checked)
 //!                               |
 //!   Event  --> Session::handle  |  one visit after the other     --> Command
-//!   (Begin, Answered, Played,   v                                    (Answer, Play, StopPlaying, Hangup)
-//!    Digit, HungUp)           nodes/<verb>.rs
+//!   (Begin, Answered, Played,   v                                    (Answer, Play, StopPlaying,
+//!    Digit, Queue, Dial,      nodes/<verb>.rs                         Enqueue, LeaveQueue, Dial,
+//!    Transfer, HungUp)                                                Transfer, Hangup)
 //! ```
 //!
 //! | file | subject |
@@ -17,7 +18,7 @@
 //! | `nodes/` | one verb per file: its fields, its steps, its outcomes |
 //! | `words` | events and commands |
 //!
-//! Invariant: a session that was told `HungUp`, or has said `Hangup`, says nothing more.
+//! Invariant: a session that was told `HungUp`, or has said `Hangup` or given the call away, says nothing more.
 
 mod check;
 mod flow;
