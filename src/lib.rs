@@ -17,13 +17,14 @@
 //! | [`sdp`], [`rtp`], [`audio`] | session descriptions; packets and telephone-events; codecs and sounds | time |
 //! | [`sip`] | SIP as the RFCs say it: datagrams in, user-agent events out | time, id, sdp |
 //! | [`ivr`] | flows (YAML), and a caller's walk through one; one verb per file | time, id, fault, ask |
+//! | [`acd`] | the queue engine: who waits, who is free, who gets whom | time, id, fault, ask |
 //! | [`media`] | a shard: the legs of its calls; packets and ticks in, packets out | time, id, rtp, audio |
 //! | [`store`] | the words of what must outlive the process | time, id |
 //! | [`config`] | `config/*.yaml` to a checked [`config::Config`], or every mistake with its place | all of the above |
 //! | [`pbx`] | the exchange: the only place where rooms meet; of media and store only their words | all of the above |
-//! | [`phone`] | a softphone as a pure machine, like any other client | sip, sdp, media, rtp, audio, time, id |
+//! | [`phone`] | a softphone as a pure machine, with its ears; like any other client | sip, sdp, media, rtp, audio, time, id |
 //! | [`sim`] | the simulated world: clock, network, phones, callers, disk, invariants | pbx, phone and below |
-//! | [`shell`] | the doors: clock, sockets, files, SQLite, the media tick driver | the words of sip, media, store |
+//! | [`shell`] | the doors: clock, sockets, files, SQLite, the media tick driver | the words of sip, media, store, config; audio |
 //! | [`daemon`] | the exchange in the shell: event loop, signals, reload | everything but cli, sim, phone |
 //! | [`cli`] | a file per subcommand | everything but daemon |
 //!
@@ -48,6 +49,8 @@
 //!  7  the ACK                                  -> ivr: Play("welcome") -> media::Command::Play
 //!  8  media thread: 20 ms tick, prompt frame -> packet -> socket; RFC 4733 "1" heard -> media::Report::Digit
 //!  9  pbx/on_media -> ivr: menu -> node "announcement"
+//!     or key 2 -> node "support" (queue) -> pbx/on_acd: acd::Event::Join; hold music -> acd::Action::Offer
+//!         -> pbx/dial: INVITE the agent's phones; the first 200 wins -> acd::Action::Connect -> media::Command::Bridge
 //! 10  BYE -> pbx/finish: flow told, audio closed, port rests -> cdr -> store::What::CallEnded
 //! ```
 //!

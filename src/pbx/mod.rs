@@ -8,7 +8,8 @@
 //!   |                                                   |
 //!   |  sip::Endpoint --on_sip--+                        |
 //!   |  media reports -on_media-+--> Call, Leg, Ports    |
-//!   |  ivr::Session  --on_ivr--+                        |
+//!   |  ivr::Session  --on_ivr--+    Attempt             |
+//!   |  acd::Acd      --on_acd--+                        |
 //!   |  answers     -on_answer--+    cdr -> store::Write |
 //!   |  operator   -on_control--+                        |
 //!   +---------------------------------------------------+
@@ -21,6 +22,8 @@
 //! | `ports` | media ports, granted and resting |
 //! | `route` | where a dialled number leads |
 //! | `leg` | a leg's audio: port, offer, answer, renegotiation; the end of a leg |
+//! | `dial` | making phones ring: attempts, the race between them |
+//! | `bridge` | two people talk: joining, hold, the silence of one who has vanished |
 //! | `finish` | how a call ends, however it ends |
 //! | `cdr` | a finished call as a record |
 //! | `on_*` | translators: one total `match` each over what one room says |
