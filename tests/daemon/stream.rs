@@ -70,6 +70,9 @@ fn a_stream_whose_framing_is_lost_is_answered_and_closed() {
     hang_up(&mut line, &mut call);
 }
 
+/// How often the last request of a flood is said, within `SOON`.
+const TRIES: u32 = 5;
+
 #[test]
 fn malformed_datagrams_get_400_or_silence_and_never_a_panic() {
     let exchange = Exchange::lab("malformed");
@@ -94,11 +97,15 @@ fn malformed_datagrams_get_400_or_silence_and_never_a_panic() {
     line.send(good.replace("CSeq: 1", "CSeq: 99999999999"));
     // The last word is a whole request; everything that was answered before it was answered with a refusal.
     let mut last = Call::new(&line, "48221230000", "100", exchange.sip);
-    line.send(last.options());
-    let answer = line.expect(SOON, |message| {
-        let last = message.header("Call-ID") == Some(&last.id);
-        assert!(last || (400..600).contains(&message.status()), "{message:?}");
-        last
+    // Said again like any request over UDP: after such a flood a socket may have had no room for it.
+    let options = last.options();
+    let answer = (0..TRIES).find_map(|_| {
+        line.send(&options);
+        line.expect(SOON / TRIES, |message| {
+            let last = message.header("Call-ID") == Some(&last.id);
+            assert!(last || (400..600).contains(&message.status()), "{message:?}");
+            last
+        })
     });
     assert_eq!(answer.expect("still there").status(), 200);
     assert_eq!(exchange.status()["panics_contained"], 0, "{}", exchange.log());
