@@ -13,6 +13,7 @@ use std::hash::Hash;
 /// A configured name: of a flow, queue, agent, trunk, mailbox, language, sound. Cheap to copy about.
 pub type Name = std::sync::Arc<str>;
 
+/// Numbers that cannot be taken for one another. Where it is used `Serialize`, `Deserialize` and `fmt` must be in scope.
 macro_rules! numeric_id {
     ($($(#[$doc:meta])* $name:ident)*) => {$(
         $(#[$doc])*
@@ -26,6 +27,8 @@ macro_rules! numeric_id {
         }
     )*};
 }
+
+pub(crate) use numeric_id;
 
 numeric_id! {
     /// One call: everything that happens to one caller from the first INVITE to the record.

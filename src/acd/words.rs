@@ -4,25 +4,11 @@
 //! [`Action::ItemOutcome`].
 
 use super::settings::Settings;
-use crate::id::Name;
+use crate::id::{Name, numeric_id};
 use crate::time::{Duration, Moment};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
-
-macro_rules! numeric_id {
-    ($($(#[$doc:meta])* $name:ident)*) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub struct $name(pub u64);
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!(stringify!($name), "({})"), self.0)
-            }
-        }
-    )*};
-}
 
 numeric_id! {
     /// One thing that waits in a queue: today a caller, later also a callback. Given by whoever lets it join; never used twice.
