@@ -38,6 +38,7 @@ fn phone(who: usize) -> Phone {
         credentials: None,
         expires: Duration::from_secs(60),
         ring: Duration::from_secs(30),
+        considers: Duration::ZERO,
     };
     Phone::new(settings, Rng::from_seed(who as u64))
 }

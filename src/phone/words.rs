@@ -25,6 +25,8 @@ pub struct Settings {
     pub expires: Duration,
     /// How long an unanswered call rings before the phone gives up by itself.
     pub ring: Duration,
+    /// How long the person thinks about a change of a call that the other side wants; zero: the phone agrees by itself.
+    pub considers: Duration,
 }
 
 /// Where the phone listens for the audio of one call, and what it can speak there: given by whoever owns the sockets.
