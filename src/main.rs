@@ -5,6 +5,10 @@ use centrala::daemon::{self, Options};
 use clap::Parser;
 use std::process::ExitCode;
 
+/// A call makes and drops some hundreds of small things on three threads; the C library's allocator was a fifth of its cost.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(run) => {

@@ -26,6 +26,7 @@
 mod announce;
 mod guard;
 mod load;
+mod pace;
 mod start;
 mod turn;
 

@@ -6,6 +6,7 @@
 
 use super::guard::{Guard, Verdict};
 use super::load::{self, Loaded, Unloadable};
+use super::pace::Pace;
 use super::{Options, start};
 use crate::config::Config;
 use crate::control::{Request, Response, Status};
@@ -98,6 +99,7 @@ pub struct Exchange {
     reports: Vec<Report>,
     committed: Vec<Committed>,
     notify: Notify,
+    pace: Pace,
     /// How often systemd wants to hear from us, and when next.
     watchdog: Option<(Duration, Moment)>,
 }
@@ -130,6 +132,7 @@ impl Exchange {
             reports: Vec::new(),
             committed: Vec::new(),
             notify,
+            pace: Pace::default(),
             watchdog,
         })
     }
@@ -151,7 +154,12 @@ impl Exchange {
         let mut told = Vec::new();
         while !self.is_over() {
             told.clear();
-            let timeout = self.timeout(clock::now().mono);
+            let mut before = clock::now().mono;
+            if let Some(gathering) = self.pace.turn(before) {
+                clock::pause(gathering);
+                before = before + gathering;
+            }
+            let timeout = self.timeout(before);
             match self.epoll.wait(timeout) {
                 Ok(tokens) => told.extend(tokens),
                 Err(fault) => {

@@ -12,6 +12,11 @@ use tracing_subscriber::fmt::MakeWriter;
 /// What may wait to be written, in bytes: some 2,000 lines.
 const MAX_WAITING: usize = 256 * 1024;
 
+/// After a write the thread rests so long, and what is logged meanwhile wakes nobody: a wake costs more than a line.
+const REST: Duration = Duration::from_millis(20);
+/// So many bytes waiting end the rest.
+const MAX_AT_REST: usize = MAX_WAITING / 4;
+
 /// How long the last lines of a run may take to be written.
 const LAST_LINES: Duration = Duration::from_millis(500);
 
@@ -38,8 +43,11 @@ impl Log {
 
     /// Waits until everything is written, or for half a second: only where the process is about to end.
     pub fn flush(&self) {
-        let done = |pile: &mut Pile| pile.being_written || pile.lines != 0;
-        let _ = self.0.written.wait_timeout_while(self.0.pile(), LAST_LINES, done);
+        let mut pile = self.0.pile();
+        pile.hurry = true;
+        self.0.came.notify_one();
+        let undone = |pile: &mut Pile| pile.being_written || pile.lines != 0;
+        let _ = self.0.written.wait_timeout_while(pile, LAST_LINES, undone);
     }
 }
 
@@ -49,7 +57,7 @@ impl Drop for Log {
     }
 }
 
-/// What waits, and the two bells: something came, everything is written.
+/// What waits, and the two bells: something came that the thread should see, everything is written.
 #[derive(Default)]
 struct Desk {
     pile: Mutex<Pile>,
@@ -64,6 +72,16 @@ struct Pile {
     /// Lines that came when there was no room. From the first of them until the pile is taken none is let in: order.
     dropped: u64,
     being_written: bool,
+    /// The thread has just written, and comes by itself.
+    resting: bool,
+    /// Somebody waits for the last line: no more rests.
+    hurry: bool,
+}
+
+impl Pile {
+    fn may_rest(&mut self) -> bool {
+        !self.hurry && self.text.len() < MAX_AT_REST
+    }
 }
 
 impl Desk {
@@ -78,9 +96,12 @@ impl Desk {
             pile.dropped += 1;
             return;
         }
+        let could_rest = pile.may_rest();
         pile.text.extend_from_slice(line);
         pile.lines += 1;
-        if pile.lines == 1 && !pile.being_written {
+        let first = pile.lines == 1 && !pile.being_written;
+        let must_wake = if pile.resting { could_rest && !pile.may_rest() } else { first };
+        if must_wake {
             self.came.notify_one();
         }
     }
@@ -102,12 +123,22 @@ impl Desk {
             }
             // A reader who has gone is no reason to stop.
             let _ = paper.write_all(&text).and_then(|()| paper.flush());
-            let mut pile = self.pile();
-            pile.being_written = false;
-            if pile.lines == 0 {
-                self.written.notify_all();
-            }
+            self.rest();
         }
+    }
+}
+
+impl Desk {
+    /// After a write: whoever waits for it is told, and lines gather.
+    fn rest(&self) {
+        let mut pile = self.pile();
+        pile.being_written = false;
+        if pile.lines == 0 {
+            self.written.notify_all();
+        }
+        pile.resting = true;
+        let rested = self.came.wait_timeout_while(pile, REST, |pile| pile.may_rest());
+        rested.unwrap_or_else(PoisonError::into_inner).0.resting = false;
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: `now` is the only place where the control thread learns what time it is.
 
-use crate::time::{Moment, Now, Wall};
+use crate::time::{Duration, Moment, Now, Wall};
 use std::io;
 
 /// Both clocks, one after the other.
@@ -15,6 +15,11 @@ fn read(clock: libc::clockid_t) -> i64 {
     // SAFETY: `time` is a valid timespec to write to. The call cannot fail: both clocks exist on every Linux.
     unsafe { libc::clock_gettime(clock, &raw mut time) };
     time.tv_sec.saturating_mul(1_000_000_000).saturating_add(time.tv_nsec)
+}
+
+/// Lets time pass.
+pub fn pause(time: Duration) {
+    std::thread::sleep(time);
 }
 
 /// 256 bits from the operating system.
