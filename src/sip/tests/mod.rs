@@ -6,3 +6,4 @@ mod outside;
 mod pair;
 mod random;
 mod registrar;
+mod transfers;
