@@ -32,12 +32,11 @@ impl Endpoint {
             Command::AcceptReferral { referral } => self.accept_referral(referral, now, out),
             Command::RefuseReferral { referral, status } => self.refuse_referral(referral, status, now, out),
             Command::ReportReferral { referral, status } => self.report_referral(referral, status, now, out),
-            Command::AcceptSubscription { .. }
-            | Command::RefuseSubscription { .. }
-            | Command::Notify { .. }
-            | Command::EndSubscription { .. }
-            | Command::Watch { .. }
-            | Command::Unwatch { .. } => {}
+            Command::AcceptSubscription { subscription, body } => self.accept_subscription(subscription, body, now, out),
+            Command::RefuseSubscription { subscription, status } => self.refuse_subscription(subscription, status, now, out),
+            Command::Notify { subscription, body } => self.notify(subscription, body, now, out),
+            Command::EndSubscription { subscription, why } => self.end_subscription(subscription, why, now, out),
+            Command::Watch { .. } | Command::Unwatch { .. } => {}
         }
     }
 

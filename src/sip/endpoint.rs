@@ -10,10 +10,12 @@ use super::referral::Referrals;
 use super::registrar::Registrar;
 use super::registration::Registrations;
 use super::session::{Clock, Event as Happens, Session};
+use super::subscription::Subscriptions;
 use super::transaction::{Heard, Notice, Owner, Transactions};
 use super::visited::Visited;
 use super::{
-    Algorithm, Binding, Command, ConnectionId, DialogId, Event, Input, Output, Path, QueryId, Rejection, Settings, Status,
+    Algorithm, Binding, Command, ConnectionId, DialogId, Event, Input, Output, Package, Path, QueryId, Rejection, Settings,
+    Status,
 };
 use crate::id::{Name, Rng, Table};
 use crate::time::{Moment, Now, Timers};
@@ -30,6 +32,8 @@ pub struct Census {
     /// Transactions kept for repetitions.
     pub finished: usize,
     pub dialogs: usize,
+    /// Who is told how something stands.
+    pub subscriptions: usize,
     pub bindings: usize,
     /// Deadlines; each binding has one.
     pub timers: usize,
@@ -50,6 +54,7 @@ pub struct Endpoint {
     pub(super) registrar: Registrar,
     pub(super) registrations: Registrations,
     pub(super) referrals: Referrals,
+    pub(super) subscriptions: Subscriptions,
     #[serde(with = "crate::time::pairs")]
     pub(super) sessions: BTreeMap<DialogId, Session>,
     /// By our own tag, which is ours alone.
@@ -78,6 +83,7 @@ impl Endpoint {
             registrar: Registrar::default(),
             registrations: Registrations::default(),
             referrals: Referrals::default(),
+            subscriptions: Subscriptions::default(),
             sessions: BTreeMap::new(),
             by_tag: Table::new(),
             clocks: Timers::new(),
@@ -123,12 +129,14 @@ impl Endpoint {
             unfinished: self.transactions.unfinished(),
             finished: self.transactions.finished(),
             dialogs: self.sessions.len(),
+            subscriptions: self.subscriptions.len(),
             bindings: self.registrar.len(),
             timers: self.transactions.timers()
                 + self.clocks.len()
                 + self.registrar.len()
                 + self.registrations.timers()
-                + self.referrals.len(),
+                + self.referrals.len()
+                + self.subscriptions.len(),
         }
     }
 
@@ -163,6 +171,7 @@ impl Endpoint {
             self.registrar.poll_timeout(),
             self.registrations.poll_timeout(),
             self.referrals.poll_timeout(),
+            self.subscriptions.poll_timeout(),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -180,6 +189,9 @@ impl Endpoint {
         while self.registrar.handle_timeout(now.mono, out) {}
         while let Some(registration) = self.registrations.due(now.mono) {
             self.register(registration, now, out);
+        }
+        while let Some(subscription) = self.subscriptions.due(now.mono) {
+            self.subscription_due(subscription, now, out);
         }
         while let Some(referral) = self.referrals.due(now.mono) {
             self.referral_due(referral, now, out);
@@ -281,6 +293,9 @@ impl Endpoint {
             (Owner::Referral(referral), heard, response) => {
                 self.referral_notified(referral, notice.tx, heard, response, now, out);
             }
+            (Owner::Notify(subscription), heard, response) => {
+                self.notified(subscription, notice.tx, heard, response, now, out);
+            }
             (Owner::Offer(dialog) | Owner::Probe(dialog) | Owner::Digit(dialog) | Owner::Refer(dialog), heard, _) => {
                 self.in_dialog_failed(dialog, heard, now, out);
             }
@@ -314,7 +329,7 @@ impl Endpoint {
 }
 
 /// What we understand, in every answer that should say so (RFC 3261 section 20.5).
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER, REFER, NOTIFY";
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER, REFER, NOTIFY, SUBSCRIBE";
 /// The extensions that we speak, and may be required to (RFC 3261 section 20.37).
 pub(super) const SUPPORTED: &str = "replaces, norefersub";
 
@@ -323,4 +338,5 @@ pub(super) fn introduce(response: &mut Response) {
     response.headers.set(Header::Allow, ALLOW);
     response.headers.set(Header::Accept, "application/sdp");
     response.headers.set(Header::Supported, SUPPORTED);
+    response.headers.set(Header::AllowEvents, Package::ALL);
 }

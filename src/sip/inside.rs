@@ -57,7 +57,12 @@ impl Endpoint {
     }
 
     pub(super) fn in_dialog(&mut self, request: Request, path: Path, tx: TxId, now: Now, out: &mut Vec<Output>) {
-        let Some(id) = self.dialog_of(&request, path) else { return self.refuse(&request, tx, Status(481), now, out) };
+        let Some(id) = self.dialog_of(&request, path) else {
+            if !self.resubscribe_came(&request, path, tx, now, out) {
+                self.refuse(&request, tx, Status(481), now, out);
+            }
+            return;
+        };
         let Some(session) = self.sessions.get_mut(&id) else { return };
         if session.dialog.check_order(request.cseq().number) == Order::Late {
             return self.refuse(&request, tx, Status(500), now, out);

@@ -43,6 +43,7 @@ mod replaces;
 pub mod session;
 mod settings;
 pub mod stream;
+mod subscription;
 #[cfg(test)]
 mod tests;
 pub mod transaction;

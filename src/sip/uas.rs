@@ -22,7 +22,7 @@ use crate::time::{Duration, Now};
 /// Sessions at once; one call more is refused. The exchange has its own, lower limit.
 pub const MAX_SESSIONS: usize = 20_000;
 /// Bytes of a User-Agent that are kept.
-const MAX_AGENT: usize = 128;
+pub(super) const MAX_AGENT: usize = 128;
 /// When to come again after a refusal for lack of room.
 pub(super) const RETRY_AFTER: &str = "5";
 /// A proxy waits three minutes for a sign of life; it is given one each minute (RFC 3261 section 13.3.1.1).
@@ -65,7 +65,7 @@ impl Endpoint {
 
     fn out_of_dialog(&mut self, request: Request, path: Path, tx: TxId, now: Now, out: &mut Vec<Output>) {
         match request.method {
-            Method::Invite | Method::Register | Method::Options => {}
+            Method::Invite | Method::Register | Method::Options | Method::Subscribe => {}
             Method::Bye | Method::Prack | Method::Info | Method::Update | Method::Notify => {
                 return self.refuse(&request, tx, Status(481), now, out);
             }
@@ -84,6 +84,7 @@ impl Endpoint {
         match request.method {
             Method::Invite => self.invite(request, path, tx, now, out),
             Method::Register => self.register_request(&request, path, tx, now, out),
+            Method::Subscribe => self.subscribe_came(request, path, tx, now, out),
             _ => self.options(&request, tx, now, out),
         }
     }
@@ -205,7 +206,7 @@ impl Endpoint {
     }
 
     /// Who calls. `None` when that is not proved: then the request has been answered.
-    fn who(&mut self, request: &Request, path: Path, tx: TxId, now: Now, out: &mut Vec<Output>) -> Option<Source> {
+    pub(super) fn who(&mut self, request: &Request, path: Path, tx: TxId, now: Now, out: &mut Vec<Output>) -> Option<Source> {
         let from = request.from_().uri.user();
         let is_local = self.settings.users.contains_key(&*from);
         if let Some(trunk) = self.trunks.get(&path.remote.ip().to_canonical())
