@@ -130,6 +130,11 @@ impl Phone {
             }
             Command::Hold { line, on } => self.hold(line, on, now, out),
             Command::Probe { line: dialog } => self.say(sip::Command::Probe { dialog }, now, out),
+            Command::Transfer { line: dialog, number, with: replaces } => {
+                if let Some(target) = self.address_of(&number) {
+                    self.say(sip::Command::Refer { dialog, target, replaces }, now, out);
+                }
+            }
         }
     }
 
@@ -148,8 +153,8 @@ impl Phone {
     }
 
     fn dial(&mut self, line: DialogId, number: String, audio: AudioOffer, delayed: bool, now: Now, out: &mut Vec<Action>) {
-        let target = match sip::message::Uri::parse(format!("sip:{number}@{}", self.settings.domain)) {
-            Ok(target) if self.lines.len() < MAX_LINES => target,
+        let target = match self.address_of(&number) {
+            Some(target) if self.lines.len() < MAX_LINES => target,
             _ => {
                 let ending = sip::Ending::Unreachable;
                 return out.push(Action::Report(Report::Ended { line, ending }));
@@ -173,6 +178,10 @@ impl Phone {
         };
         self.lines.insert(line, call);
         self.say(sip::Command::Invite { dialog: line, call: Box::new(outgoing) }, now, out);
+    }
+
+    fn address_of(&self, number: &str) -> Option<sip::message::Uri> {
+        sip::message::Uri::parse(format!("sip:{number}@{}", self.settings.domain)).ok()
     }
 
     /// The person takes the call: our answer to its offer, or our offer when it came without one.
@@ -266,12 +275,12 @@ impl Phone {
                 let refusal = sip::Command::RefuseSubscription { subscription, status: Status(603) };
                 return self.say(refusal, now, out);
             }
+            sip::Event::Referred { dialog, outcome: Ok(()) } => Report::Transfer { line: dialog, status: Status(202) },
+            sip::Event::Referred { dialog, outcome: Err(status) } | sip::Event::ReferralProgress { dialog, status } => {
+                Report::Transfer { line: dialog, status }
+            }
             // It asks for none of these.
-            sip::Event::Referred { .. }
-            | sip::Event::ReferralProgress { .. }
-            | sip::Event::Resubscribed { .. }
-            | sip::Event::Unsubscribed { .. }
-            | sip::Event::Bearing { .. } => return,
+            sip::Event::Resubscribed { .. } | sip::Event::Unsubscribed { .. } | sip::Event::Bearing { .. } => return,
         };
         out.push(Action::Report(report));
     }

@@ -195,6 +195,17 @@ fn keys_by_info_and_probes_reach_the_other_side() {
     pair.leave_nothing();
 }
 
+/// A phone takes nobody's place; the call goes on.
+#[test]
+fn a_transfer_that_is_refused_changes_nothing() {
+    let (mut pair, line, other) = talk(false);
+    pair.command(ALICE, Command::Transfer { line, number: "carol".into(), with: None });
+    pair.run_for(Duration::from_secs(1));
+    assert!(pair.reports[ALICE].contains(&Report::Transfer { line, status: Status(603) }));
+    pair.command(BOB, Command::Hangup { line: other });
+    pair.leave_nothing();
+}
+
 #[test]
 fn a_call_can_be_given_up_and_refused() {
     let mut pair = Pair::new();

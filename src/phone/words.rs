@@ -82,6 +82,12 @@ pub enum Command {
     Probe {
         line: DialogId,
     },
+    /// Asks the other side to call `number` instead; with `with`, to take the place of this phone in that other call of its own.
+    Transfer {
+        line: DialogId,
+        number: String,
+        with: Option<DialogId>,
+    },
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -127,6 +133,11 @@ pub enum Report {
     /// The other side answered a probe.
     Alive {
         line: DialogId,
+    },
+    /// How a transfer goes: 202 when it is tried, a refusal, then what becomes of the call that was asked for.
+    Transfer {
+        line: DialogId,
+        status: Status,
     },
     Ended {
         line: DialogId,
