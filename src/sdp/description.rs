@@ -5,6 +5,7 @@
 
 use super::Direction;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 
@@ -53,7 +54,7 @@ pub enum Address {
 /// `a=name` or `a=name:value`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Attribute {
-    pub name: String,
+    pub name: Cow<'static, str>,
     pub value: Option<String>,
 }
 
@@ -61,11 +62,11 @@ pub struct Attribute {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Media {
     /// `audio`, `video`, `image`, ...
-    pub kind: String,
+    pub kind: Cow<'static, str>,
     /// 0: refused, or no longer wanted.
     pub port: u16,
     /// `RTP/AVP`, `RTP/SAVP`, `udptl`, ...
-    pub protocol: String,
+    pub protocol: Cow<'static, str>,
     /// Payload types, for RTP.
     pub formats: Vec<String>,
     pub connection: Option<Address>,
@@ -166,12 +167,12 @@ impl Media {
 }
 
 impl Attribute {
-    pub fn flag(name: &str) -> Attribute {
-        Attribute { name: name.to_string(), value: None }
+    pub fn flag(name: &'static str) -> Attribute {
+        Attribute { name: name.into(), value: None }
     }
 
-    pub fn new(name: &str, value: impl Into<String>) -> Attribute {
-        Attribute { name: name.to_string(), value: Some(value.into()) }
+    pub fn new(name: &'static str, value: impl Into<String>) -> Attribute {
+        Attribute { name: name.into(), value: Some(value.into()) }
     }
 }
 
@@ -222,13 +223,26 @@ fn parse_address(net: &str, family: &str, address: &str) -> Option<Address> {
     }
 }
 
+/// The words that every description is made of: shared, for descriptions are copied with each offer and answer.
+const WORDS: [&str; 15] = [
+    "rtpmap", "fmtp", "ptime", "sendrecv", "maxptime", "sendonly", "recvonly", "inactive", "rtcp", "rtcp-mux", "ssrc", "audio",
+    "video", "RTP/AVP", "RTP/SAVP",
+];
+
+fn word(text: &str) -> Cow<'static, str> {
+    match WORDS.iter().find(|word| **word == text) {
+        Some(word) => Cow::Borrowed(word),
+        None => Cow::Owned(text.to_string()),
+    }
+}
+
 fn parse_attribute(value: &str) -> Result<Attribute, &'static str> {
     let (name, value) = match value.split_once(':') {
         Some((name, value)) => (name, Some(value.trim().to_string())),
         None => (value, None),
     };
     let name = name.trim();
-    if name.is_empty() { Err("an attribute without a name") } else { Ok(Attribute { name: name.to_string(), value }) }
+    if name.is_empty() { Err("an attribute without a name") } else { Ok(Attribute { name: word(name), value }) }
 }
 
 /// `m=<kind> <port>[/<count>] <protocol> <format> ...`.
@@ -244,9 +258,9 @@ fn parse_media(value: &str) -> Result<Media, &'static str> {
         return Err("an m= line without formats");
     }
     Ok(Media {
-        kind: kind.to_string(),
+        kind: word(kind),
         port: port.parse().ok().filter(|_| digits).ok_or("a malformed port in m=")?,
-        protocol: protocol.to_string(),
+        protocol: word(protocol),
         formats,
         connection: None,
         attributes: Vec::new(),

@@ -226,9 +226,9 @@ fn audio(port: u16, encodings: &[Encoding], direction: Direction) -> Media {
     attributes.push(Attribute::new("ptime", PTIME.to_string()));
     attributes.push(Attribute::flag(direction.as_str()));
     Media {
-        kind: "audio".to_string(),
+        kind: "audio".into(),
         port,
-        protocol: "RTP/AVP".to_string(),
+        protocol: "RTP/AVP".into(),
         formats: encodings.iter().map(|encoding| encoding.payload_type.to_string()).collect(),
         connection: None,
         attributes,

@@ -24,7 +24,10 @@ const USUAL_DIGIT: Duration = Duration::from_millis(100);
 
 impl Endpoint {
     pub(super) fn ack(&mut self, request: &Request, path: Path, now: Now, out: &mut Vec<Output>) {
-        let refused = || invites_of(request).iter().find_map(|key| self.transactions.merged(key));
+        let refused = || match self.awaits_ack(request, path) {
+            true => None,
+            false => invites_of(request).iter().find_map(|key| self.transactions.merged(key)),
+        };
         if let Some(tx) = self.transactions.find(&request_key(request, &Method::Invite)).or_else(refused)
             && !self.transactions.ack(tx, now.mono, out)
         {
@@ -54,6 +57,13 @@ impl Endpoint {
             }
             self.offer_next(id, now, out);
         }
+    }
+
+    /// True when it is a 200 of ours that the ACK is about.
+    fn awaits_ack(&self, request: &Request, path: Path) -> bool {
+        let session = self.dialog_of(request, path).and_then(|id| self.sessions.get(&id));
+        let waiting = session.and_then(|session| session.unacknowledged.as_ref());
+        waiting.is_some_and(|waiting| waiting.cseq == request.cseq().number)
     }
 
     pub(super) fn in_dialog(&mut self, request: Request, path: Path, tx: TxId, now: Now, out: &mut Vec<Output>) {

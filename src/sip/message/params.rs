@@ -5,7 +5,8 @@
 
 use super::scan::{self, Cursor};
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::fmt::{self, Write as _};
+use std::ops::Range;
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct Params(String);
@@ -53,20 +54,31 @@ impl Params {
         }
     }
 
+    /// Adds a parameter that is not there yet, with a value that is written as a token or an address.
+    pub(super) fn push(&mut self, name: &str, value: impl fmt::Display) {
+        // Writing to a string cannot fail.
+        let _ = write!(self.0, ";{name}={value}");
+    }
+
     pub fn remove(&mut self, name: &str) {
-        if !self.has(name) {
-            return;
+        while let Some(place) = self.place(name) {
+            self.0.drain(place);
         }
-        let mut kept = String::with_capacity(self.0.capacity());
-        for (other, value) in self.iter().filter(|(other, _)| !other.eq_ignore_ascii_case(name)) {
-            kept.push(';');
-            kept.push_str(other);
-            if !value.is_empty() {
-                kept.push('=');
-                kept.push_str(value);
+    }
+
+    /// Where the parameter stands, its `;` included.
+    fn place(&self, name: &str) -> Option<Range<usize>> {
+        let mut start = 0;
+        while let Some(text) = self.0.get(start..).and_then(|rest| rest.strip_prefix(';')) {
+            let end = end_of_param(text.as_bytes());
+            let param = &text[..end];
+            let next = start + 1 + end;
+            if param.split_once('=').map_or(param, |(name, _)| name).eq_ignore_ascii_case(name) {
+                return Some(start..next);
             }
+            start = next;
         }
-        self.0 = kept;
+        None
     }
 
     pub fn is_empty(&self) -> bool {

@@ -71,10 +71,11 @@ impl Via {
         }
         self.params.remove("received");
         if asked {
-            self.params.set("rport", &source.port().to_string());
+            self.params.remove("rport");
+            self.params.push("rport", source.port());
         }
         if asked || !same {
-            self.params.set("received", &source.ip().to_canonical().to_string());
+            self.params.push("received", source.ip().to_canonical());
         }
         true
     }
