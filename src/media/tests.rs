@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+mod bad_network;
 mod bridges;
 mod moves;
 mod sources;

@@ -3,7 +3,7 @@
 //! ```text
 //!   control thread                                   media thread (one per shard, pinned, real-time where permitted)
 //!     command --> Lane ==(2,048)==========> orders ---> Shard --> sockets, one per leg
-//!     drain  <==(4,096)======================== Lane <-----+        ^ epoll, tick of 5 ms, of 1 while bridging
+//!     drain  <==(4,096)======================== Lane <-----+        ^ epoll, tick of 5 ms, of 2.5 bridging
 //!        ^                                                 |
 //!        +------ eventfd, rung at most once a tick --------+
 //! ```
@@ -19,6 +19,7 @@
 mod driver;
 mod lane;
 mod moving;
+mod rhythm;
 mod sockets;
 mod sys;
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub fn behind_nat() -> Stream {
 }
 
 impl Studio {
-    fn destination(&mut self) -> SocketAddr {
+    pub fn destination(&mut self) -> SocketAddr {
         self.play(99, &["short"], false);
         self.pass(ms(60));
         self.sent.last().expect("a frame").to
@@ -135,4 +135,57 @@ fn a_renegotiation_without_change_keeps_the_latched_place() {
     assert_eq!(studio.destination(), address(BEHIND_NAT));
     studio.command(Command::Connect { leg: LEG, stream: Stream { remote: address("10.0.0.5:4002"), ..behind_nat() } });
     assert_eq!(studio.destination(), address("10.0.0.5:4002"));
+}
+
+const BOB: LegId = LegId(2);
+const AT_BOB: &str = "192.0.2.20:4000";
+
+/// Who is behind NAT, and Bob, who hear each other; the former has been latched.
+fn bridged_behind_nat() -> Studio {
+    let mut studio = Studio::settled(behind_nat());
+    studio.open(BOB);
+    studio.command(Command::Connect { leg: BOB, stream: Stream { remote: address(AT_BOB), ..stream() } });
+    studio.command(Command::Bridge { a: LEG, b: BOB });
+    studio.hear_audio(BEHIND_NAT, 9, 500, 100);
+    studio.sent.clear();
+    studio
+}
+
+#[test]
+fn after_a_nat_rebind_both_sides_hear_again_within_a_second() {
+    let mut studio = bridged_behind_nat();
+    studio.pass(PROBATION);
+    let (moved, rebound) = ("198.51.100.7:31111", studio.now);
+    for n in 0..50 {
+        studio.hear_audio(moved, 9, 600 + n, 1);
+        let header = Header { marker: false, payload_type: 8, sequence: n, timestamp: u32::from(n) * 160, ssrc: 4 };
+        studio.hear_at(BOB, AT_BOB, &[&header.to_bytes()[..], &[0x2a; FRAME]].concat());
+    }
+    let first = |is_it: fn(&&Sent) -> bool| studio.sent.iter().find(is_it).map(|sent| sent.at.since(rebound));
+    let to_bob = first(|sent| sent.leg == BOB).expect("Bob hears");
+    let to_moved = first(|sent| sent.leg == LEG && sent.to == address("198.51.100.7:31111")).expect("who moved hears");
+    assert!(to_bob <= ms(100) && to_moved <= ms(100), "{to_bob:?} {to_moved:?}");
+    assert!(studio.sent.iter().rev().take(20).all(|sent| sent.leg == BOB || sent.to == address(moved)));
+}
+
+#[test]
+fn a_codec_that_was_not_agreed_is_no_noise_for_the_other_and_the_call_goes_on() {
+    let mut studio = bridged_behind_nat();
+    let mut sequence = 600;
+    for payload_type in [0, 3, 9, 13, 18, 97, 111, 127] {
+        for n in 0..50u8 {
+            let header = Header { marker: n == 0, payload_type, sequence, timestamp: 1, ssrc: 9 };
+            studio.hear(BEHIND_NAT, header, &[n; FRAME]);
+            sequence += 1;
+            studio.pass(ms(20));
+        }
+        let noise = studio.sent.iter().filter(|sent| sent.payload.iter().any(|byte| *byte != g711::ALAW_SILENCE)).count();
+        assert_eq!(noise, 0, "payload type {payload_type}");
+    }
+    studio.sent.clear();
+    studio.hear_audio(BEHIND_NAT, 9, sequence, 10);
+    assert_eq!(studio.sent.iter().filter(|sent| sent.leg == BOB).count(), 10);
+    // Bob says nothing at all here, and that alone is reported: who sends something strange is still there.
+    assert!(studio.reports.iter().all(|report| *report == Report::Silent { leg: BOB }), "{:?}", studio.reports);
+    assert_eq!(studio.close().refused, 400);
 }

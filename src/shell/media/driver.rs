@@ -4,6 +4,7 @@
 //! the leg that was at work, nothing else.
 
 use super::lane::{Lane, Receiver};
+use super::rhythm::{Audience, Rest, Rhythm, TICK};
 use super::sockets::{Inlet, Sockets};
 use super::{COMMANDS, Shared, Told, sys};
 use crate::id::LegId;
@@ -19,12 +20,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
-/// Between two looks at the sockets.
-const TICK: Duration = Duration::from_millis(5);
-/// While somebody waits at the other end of a bridge for what comes in.
-const BRIDGE_TICK: Duration = Duration::from_millis(1);
-/// With so few legs, of which some are bridged, each packet may wake the thread: that is less often than every millisecond.
-const FEW: usize = 16;
 /// Sockets told of at once, and how often in a tick that is asked: together more than a core can serve.
 const READY: usize = 512;
 const ROUNDS: usize = 16;
@@ -57,11 +52,11 @@ pub struct Driver {
     shared: Arc<Shared>,
     epoll: Epoll,
     sockets: Sockets,
-    /// When the current tick was due.
-    due: Moment,
+    rhythm: Rhythm,
+    /// Sockets that have something to read, or had when they were last asked.
+    ready: Vec<u64>,
     // Kept for their room.
     inlet: Inlet,
-    ready: Vec<u64>,
     outbox: Outbox,
     heard: Vec<Report>,
 }
@@ -86,9 +81,9 @@ impl Driver {
             shared,
             epoll,
             sockets: Sockets::default(),
-            due: Moment::ZERO,
+            rhythm: Rhythm::begin(Moment::ZERO),
+            ready: Vec::with_capacity(2 * READY),
             inlet: Inlet::default(),
-            ready: Vec::with_capacity(READY),
             outbox: Outbox::default(),
             heard: Vec::new(),
         })
@@ -98,7 +93,7 @@ impl Driver {
         let pinned = core.filter(|core| sys::pin(*core));
         let priority = sys::prioritise();
         tracing::info!(shard = self.shard.id().0, core = pinned, priority, "media thread started");
-        self.due = clock::now().mono;
+        self.rhythm = Rhythm::begin(clock::now().mono);
         while !self.shared.stopping.load(Ordering::SeqCst) {
             let now = clock::now().mono;
             self.take_orders(now);
@@ -106,12 +101,30 @@ impl Driver {
                 self.park();
                 continue;
             }
+            self.keep_time(now);
+            self.tick(now);
             self.receive(now);
-            self.contained(|driver| driver.shard.tick(now, &mut driver.outbox, &mut driver.heard));
             self.send();
             self.report();
-            self.sleep(now);
+            self.sleep();
         }
+    }
+
+    fn keep_time(&self, now: Moment) {
+        if self.rhythm.lateness(now) > TICK {
+            add(&self.shared.late_ticks, 1);
+        }
+    }
+
+    /// What is due leaves before anything is read: how much there is to read does not delay it.
+    fn tick(&mut self, now: Moment) {
+        let beat = Rhythm::beat(self.audience(), now);
+        self.contained(|driver| driver.shard.tick(beat, &mut driver.outbox, &mut driver.heard));
+        self.send();
+    }
+
+    fn audience(&self) -> Audience {
+        Audience { legs: self.shard.legs(), bridges: self.shard.bridges() }
     }
 
     fn take_orders(&mut self, now: Moment) {
@@ -180,28 +193,44 @@ impl Driver {
     /// A few datagrams from every socket that has some, so that nobody's flood delays the others.
     fn receive(&mut self, now: Moment) {
         for _ in 0..ROUNDS {
-            self.ready.clear();
-            match self.epoll.wait(Some(Duration::ZERO)) {
-                Ok(tokens) => self.ready.extend(tokens),
-                Err(error) => tracing::error!(%error, "could not ask for media sockets with something to read"),
-            }
-            let ready = std::mem::take(&mut self.ready);
-            self.contained(|driver| ready.iter().for_each(|token| driver.receive_one(*token, now)));
+            let told = self.listen(Some(Duration::ZERO));
+            let mut ready = std::mem::take(&mut self.ready);
+            // After a panic the rest is asked in the next tick.
+            self.contained(|driver| ready.retain(|token| driver.receive_one(*token, now)));
             self.ready = ready;
-            if self.ready.len() < READY {
+            if told < READY {
                 return;
             }
         }
     }
 
-    fn receive_one(&mut self, token: u64, now: Moment) {
+    /// Adds the sockets in which something new has come to those that have more to read, each once; says how many were told.
+    fn listen(&mut self, timeout: Option<Duration>) -> usize {
+        let had = self.ready.len();
+        match self.epoll.wait(timeout) {
+            Ok(tokens) => self.ready.extend(tokens),
+            Err(error) => {
+                tracing::error!(%error, "could not wait for media packets");
+                sys::sleep_until(clock::now().mono + timeout.unwrap_or(TICK));
+            }
+        }
+        let told = self.ready.len() - had;
+        if had > 0 {
+            self.ready.sort_unstable();
+            self.ready.dedup();
+        }
+        told
+    }
+
+    /// Whether there is more.
+    fn receive_one(&mut self, token: u64, now: Moment) -> bool {
         if token == WAKE {
             self.shared.wake.clear();
-            return;
+            return false;
         }
-        let Some((leg, socket)) = self.sockets.at(token) else { return };
+        let Some((leg, socket)) = self.sockets.at(token) else { return false };
         let Driver { inlet, shard, outbox, heard, .. } = self;
-        inlet.receive(socket, |from, bytes| shard.receive(leg, from, bytes, now, outbox, heard));
+        inlet.receive(socket, |from, bytes| shard.receive(leg, from, bytes, now, outbox, heard))
     }
 
     fn send(&mut self) {
@@ -234,23 +263,14 @@ impl Driver {
         }
     }
 
-    /// Until the next tick, on a grid that does not drift; or until a packet comes, when few can.
-    fn sleep(&mut self, began: Moment) {
-        let (bridging, few) = (self.shard.bridges() > 0, self.shard.legs() <= FEW);
-        let tick = if bridging && !few { BRIDGE_TICK } else { TICK };
-        if began.since(self.due) > TICK {
-            add(&self.shared.late_ticks, 1);
-        }
+    fn sleep(&mut self) {
+        let (audience, unread) = (self.audience(), !self.ready.is_empty());
         let now = clock::now().mono;
-        if self.due <= now {
-            let missed = now.since(self.due).as_nanos() / tick.as_nanos();
-            self.due = self.due + tick * u32::try_from(missed + 1).unwrap_or(u32::MAX);
-        }
-        if !(bridging && few) {
-            sys::sleep_until(self.due);
-        } else if let Err(error) = self.epoll.wait(Some(self.due.since(now))).map(Iterator::count) {
-            tracing::error!(%error, "could not wait for media packets");
-            sys::sleep_until(self.due);
+        match self.rhythm.rest(audience, unread, now) {
+            Rest::Until(until) => sys::sleep_until(until),
+            Rest::Listening(until) => {
+                self.listen(Some(until.since(now)));
+            }
         }
     }
 
@@ -265,13 +285,12 @@ impl Driver {
         if idle && !self.orders.is_surely_empty() {
             // The control thread is sending one: it is let run.
             sys::sleep_until(now + TICK);
-        } else if idle && let Err(error) = self.epoll.wait(None).map(Iterator::count) {
-            tracing::error!(%error, "could not wait for media commands");
-            sys::sleep_until(now + TICK);
+        } else if idle {
+            self.listen(None);
         }
         self.shared.parked.store(false, Ordering::Relaxed);
         self.shared.wake.clear();
-        self.due = clock::now().mono;
+        self.rhythm = Rhythm::begin(clock::now().mono);
     }
 
     /// Works on the shard; a panic closes the leg that was at work, and the thread goes on.

@@ -23,11 +23,11 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    /// From now on `epoll` tells of it, by its descriptor.
+    /// From now on `epoll` tells of it, by its descriptor, whenever something comes; and now, if something has.
     pub fn insert(&mut self, leg: LegId, socket: UdpSocket, epoll: &Epoll) -> io::Result<()> {
         self.remove(leg);
         let index = descriptor(&socket);
-        epoll.add(socket.as_raw_fd(), index as u64)?;
+        epoll.add_for_news(socket.as_raw_fd(), index as u64)?;
         if self.by_descriptor.len() <= index {
             self.by_descriptor.resize_with(index + 1, || None);
         }
@@ -76,9 +76,8 @@ impl Default for Inlet {
 }
 
 impl Inlet {
-    /// Takes at most [`DRAIN`] datagrams in one system call, without blocking; none after an error, which is an empty socket: a
-    /// datagram's checksum was wrong, or a peer's port is closed.
-    pub fn receive(&mut self, fd: RawFd, mut each: impl FnMut(SocketAddr, &[u8])) {
+    /// Takes at most [`DRAIN`] datagrams in one system call, without blocking. False when there is nothing more for now.
+    pub fn receive(&mut self, fd: RawFd, mut each: impl FnMut(SocketAddr, &[u8])) -> bool {
         // SAFETY: these are plain data of C, for which all zeroes are a value.
         let (mut names, mut headers): ([libc::sockaddr_in6; DRAIN], [libc::mmsghdr; DRAIN]) =
             unsafe { (mem::zeroed(), mem::zeroed()) };
@@ -103,6 +102,8 @@ impl Inlet {
                 each(from, &self.bytes[index * DATAGRAM..][..length]);
             }
         }
+        // An error other than emptiness stands in the way of what is behind it, once.
+        count >= DRAIN || (result < 0 && io::Error::last_os_error().kind() != io::ErrorKind::WouldBlock)
     }
 }
 

@@ -257,8 +257,8 @@ fn free_address() -> SocketAddr {
     Phone::new().address()
 }
 
-#[test]
-fn two_phones_hear_each_other_and_each_ones_key_reaches_the_other() {
+/// Alice at leg 1, Bob at leg 2, and their addresses at the exchange. Alice has been played something already.
+fn bridged() -> (Exchange, Phone, SocketAddr, Phone, SocketAddr) {
     let (mut exchange, alice, bob) = (Exchange::new(), Phone::new(), Phone::new());
     let (at_a, at_b) = (free_address(), free_address());
     exchange.connect_at(LegId(1), at_a, alice.address());
@@ -267,6 +267,26 @@ fn two_phones_hear_each_other_and_each_ones_key_reaches_the_other() {
     // Wait for the bridge: orders are taken in order.
     exchange.play(LegId(1), 1);
     exchange.await_played(LegId(1), 1);
+    (exchange, alice, at_a, bob, at_b)
+}
+
+#[test]
+fn more_than_is_read_at_once_is_passed_on_whole_and_in_order() {
+    let (_exchange, alice, at_a, bob, at_b) = bridged();
+    for _ in 0..10 {
+        for number in 0..10 * sockets::DRAIN as u8 {
+            alice.say(number, at_a);
+        }
+        // Somebody else comes between them.
+        bob.say(200, at_b);
+        let heard: Vec<u8> = (0..10 * sockets::DRAIN).map(|_| bob.hear_speech().1[0]).collect();
+        assert_eq!(heard, (0..10 * sockets::DRAIN as u8).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn two_phones_hear_each_other_and_each_ones_key_reaches_the_other() {
+    let (mut exchange, alice, at_a, bob, at_b) = bridged();
     for (_, _, _) in (0..5).map(|_| alice.hear()) {}
     let mut sequences = Vec::new();
     // Several at once, too, as after a hiccup of the network.

@@ -1,4 +1,4 @@
-//! Waiting for many descriptors at once (epoll(7), level-triggered: what was not read now is told again).
+//! Waiting for many descriptors at once (epoll(7)).
 //!
 //! Invariant: a wait returns within its timeout, rounded up to the next millisecond.
 
@@ -27,9 +27,21 @@ impl Epoll {
         Ok(Epoll { fd, told: vec![libc::epoll_event { events: 0, u64: 0 }; room] })
     }
 
-    /// `token` is told whenever there is something to read at `fd`, until `fd` is closed.
+    /// `token` is told whenever there is something to read at `fd`, until `fd` is closed: what was not read now is told again
+    /// (level-triggered).
     pub fn add(&self, fd: RawFd, token: u64) -> io::Result<()> {
-        let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: token };
+        self.watch(fd, token, libc::EPOLLIN)
+    }
+
+    /// `token` is told once after something came to `fd`, and not again until more comes (edge-triggered): cheaper, for whoever
+    /// remembers what was not read.
+    pub fn add_for_news(&self, fd: RawFd, token: u64) -> io::Result<()> {
+        self.watch(fd, token, libc::EPOLLIN | libc::EPOLLET)
+    }
+
+    fn watch(&self, fd: RawFd, token: u64, what: libc::c_int) -> io::Result<()> {
+        // Truncated on purpose: the flags are 32 bits, of which C made the last one a sign.
+        let mut event = libc::epoll_event { events: what as u32, u64: token };
         // SAFETY: `event` is valid for the call, which copies it; a bad `fd` is an error, not undefined.
         checked(unsafe { libc::epoll_ctl(self.fd.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &raw mut event) })?;
         Ok(())
