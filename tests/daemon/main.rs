@@ -15,10 +15,14 @@
 // The wall is for the core: a test starts processes, reads clocks and opens sockets.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
+mod agents;
+mod agents_lost;
+mod agents_refuse;
 mod endings;
 mod exchange;
 mod lab;
 mod line;
+mod live;
 mod phones;
 mod refusals;
 mod start;
