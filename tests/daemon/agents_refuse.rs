@@ -10,6 +10,7 @@ use crate::live::{Phone, Phrases, SOON, agent, becomes, calls_support};
 use crate::phones::From;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::thread;
 use std::time::Duration;
 
 /// How each bad phone answers, and what the record must say of its leg. The good one is asked last.
@@ -32,8 +33,11 @@ fn whatever_an_agents_phone_does_the_next_agent_is_asked() {
     let folder = Folder::new("bad-phones");
     let lab = shop(&folder);
     let (exchange, phrases) = (Exchange::with("bad-phones", &lab.config), Phrases::new());
-    let phones: Vec<Phone> =
-        BAD.iter().map(|(user, answer, _)| Phone::sipp(&exchange, user, &["--ring", "0.2", "--answer", answer])).collect();
+    let phones: Vec<Phone> = thread::scope(|scope| {
+        let bad = |user, answer| Phone::sipp(&exchange, user, &["--ring", "0.2", "--answer", answer]);
+        let phones: Vec<_> = BAD.iter().map(|(user, answer, _)| scope.spawn(move || bad(user, answer))).collect();
+        phones.into_iter().map(|phone| phone.join().expect("no panic")).collect()
+    });
     registers_and_vanishes(&exchange, NOBODY);
     let mut good = Phone::baresip(&exchange, From::Extension(GOOD), &phrases.agent, &[]);
     let mut caller = Phone::baresip(&exchange, From::Trunk, &phrases.caller, &[]);

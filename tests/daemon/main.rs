@@ -16,6 +16,7 @@
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
 mod agents;
+mod agents_cancel;
 mod agents_lost;
 mod agents_refuse;
 mod endings;
