@@ -115,7 +115,9 @@ fn told_in_time(streams: &[Value], phrases: &Phrases) {
     let heard = stream(streams, "exchange", TRUNK);
     let lost = sound("pl", "connection-lost");
     let told = heard_at(&wav(heard), &lost).unwrap_or_else(|why| panic!("the caller was not told: {why}"));
-    let desk = streams.iter().filter(|stream| stream["by"] == "phone" && stream["source"].as_str().unwrap_or_default().starts_with(DESK));
+    let desk = streams
+        .iter()
+        .filter(|stream| stream["by"] == "phone" && stream["source"].as_str().unwrap_or_default().starts_with(DESK));
     let moment = |stream: &Value, name: &str| stream[name].as_f64().unwrap_or_else(|| panic!("no {name}: {stream:#}"));
     let last = desk.map(|stream| moment(stream, "began") + moment(stream, "seconds")).fold(f64::INFINITY, f64::min);
     let after = moment(heard, "began") + told - last;

@@ -17,10 +17,12 @@
 
 mod agents;
 mod agents_cancel;
+mod agents_hold;
 mod agents_lost;
 mod agents_refuse;
 mod endings;
 mod exchange;
+mod extensions;
 mod lab;
 mod line;
 mod live;

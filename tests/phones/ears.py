@@ -109,14 +109,15 @@ def judge(heard, path, after, wanted):
 
 
 def stretch(heard, sound):
-    """The longest stretch of the recording whose pieces are all in the sound: (seconds, at)."""
+    """The longest stretch of the recording whose pieces are all in the sound, pauses not counted: (seconds, at)."""
     piece = int(PIECE_S * RATE)
     whole = np.concatenate([sound, sound[:piece]])
     best, run, began = (0.0, None), 0, 0
     for start in range(0, len(heard) - piece, piece):
         wanted = heard[start:start + piece]
-        loud = np.sqrt((wanted ** 2).mean()) >= QUIET
-        if loud and np.abs(correlate(whole, wanted)).max() > BLOCK_MATCHES:
+        if np.sqrt((wanted ** 2).mean()) < QUIET:
+            continue
+        if np.abs(correlate(whole, wanted)).max() > BLOCK_MATCHES:
             began = began if run else start
             run += 1
             best = max(best, (run * PIECE_S, round(began / RATE, 2)), key=lambda found: found[0])
