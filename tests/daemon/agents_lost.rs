@@ -48,7 +48,7 @@ fn an_agent_who_lets_it_ring_is_followed_by_another_and_the_place_is_kept() {
     assert_eq!(heard["lost"], 0, "{heard:#}");
     // Two phones rang for three seconds and more, and all that time there was music.
     hears_a_part(&wav(heard), 2.5, &music()).unwrap_or_else(|why| panic!("the caller: {why}"));
-    hears(&wav(heard), &[phrases.agent.clone()]).unwrap_or_else(|why| panic!("the caller: {why}"));
+    hears(&wav(heard), std::slice::from_ref(&phrases.agent)).unwrap_or_else(|why| panic!("the caller: {why}"));
 }
 
 /// The first phone dies while it rings: the next agent has the call. That phone dies in the talk: the caller is told, returns

@@ -1,8 +1,7 @@
 //! Extensions call each other: every phone of one rings, the first to answer has the call, and who is not reached is said so.
 
 use crate::agents::{stream, wav};
-use crate::exchange::house;
-use crate::exchange::{Exchange, Folder};
+use crate::exchange::{Exchange, Folder, house};
 use crate::lab::copied;
 use crate::live::{DESK, Phone, Phrases, TRUNK};
 use crate::phones::{Capture, From, hears, hears_a_part, sound};
