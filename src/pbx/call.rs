@@ -103,6 +103,8 @@ pub struct Attempt {
     /// Those that ring, or will as soon as their port is bound.
     pub legs: BTreeSet<LegId>,
     pub ring: Duration,
+    /// One of them rings, and the caller has been told.
+    pub rings: bool,
     /// The best reason that one of them has given for not answering.
     pub refusal: Option<DialEnd>,
 }
