@@ -70,8 +70,8 @@ fn afterwards(exchange: &Exchange, by: &str, legs: [(&str, &str); 2]) {
 }
 
 pub fn leg_of<'a>(record: &'a Value, role: &str) -> &'a Value {
-    let legs = record["legs"].as_array().into_iter().flatten();
-    legs.filter(|leg| leg["role"] == role).next_back().unwrap_or_else(|| panic!("no leg of the {role}: {record:#}"))
+    let mut legs = record["legs"].as_array().into_iter().flatten();
+    legs.rfind(|leg| leg["role"] == role).unwrap_or_else(|| panic!("no leg of the {role}: {record:#}"))
 }
 
 /// Both ways, from the wire; music before; no pause; the first word soon.

@@ -4,7 +4,7 @@ use crate::agents::{stream, wav};
 use crate::exchange::{Exchange, Folder, house};
 use crate::lab::copied;
 use crate::live::{DESK, Phone, Phrases, TRUNK};
-use crate::phones::{Capture, From, hears, hears_a_part, sound};
+use crate::phones::{Capture, From, hears_a_part, sound};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ fn all_phones_of_an_extension_ring_and_the_first_to_answer_has_the_call() {
     let streams = capture.streams();
     for (who, phrase) in [("Darek", &phrases.agent), ("Celina", &phrases.caller)] {
         let heard = streams.iter().filter(|stream| stream["by"] == "exchange").map(wav);
-        let heard: Vec<PathBuf> = heard.filter(|heard| hears(heard, std::slice::from_ref(phrase)).is_ok()).collect();
+        let heard: Vec<PathBuf> = heard.filter(|heard| hears_a_part(heard, 2.0, phrase).is_ok()).collect();
         assert_eq!(heard.len(), 1, "{who} hears the other, and nobody else does: {streams:#?}");
     }
     let record = exchange.records(1).remove(0);
@@ -93,7 +93,7 @@ fn a_flow_goes_on_when_an_extension_does_not_answer() {
     celina.finished();
     let streams = capture.streams();
     let heard = wav(stream(&streams, "exchange", TRUNK));
-    hears(&heard, &[sound("en", "all-agents-busy")]).unwrap_or_else(|why| panic!("{why}"));
+    hears_a_part(&heard, 2.0, &sound("en", "all-agents-busy")).unwrap_or_else(|why| panic!("{why}"));
     hears_a_part(&heard, 0.5, &house().join("sounds/any/ringback.wav")).unwrap_or_else(|why| panic!("{why}"));
     let record = exchange.records(1).remove(0);
     let outcomes: Vec<_> = record["path"].as_array().into_iter().flatten().map(|step| &step["outcome"]).collect();
