@@ -148,6 +148,7 @@ impl Pbx {
             caller: leg,
             legs: BTreeSet::from([leg]),
             queue: None,
+            parted: None,
             gone: Vec::new(),
             path: Vec::new(),
         };

@@ -44,7 +44,7 @@ fn a_caller_and_a_sipp_agent_hear_each_other_and_the_agent_hangs_up_first() {
     becomes(&exchange, "1001", "on_call");
     caller.expect("CALL_CLOSED");
     anna.finished();
-    afterwards(&exchange, "exchange", [("caller", "hung up"), ("agent", "bye")]);
+    afterwards(&exchange, "callee", [("caller", "hung up"), ("agent", "bye")]);
     they_heard(&capture.streams(), &phrases);
 }
 
