@@ -3,7 +3,7 @@
 use crate::agents::{stream, wav};
 use crate::exchange::Exchange;
 use crate::live::{DESK, Phone, Phrases, TRUNK, becomes, calls_support, music};
-use crate::phones::{Capture, From, hears_a_part};
+use crate::phones::{Capture, From, hears_a_part, sipp};
 use serde_json::Value;
 use std::path::Path;
 
@@ -52,6 +52,25 @@ fn sipp_holds_and_its_keys_reach_the_caller() {
     let streams = capture.streams();
     music_and_then(stream(&streams, "exchange", TRUNK), &phrases.agent);
     assert_eq!(exchange.records(1)[0]["outcome"], "completed");
+}
+
+/// Two SIPps: the agent holds and resumes, then the caller does, from the trunk.
+#[test]
+fn sipp_holds_from_either_side() {
+    let (exchange, phrases) = (Exchange::lab("hold-in-turn"), Phrases::new());
+    let capture = Capture::at(&exchange, &[TRUNK, DESK]);
+    let agent = format!("play={},wait=1,hold,wait=3,resume,wait_bye=30", phrases.agent.display());
+    let anna = Phone::sipp(&exchange, "1001", &["--ring", "0.1", "--steps", &agent]);
+    let caller = format!("play={},dtmf=2,wait=5,dtmf=5,hold,wait=3,resume,wait=4,bye", phrases.caller.display());
+    let called = sipp(&exchange, "call", From::Trunk, "", "100", &["--steps", &caller]);
+    assert_eq!(called["status"], 0, "{called}\n{}", exchange.log());
+    anna.finished();
+    let streams = capture.streams();
+    music_and_then(stream(&streams, "exchange", TRUNK), &phrases.agent);
+    let to_agent = stream(&streams, "exchange", DESK);
+    music_and_then(to_agent, &phrases.caller);
+    assert_eq!(to_agent["digits"], "5", "{to_agent:#}");
+    assert_eq!(exchange.records(1)[0]["ended_by"], "caller");
 }
 
 /// Music while held, and more of the other's words when the talk went on than there were before.
