@@ -4,7 +4,7 @@
 
 use super::call::With;
 use super::leg::Farewell;
-use super::{Action, Outcome, Pbx, Phase, Timer};
+use super::{Action, EndedBy, Outcome, Pbx, Phase, Timer};
 use crate::acd;
 use crate::config::HOLD_MUSIC;
 use crate::id::{CallId, LegId};
@@ -45,11 +45,12 @@ impl Pbx {
 
     /// One leg of a pair ended: what that means for the other.
     pub(super) fn party_left(&mut self, id: CallId, leg: LegId, ending: &Ending, now: Now, out: &mut Vec<Action>) {
-        let Some(call) = self.calls.get(&id) else { return };
+        let Some(call) = self.calls.get_mut(&id) else { return };
         let Phase::Bridged { peer, with } = call.phase else { return };
         if peer != leg {
             return;
         }
+        call.parted = Some((now.mono, parted_by(ending)));
         let lost = !matches!(ending, Ending::Bye { .. } | Ending::Ours);
         let (shard, caller) = (call.shard, call.caller);
         out.push(Action::Media { shard, command: Media::Unbridge { leg: caller } });
@@ -175,5 +176,13 @@ impl Pbx {
             let dialog = it.dialog;
             self.command_sip(Command::Digit { dialog, digit, duration }, now);
         }
+    }
+}
+
+fn parted_by(ending: &Ending) -> EndedBy {
+    match ending {
+        Ending::Bye { .. } => EndedBy::Callee,
+        Ending::Ours => EndedBy::Exchange,
+        _ => EndedBy::Network,
     }
 }

@@ -41,6 +41,8 @@ pub struct Call {
     pub legs: BTreeSet<LegId>,
     /// The queue that the caller came through last.
     pub queue: Option<Name>,
+    /// When, and why, the other party of the last talk went: what ends in the same moment was ended by them.
+    pub parted: Option<(Moment, EndedBy)>,
     /// What the legs that are gone have left.
     pub gone: Vec<LegRecord>,
     /// The stays of the sessions that are over; the running one's are in its phase.
@@ -103,6 +105,8 @@ pub struct Attempt {
     /// Those that ring, or will as soon as their port is bound.
     pub legs: BTreeSet<LegId>,
     pub ring: Duration,
+    /// One of them rings, and the caller has been told.
+    pub rings: bool,
     /// The best reason that one of them has given for not answering.
     pub refusal: Option<DialEnd>,
 }
@@ -151,6 +155,8 @@ impl Outcome {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum EndedBy {
     Caller,
+    /// Whom the caller talked with: an agent, an extension, somebody behind a trunk.
+    Callee,
     Exchange,
     Network,
 }
@@ -159,6 +165,7 @@ impl EndedBy {
     pub fn word(self) -> &'static str {
         match self {
             EndedBy::Caller => "caller",
+            EndedBy::Callee => "callee",
             EndedBy::Exchange => "exchange",
             EndedBy::Network => "network",
         }

@@ -90,7 +90,7 @@ impl Pbx {
         }
         self.next.attempt += 1;
         let id = AttemptId(self.next.attempt);
-        let attempt = Attempt { id, call, purpose, legs: BTreeSet::new(), ring, refusal: None };
+        let attempt = Attempt { id, call, purpose, legs: BTreeSet::new(), ring, rings: false, refusal: None };
         self.attempts.insert(id, attempt);
         for target in targets.into_iter().take(MAX_TARGETS) {
             let leg = self.new_leg(call, id, target, now);
@@ -185,8 +185,14 @@ impl Pbx {
 
     /// A phone rings or says something before it answers.
     pub(super) fn phone_rings(&mut self, id: LegId, now: Now, out: &mut Vec<Action>) {
-        let Some(call) = self.legs.get(&id).map(|leg| leg.call) else { return };
-        let Some(call) = self.calls.get(&call) else { return };
+        let Some(attempt) = self.legs.get(&id).and_then(|leg| leg.attempt) else { return };
+        let Some(attempt) = self.attempts.get_mut(&attempt) else { return };
+        // Several phones ring, and each may say so several times: the caller hears one ringing, from its beginning.
+        if std::mem::replace(&mut attempt.rings, true) {
+            return;
+        }
+        let play = self.own_play();
+        let Some(call) = self.legs.get(&id).and_then(|leg| self.calls.get(&leg.call)) else { return };
         let dialled = matches!(call.phase, Phase::Ringing { .. });
         if dialled && call.answered.is_none() {
             let caller = self.legs.get(&call.caller).map(|leg| leg.dialog);
@@ -194,8 +200,9 @@ impl Pbx {
                 self.command_sip(Command::Progress { dialog, status: Status(180), sdp: None }, now);
             }
         } else if dialled {
-            let sound = Sound { language: ANY_LANGUAGE.into(), name: RINGBACK.into() };
-            out.push(Action::Media { shard: call.shard, command: Media::Music { leg: call.caller, sound } });
+            let sounds = vec![Sound { language: ANY_LANGUAGE.into(), name: RINGBACK.into() }];
+            let command = Media::Play { leg: call.caller, play, sounds, repeat: true };
+            out.push(Action::Media { shard: call.shard, command });
         }
     }
 

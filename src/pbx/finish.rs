@@ -22,11 +22,12 @@ impl Pbx {
         self.finish(id, outcome, EndedBy::Exchange, Farewell::Refuse(status), now, out);
     }
 
-    /// Ends a call in whatever state it is.
+    /// Ends a call in whatever state it is; by whoever hung up in this very moment, otherwise by us.
     pub(super) fn hang_up(&mut self, id: CallId, outcome: Outcome, now: Now, out: &mut Vec<Action>) {
-        let answered = self.calls.get(&id).is_some_and(|call| call.answered.is_some());
-        let outcome = if outcome == Outcome::Completed && !answered { Outcome::Refused } else { outcome };
-        self.finish(id, outcome, EndedBy::Exchange, Farewell::HangUp, now, out);
+        let Some(call) = self.calls.get(&id) else { return };
+        let outcome = if outcome == Outcome::Completed && call.answered.is_none() { Outcome::Refused } else { outcome };
+        let by = call.parted.filter(|(at, _)| *at == now.mono).map_or(EndedBy::Exchange, |(_, by)| by);
+        self.finish(id, outcome, by, Farewell::HangUp, now, out);
     }
 
     /// The call is over: its flow is told, its path is kept, its legs are dropped.

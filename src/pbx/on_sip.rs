@@ -160,6 +160,7 @@ impl Pbx {
             caller: leg,
             legs: BTreeSet::from([leg]),
             queue: None,
+            parted: None,
             gone: Vec::new(),
             path: Vec::new(),
         };

@@ -372,7 +372,7 @@ fn sane(record: &CallRecord) -> Verdict {
     judge(record.reference.len() == 16, "the reference has 16 digits")?;
     judge(OUTCOMES.contains(&record.outcome.as_str()), "the outcome is a known word")?;
     judge(record.outcome != "internal error", "no call ends by our own mistake")?;
-    judge(["caller", "exchange", "network"].contains(&record.ended_by.as_str()), "it was ended by somebody known")?;
+    judge(["caller", "callee", "exchange", "network"].contains(&record.ended_by.as_str()), "it was ended by somebody known")?;
     judge(record.started <= record.ended, "it ends after it starts")?;
     judge(record.answered.is_none_or(|at| record.started <= at && at <= record.ended), "it is answered while it lasts")?;
     judge(record.outcome != "completed" || record.answered.is_some(), "what is completed was answered")?;

@@ -23,7 +23,7 @@ fn cancel_at_any_moment_leaves_nothing() {
                 let exchange = &exchange;
                 // The first moments matter most: 0, 50, 100 us ... then in longer steps up to 100 ms.
                 let delay = Duration::from_micros(50 * number + number * number * 25);
-                scope.spawn(move || cancelled(exchange, delay))
+                scope.spawn(move || cancelled(exchange, "100", delay))
             })
             .collect();
         callers.into_iter().map(|caller| caller.join().expect("no panic")).collect()
@@ -44,15 +44,11 @@ fn cancel_at_any_moment_leaves_nothing() {
 }
 
 /// One caller: INVITE, `delay`, CANCEL. Returns what the record must say.
-fn cancelled(exchange: &Exchange, delay: Duration) -> (String, &'static str) {
+pub fn cancelled(exchange: &Exchange, extension: &str, delay: Duration) -> (String, &'static str) {
     let mut line = Line::udp("127.0.0.2", exchange.sip);
-    let mut call = Call::new(&line, "48221230000", "100", exchange.sip);
+    let mut call = Call::new(&line, "48221230000", extension, exchange.sip);
     line.send(call.invite(None));
-    // A moment exactly as long as asked: finer than what a sleeping thread gets.
-    let from = Instant::now();
-    while from.elapsed() < delay {
-        thread::yield_now();
-    }
+    lasts(delay);
     line.send(call.cancel());
     let (mut cancel, mut invite) = (None, None::<Message>);
     let end = Instant::now() + SOON;
@@ -75,6 +71,14 @@ fn cancelled(exchange: &Exchange, delay: Duration) -> (String, &'static str) {
             (call.id, "completed")
         }
         other => panic!("INVITE was answered {other} after {delay:?}"),
+    }
+}
+
+/// A moment exactly as long as asked: finer than what a sleeping thread gets.
+pub fn lasts(delay: Duration) {
+    let from = Instant::now();
+    while from.elapsed() < delay {
+        thread::yield_now();
     }
 }
 

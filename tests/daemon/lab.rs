@@ -16,6 +16,11 @@ impl Copy {
     pub fn flow(&self, name: &str) -> PathBuf {
         self.config.join("flows").join(format!("{name}.yaml"))
     }
+
+    /// Puts `text` in the place of a file, or adds the file.
+    pub fn write(&self, file: &str, text: &str) {
+        fs::write(self.config.join(file), text).expect("our copy");
+    }
 }
 
 pub fn copied(folder: &Folder) -> Copy {
@@ -26,6 +31,17 @@ pub fn copied(folder: &Folder) -> Copy {
     let text = fs::read_to_string(&main).expect("the lab's main file");
     let moved: String = text.lines().filter(|line| !line.starts_with("sounds:")).map(|line| format!("{line}\n")).collect();
     fs::write(&main, format!("{moved}sounds: {}\n", copy.sounds.display())).expect("our copy");
+    copy
+}
+
+/// The lab with this queue `support`, which is also dialled as 200, and these agents.
+pub fn with_queue(folder: &Folder, queue: &str, agents: &[&str]) -> Copy {
+    let copy = copied(folder);
+    let serve = agents.iter().map(|agent| format!("  {agent}: {{queues: [support]}}\n")).collect::<String>();
+    copy.write("agents.yaml", &format!("agents:\n{serve}"));
+    copy.write("queues.yaml", &format!("queues:\n  support: {{{queue}}}\n"));
+    let numbers = fs::read_to_string(lab().join("numbers.yaml")).expect("the lab's numbers");
+    copy.write("numbers.yaml", &format!("{numbers}  200: {{queue: support}}\n"));
     copy
 }
 

@@ -1,13 +1,19 @@
 //! The outer ring: the real daemon, and phones that nobody here wrote. Few tests, each with an exchange of its own.
 //!
 //! ```text
-//!   walks      baresip and SIPp walk the menu and hear the right prompts      exchange   one running daemon
-//!   refusals   wrong passwords, borrowed names                                phones     baresip, SIPp, ears, captures
-//!   endings    every way to end a call leaves nothing                         line       a plain SIP line of our own
-//!   survival   kill -9                                                        lab        the lab, changed
-//!   torture    the 49 messages of RFC 4475, over UDP and TCP
-//!   stream     TCP cut where it hurts
-//!   start      what stops a start, in one sentence
+//!   walks         baresip and SIPp walk the menu and hear the right prompts      exchange   one running daemon
+//!   agents        a caller, a queue and an agent talk; the record is true        phones     baresip, SIPp, ears, captures
+//!   agents_lost   phones that ring on, die ringing, die talking                  live       phones that do as they are told
+//!   agents_refuse phones that refuse or answer nonsense; two who answer at once  line       a plain SIP line of our own
+//!   agents_cancel callers who give up at every instant                           lab        the lab, changed
+//!   agents_hold   keys and hold in the midst of a talk
+//!   extensions    phones of one extension ring together; busy, no answer
+//!   refusals      wrong passwords, borrowed names
+//!   endings       every way to end a call leaves nothing
+//!   survival      kill -9
+//!   torture       the 49 messages of RFC 4475, over UDP and TCP
+//!   stream        TCP cut where it hurts
+//!   start         what stops a start, in one sentence
 //! ```
 //!
 //! Invariant: nothing here shares code with the exchange; what the tests know of SIP they know from the RFCs.
@@ -15,10 +21,17 @@
 // The wall is for the core: a test starts processes, reads clocks and opens sockets.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
+mod agents;
+mod agents_cancel;
+mod agents_hold;
+mod agents_lost;
+mod agents_refuse;
 mod endings;
 mod exchange;
+mod extensions;
 mod lab;
 mod line;
+mod live;
 mod phones;
 mod refusals;
 mod start;

@@ -81,6 +81,17 @@ pub fn hears_not(heard: &Path, prompts: &[PathBuf]) -> Result<(), String> {
     ears("absent", heard, prompts)
 }
 
+/// Whether a stretch of `heard` that lasts `seconds` is a part of a sound that repeats, such as hold music; and where it begins,
+/// in seconds. Unlike [`hears`] it forgives what a machine that stands still for a moment does to a prompt.
+pub fn hears_a_part(heard: &Path, seconds: f64, sound: &Path) -> Result<f64, String> {
+    let output = driver("ears.py").args(["part", &seconds.to_string()]).arg(heard).arg(sound).output().expect("python");
+    let seen: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    match seen["at"].as_f64().filter(|_| output.status.success()) {
+        Some(at) => Ok(at),
+        None => Err(format!("ears part: {}", said(&output))),
+    }
+}
+
 fn ears(verb: &str, heard: &Path, prompts: &[PathBuf]) -> Result<(), String> {
     let output = driver("ears.py").arg(verb).arg(heard).args(prompts).output().expect("python");
     if output.status.success() { Ok(()) } else { Err(format!("ears {verb}: {}", said(&output))) }
@@ -112,9 +123,14 @@ pub struct Capture {
 
 impl Capture {
     pub fn of(exchange: &Exchange, phones: From) -> Capture {
+        Capture::at(exchange, &[phones.address()])
+    }
+
+    /// The same for phones at several addresses.
+    pub fn at(exchange: &Exchange, phones: &[&str]) -> Capture {
         let file = exchange.folder.join("capture.pcap");
-        let phones = phones.address();
-        let filter = format!("udp and ((src 127.0.0.1 and dst {phones}) or (src {phones} and dst 127.0.0.1))");
+        let pairs = phones.iter().map(|phones| format!("(src 127.0.0.1 and dst {phones}) or (src {phones} and dst 127.0.0.1)"));
+        let filter = format!("udp and ({})", pairs.collect::<Vec<_>>().join(" or "));
         let mut dumpcap = Command::new("dumpcap")
             // 64 MB for the kernel to hold back while others have the processor.
             .args(["-q", "-i", "lo", "-P", "-B", "64", "-a", "duration:120", "-f", &filter, "-w"])
@@ -191,7 +207,8 @@ fn finished(command: &mut Command) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{command:?} ({error}): {}", said(&output)))
 }
 
-fn driver(name: &str) -> Command {
+/// One of the Python programs beside us, not yet started.
+pub fn driver(name: &str) -> Command {
     let mut command = Command::new(&*PYTHON);
     command.arg("-B").arg(house().join("tests/phones").join(name)).stdin(Stdio::null());
     command

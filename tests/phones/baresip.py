@@ -4,10 +4,12 @@ What is known of 1.0.0: it hangs up when its source file ends (so the file is pa
 recording `*-dec.wav` begins with the first packet received and holds the packets end to end (losses are judged by
 capture), and it ignores every SIP digest challenge when SHA-256 is among them.
 """
+import ctypes
 import glob
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import tempfile
@@ -57,18 +59,23 @@ def free_port(address="127.0.0.1", kind=socket.SOCK_STREAM):
         return probe.getsockname()[1]
 
 
+def dies_with_us():
+    """For a child: a driver that is killed takes its phone with it, as suddenly."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)   # PR_SET_PDEATHSIG
+
+
 class Baresip:
     """One running phone with one account."""
 
-    def __init__(self, user, host, port, password="", *, folder=None, play=None, transport="udp", register=True,
-                 codecs="PCMA/8000/1,PCMU/8000/1", local="127.0.0.1"):
+    def __init__(self, user, host, port, password="", *, folder=None, play=None, over_and_over=False, transport="udp",
+                 register=True, codecs="PCMA/8000/1,PCMU/8000/1", local="127.0.0.1"):
         self.dir = folder or tempfile.mkdtemp(prefix=f"baresip-{user}-")
         os.makedirs(self.dir + "/rec", exist_ok=True)
         self.control_port = free_port()
         self.events, self.buffer, self.commands, self.door = [], b"", 0, None
         with open(self.dir + "/config", "w") as config:
             config.write(CONFIG.format(local=local, sip=free_port(local, socket.SOCK_DGRAM), dir=self.dir,
-                                       control=self.control_port, source=self.padded(play)))
+                                       control=self.control_port, source=self.padded(play, over_and_over)))
         by = f";transport={transport}" if transport != "udp" else ""
         with open(self.dir + "/accounts", "w") as accounts:
             accounts.write(f"<sip:{user}@{host}:{port}{by}>;auth_user={user};auth_pass={password}"
@@ -79,7 +86,8 @@ class Baresip:
             environment.update(LD_PRELOAD=self.bound_here(), BIND_HERE=local)
         self.log = open(self.dir + "/log", "wb")
         self.process = subprocess.Popen(["baresip", "-4", "-n", local, "-f", self.dir] + (["-s"] if os.environ.get("SIPTRACE") else []),
-                                        stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT, env=environment)
+                                        stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT, env=environment,
+                                        preexec_fn=dies_with_us)
         until = time.time() + 10
         while self.door is None:
             try:
@@ -97,17 +105,19 @@ class Baresip:
         subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
         return library
 
-    def padded(self, path):
-        """A copy of a mono 16-bit WAV (or of nothing) with a long silence behind it."""
+    def padded(self, path, over_and_over):
+        """A copy of a mono 16-bit WAV (or of nothing) with a long silence behind it, or itself again and again."""
         copy = self.dir + "/source.wav"
         with wave.open(copy, "wb") as out:
             out.setparams((1, 2, 8000, 0, "NONE", ""))
+            said = b""
             if path:
                 with wave.open(path) as source:
                     out.setparams(source.getparams())
-                    out.writeframes(source.readframes(source.getnframes()))
-            for _ in range(SILENCE_S):
-                out.writeframes(bytes(2 * out.getframerate()))
+                    said = source.readframes(source.getnframes())
+            second = bytes(2 * out.getframerate())
+            times = SILENCE_S * len(second) // len(said) if said and over_and_over else 1
+            out.writeframes(said * times + second * (SILENCE_S if times == 1 else 1))
         return copy
 
     def read(self, seconds):

@@ -3,6 +3,8 @@
 
   ears.py find   HEARD.wav PROMPT.wav [PROMPT.wav ...]    each prompt is in the recording, whole, in this order
   ears.py absent HEARD.wav PROMPT.wav [PROMPT.wav ...]    none of them is, not even in part
+  ears.py part SECONDS HEARD.wav SOUND.wav                a stretch of the recording so long is a part of the sound, which repeats
+                                                          (music that began before the caller came)
 
 A prompt is looked for by normalised cross-correlation: `score` (0..1) and `at` (seconds) of the best place; then in blocks of
 200 ms, each allowed to wander by 80 ms as a jitter buffer makes it: `coverage` is the share of blocks that match, which a cut
@@ -20,6 +22,7 @@ BLOCK_S, WANDER_S = 0.2, 0.08
 BLOCK_MATCHES = 0.7   # correlation of one block
 FOUND_COVERAGE = 0.9
 PRESENT_SCORE, PRESENT_COVERAGE = 0.6, 0.3   # from here on a prompt counts as not absent
+PIECE_S = 0.5   # a stretch is judged in pieces so long
 QUIET = 10 ** (-45 / 20)   # blocks of the prompt below this are pauses and prove nothing
 
 
@@ -105,7 +108,33 @@ def judge(heard, path, after, wanted):
     return best
 
 
+def stretch(heard, sound):
+    """The longest stretch of the recording whose pieces are all in the sound, pauses not counted: (seconds, at)."""
+    piece = int(PIECE_S * RATE)
+    whole = np.concatenate([sound, sound[:piece]])
+    best, run, began = (0.0, None), 0, 0
+    for start in range(0, len(heard) - piece, piece):
+        wanted = heard[start:start + piece]
+        if np.sqrt((wanted ** 2).mean()) < QUIET:
+            continue
+        if np.abs(correlate(whole, wanted)).max() > BLOCK_MATCHES:
+            began = began if run else start
+            run += 1
+            best = max(best, (run * PIECE_S, round(began / RATE, 2)), key=lambda found: found[0])
+        else:
+            run = 0
+    return best
+
+
+def part(seconds, heard_path, sound_path):
+    longest, at = stretch(load(heard_path), load(sound_path))
+    print(json.dumps(dict(heard=heard_path, sound=sound_path, longest=longest, at=at)))
+    sys.exit(0 if longest >= float(seconds) else 1)
+
+
 def main():
+    if len(sys.argv) == 5 and sys.argv[1] == "part":
+        part(*sys.argv[2:])
     if len(sys.argv) < 4 or sys.argv[1] not in ("find", "absent"):
         raise SystemExit(__doc__)
     verb, heard_path, *prompts = sys.argv[1:]

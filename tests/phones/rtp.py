@@ -5,8 +5,10 @@
 
 The capture holds the SIP of the exchange (UDP, its port is EXCHANGE_PORT) and the RTP; the media addresses are read from the
 SDP of each Call-ID, so that other traffic on the loopback is not counted. One JSON list is printed: a stream per direction, by
-whom it was sent, with packets, lost, duplicated, reordered; late_ms (p50, p99, max of |arrival spacing - 20 ms| inside talk spurts); digits by
-RFC 4733. With --wav each G.711 stream is also written as it was timed by its RTP timestamps, losses being silence.
+whom it was sent, with packets, lost, duplicated, reordered; late_ms (p50, p99, max of |arrival spacing - 20 ms| inside talk spurts); gap_ms,
+the longest time without a packet, and gap_at; digits by RFC 4733; `answered`, when the call's first 200 with a description was sent, and
+`began`, the first packet, in seconds. What a phone says and another one gets unchanged is followed through the exchange: `words` says to which call, how
+long after the answer the first of it came out, how many packets before it never did, and how long one takes. With --wav each G.711 stream is also written as it was timed by its RTP timestamps, losses being silence.
 """
 import argparse
 import json
@@ -70,9 +72,13 @@ def media_of(message):
     return None
 
 
+def answers_invite(message):
+    return message.startswith(b"SIP/2.0 200") and re.search(rb"^CSeq\s*:\s*\d+\s+INVITE", message, re.M | re.I)
+
+
 class Stream:
-    def __init__(self, call, by, source, target, event):
-        self.call, self.by, self.source, self.target, self.event = call, by, source, target, event
+    def __init__(self, call, by, source, target, event, answered):
+        self.call, self.by, self.source, self.target, self.event, self.answered = call, by, source, target, event, answered
         self.packets = []   # (seconds, extended sequence, timestamp, payload type, payload)
         self.extended = None
 
@@ -97,10 +103,28 @@ class Stream:
             if kind == self.event and len(payload) >= 4 and payload[0] < 16 and timestamp != last:
                 digits, last = digits + KEYS[payload[0]], timestamp
         quantile = lambda share: round(float(np.quantile(late, share)), 2) if late else None
+        gap, gap_at = max(((b[0] - a[0], a[0]) for a, b in zip(self.packets, self.packets[1:])), default=(0, None))
         return dict(call=self.call, by=self.by, source="%s:%d" % self.source, target="%s:%d" % self.target, packets=len(places), audio=len(audio),
                     lost=max(places) - min(places) + 1 - len(set(places)), duplicated=len(places) - len(set(places)),
                     reordered=sum(b < a for a, b in zip(places, places[1:])), late_ms=dict(p50=quantile(0.5), p99=quantile(0.99), max=quantile(1)),
-                    seconds=round(self.packets[-1][0] - self.packets[0][0], 2), digits=digits)
+                    seconds=round(self.packets[-1][0] - self.packets[0][0], 2), digits=digits, gap_ms=round(gap * 1000, 1), gap_at=gap_at,
+                    began=self.packets[0][0], answered=self.answered)
+
+    def words(self, others):
+        """What of this phone's speech came out of the exchange unchanged, and where. Packets of one value (silence) tell nothing."""
+        spoken = [packet for packet in self.packets if packet[3] in DECODE and len(set(packet[4])) > 1]
+        for other in others:
+            heard = {}
+            for packet in other.packets:
+                heard.setdefault(packet[4], []).append(packet[0])
+            came = [next((at for at in heard.get(packet[4], []) if 0 <= at - packet[0] < 1), None) for packet in spoken]
+            delays = [at - packet[0] for packet, at in zip(spoken, came) if at is not None]
+            if len(delays) > 10:
+                first = next(number for number, at in enumerate(came) if at is not None)
+                after = self.answered and round((came[first] - self.answered) * 1000, 1)
+                return dict(call=other.call, after_answer_ms=after, missed=first, packets=len(delays),
+                            delay_ms=dict(p50=round(float(np.median(delays)) * 1000, 2), max=round(max(delays) * 1000, 2)))
+        return None
 
     def write(self, path):
         audio = [packet for packet in self.packets if packet[3] in DECODE]
@@ -125,23 +149,27 @@ def main():
     parser.add_argument("--wav")
     ask = parser.parse_args()
     seen = list(datagrams(ask.capture))
-    offers = {}   # Call-ID -> {"phone": (address, event), "exchange": (address, event)}
-    for _, source, target, payload in seen:
+    offers, answered = {}, {}   # Call-ID -> {"phone": (address, event), "exchange": (address, event)}; -> seconds
+    for seconds, source, target, payload in seen:
         if ask.port in (source[1], target[1]) and (media := media_of(payload)):
             side = "exchange" if source[1] == ask.port else "phone"
             offers.setdefault(media[0], {}).setdefault(side, media[1:])
+            if answers_invite(payload):
+                answered.setdefault(media[0], seconds)
     streams = {}
     for call, sides in offers.items():
         if len(sides) == 2:
             (phone, phone_event), (exchange, exchange_event) = sides["phone"], sides["exchange"]
-            streams[exchange, phone] = Stream(call, "exchange", exchange, phone, phone_event)
-            streams[phone, exchange] = Stream(call, "phone", phone, exchange, exchange_event)
+            streams[exchange, phone] = Stream(call, "exchange", exchange, phone, phone_event, answered.get(call))
+            streams[phone, exchange] = Stream(call, "phone", phone, exchange, exchange_event, answered.get(call))
     for seconds, source, target, payload in seen:
         if (source, target) in streams:
             streams[source, target].take(seconds, payload)
     reports = []
     for number, stream in enumerate(stream for stream in streams.values() if stream.packets):
         report = stream.report()
+        if stream.by == "phone":
+            report["words"] = stream.words([other for other in streams.values() if other.by == "exchange" and other.call != stream.call])
         if ask.wav:
             report["wav"] = stream.write(f"{ask.wav}{number}.wav")
         reports.append(report)

@@ -3,10 +3,13 @@
 
   sipp.py register HOST PORT USER PASSWORD
   sipp.py call     HOST PORT USER PASSWORD EXTENSION --steps 'wait=2,info=1,wait=1,dtmf=9,wait=2,bye'
+  sipp.py agent    HOST PORT USER PASSWORD --ring 2 --steps 'play=hello.wav,wait=3,hold,wait=2,resume,wait_bye=30'
 
-Steps, comma-separated: wait=SECONDS  info=DIGITS (SIP INFO, application/dtmf-relay)  dtmf=DIGITS (RFC 4733)  hold  resume
-  (re-INVITE)  bye  wait_bye=SECONDS (the other side ends the call). A call whose steps do not end it ends with bye.
-One JSON object is printed: the exit status of SIPp (0: all calls went as written), its errors, and every answer that it
+Steps, comma-separated: wait=SECONDS  info=DIGITS (SIP INFO, application/dtmf-relay)  dtmf=DIGITS (RFC 4733)  play=WAV (over and
+  over)  hold  resume (re-INVITE)  bye  wait_bye=SECONDS (the other side ends the call). A caller whose steps do not end the call
+  ends it with bye, an agent waits for the other side.
+An agent registers, says {"ready": true}, rings for --ring seconds, and answers as --answer says; who is cancelled meanwhile, stops.
+At the end one JSON object is printed: the exit status of SIPp (0: all calls went as written), its errors, and every answer that it
 received, such as "401 2 INVITE". The exit status is SIPp's. A refusal that was not expected it may ignore until it gives up.
 
 What is known of 3.6.1: no TLS, no SHA-256 digest; all its calls share one RTP port; its own play_dtmf is malformed and its stock
@@ -17,10 +20,14 @@ import json
 import os
 import random
 import re
+import socket
 import struct
 import subprocess
 import sys
 import tempfile
+import time
+
+from baresip import dies_with_us
 
 KEYS = "0123456789*#ABCD"
 EVENT = 101   # the payload type offered for telephone-event
@@ -37,6 +44,7 @@ class Scenario:
         self.via = "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch];rport\n"
         self.contact = f"Contact: <sip:{ask.user}@[local_ip]:[local_port];transport=[transport]>\nMax-Forwards: 70\n"
         self.caller = f"From: <sip:{ask.user}@{self.domain}>;tag=[call_number]u[pid]\n"
+        self.parties = f"{self.caller}To: <sip:{ask.extension}@{self.domain}>[peer_tag_param]\n"
 
     def send(self, text, retransmit=True):
         text = text.strip() + ("" if "\n\n" in text.strip() else "\n")
@@ -60,7 +68,7 @@ class Scenario:
         """A request inside the dialog."""
         if cseq is None:
             self.cseq += 1
-        return self.send(f"{method} [next_url] SIP/2.0\n{self.via}{self.caller}To: <sip:{self.ask.extension}@{self.domain}>[peer_tag_param]\n"
+        return self.send(f"{method} [next_url] SIP/2.0\n{self.via}{self.parties}"
                          f"Call-ID: [call_id]\nCSeq: {cseq or self.cseq} {method}\n[routes]\n{self.contact}{body}", retransmit)
 
     def provisional(self):
@@ -85,10 +93,42 @@ class Scenario:
             xml += self.invite(2, "[authentication]\n")
             self.cseq = 2
         xml += self.provisional() + self.receive("200", rrs="true") + self.within("ACK", retransmit=False, cseq=self.cseq)
-        for step in filter(None, self.ask.steps.split(",")):
-            verb, _, value = step.partition("=")
-            xml += self.step(verb, value)
+        xml += self.steps()
         return xml if self.ended else xml + self.step("bye", "")
+
+    def steps(self):
+        steps = (step.partition("=") for step in filter(None, self.ask.steps.split(",")))
+        return "".join(self.step(verb, value) for verb, _, value in steps)
+
+    def respond(self, status, reason, extra="", body=EMPTY, cseq="[last_CSeq:]", retransmit=False):
+        """An answer to the request that came last, or to another one of the same transaction."""
+        contact = self.contact if status < 300 else ""
+        return self.send(f"SIP/2.0 {status} {reason}\n[last_Via:]\n[last_From:]\n[last_To:];tag={self.tag}\n[last_Call-ID:]\n"
+                         f"{cseq}\n{contact}{extra}{body}", retransmit)
+
+    def agent(self):
+        # Who is called and says something of its own changes sides: its To is what the INVITE said of it, with our tag.
+        self.tag, self.parties = "[call_number]a[pid]", "From: [$mine]\nTo: [$peer]\n"
+        keep = "".join(f'<ereg regexp=".*" search_in="hdr" header="{header}:" assign_to="{name}"/>'
+                       for header, name in (("From", "peer"), ("To", "to"), ("CSeq", "cseq")))
+        xml = (f'<recv request="INVITE" rrs="true"><action>{keep}<assignstr assign_to="mine" value="[$to];tag={self.tag}"/></action></recv>\n'
+               '<Reference variables="to,mine,peer,cseq"/>\n')
+        if self.ask.answer == "silent":
+            return xml + pause(self.ask.seconds * 1000)
+        xml += self.respond(180, "Ringing")
+        if ring := int(self.ask.ring * 1000):
+            xml += self.receive("CANCEL", timeout=ring, ontimeout="answer") + self.cancelled() + '<label id="answer"/>\n'
+        if self.ask.answer.isdigit():
+            moved = f"Contact: <sip:elsewhere@{self.domain}>\n" if self.ask.answer == "302" else ""
+            return xml + self.respond(int(self.ask.answer), "No", moved) + self.receive("ACK") + '<label id="end"/>\n'
+        body = {"good": self.sdp(), "no-audio": self.sdp().replace("m=audio", "m=image"),
+                "unknown": self.sdp().replace(f"RTP/AVP {LAW[self.ask.codec]}", "RTP/AVP 97").replace(
+                    f"a=rtpmap:{LAW[self.ask.codec]} {self.ask.codec}", "a=rtpmap:97 nonsense")}[self.ask.answer]
+        xml += self.respond(200, "OK", body=body, retransmit=True) + self.receive("ACK") + self.steps()
+        return (xml if self.ended else xml + self.step("wait_bye", self.ask.seconds)) + '<label id="end"/>\n'
+
+    def cancelled(self):
+        return self.respond(200, "OK") + self.respond(487, "Request Terminated", cseq="CSeq: [$cseq]") + self.receive("ACK", next="end")
 
     def step(self, verb, value):
         if verb == "wait":
@@ -98,6 +138,8 @@ class Scenario:
                            + self.receive("200") + pause(PAUSE_BETWEEN_DIGITS_MS) for digit in value)
         if verb == "dtmf":
             return f'<nop><action><exec play_pcap_audio="{self.burst(value)}"/></action></nop>\n' + pause(len(value) * 240 + 100)
+        if verb == "play":
+            return f'<nop><action><exec rtp_stream="{self.raw(value)},-1,{LAW[self.ask.codec]}"/></action></nop>\n'
         if verb in ("hold", "resume"):
             self.version += 1
             xml = self.within("INVITE", self.sdp("sendonly" if verb == "hold" else "sendrecv"))
@@ -110,6 +152,13 @@ class Scenario:
             return self.receive("BYE", timeout=int(float(value) * 1000)) + self.send(
                 f"SIP/2.0 200 OK\n[last_Via:]\n[last_From:]\n[last_To:]\n[last_Call-ID:]\n[last_CSeq:]\n{EMPTY}", False)
         raise SystemExit(f"no such step: {verb}")
+
+    def raw(self, path):
+        """A WAV as SIPp plays it: bare G.711."""
+        law = {"PCMA": "a-law", "PCMU": "u-law"}[self.ask.codec]
+        out = f"{self.folder}/{os.path.basename(path)}.{law}"
+        subprocess.run(["sox", path, "-t", "raw", "-r", "8000", "-c", "1", "-e", law, "-b", "8", out], check=True)
+        return out
 
     def burst(self, digits, press_ms=160, gap_ms=80):
         """RFC 4733 digits as a capture for play_pcap_audio: fresh SSRC, sequence and timestamps, the end sent three times."""
@@ -146,13 +195,46 @@ def pause(milliseconds):
     return f'<pause milliseconds="{int(milliseconds)}"/>\n'
 
 
+def write(folder, name, xml):
+    file = f"{folder}/{name}.xml"
+    with open(file, "w") as out:
+        out.write(f'<?xml version="1.0" encoding="ISO-8859-1"?>\n<!DOCTYPE scenario SYSTEM "sipp.dtd">\n<scenario name="{name}">\n{xml}</scenario>\n')
+    return file
+
+
+def start(ask, folder, name, xml, calls):
+    """A running SIPp, which dies with us."""
+    command = ["sipp", f"{ask.host}:{ask.port}", "-sf", write(folder, name, xml), "-i", ask.local, "-mi", ask.local, "-p", str(ask.local_port),
+               "-mp", str(ask.media_port), "-t", {"udp": "u1", "tcp": "t1"}[ask.transport], "-au", ask.user, "-ap", ask.password, "-m", str(calls),
+               "-r", str(ask.rate), "-nostdin", "-timeout", str(ask.seconds), "-timeout_error", "-trace_err", "-error_file", f"{folder}/errors",
+               "-trace_msg", "-message_file", f"{folder}/{name}.messages"]
+    if name == "agent":
+        command.append("-aa")   # OPTIONS are answered, whatever the scenario waits for
+    with open(f"{folder}/{name}.screen", "wb") as screen:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=screen, stderr=subprocess.STDOUT, preexec_fn=dies_with_us)
+
+
+def listens(process, address):
+    """Waits until somebody has this UDP port; False when that somebody has died first."""
+    while process.poll() is None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind(address)
+            except OSError:
+                return True
+        time.sleep(0.01)
+    return False
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("mode", choices=["register", "call"])
+    parser.add_argument("mode", choices=["register", "call", "agent"])
     for name in ("host", "port", "user", "password"):
         parser.add_argument(name)
     parser.add_argument("extension", nargs="?")
     parser.add_argument("--steps", default="")
+    parser.add_argument("--ring", type=float, default=1, help="agent: seconds")
+    parser.add_argument("--answer", default="good", help="agent: good, no-audio, unknown (codec), silent, or a status such as 486")
     parser.add_argument("--local", default="127.0.0.1")
     parser.add_argument("--local-port", type=int, required=True)
     parser.add_argument("--media-port", type=int, required=True, help="even; this and the next three are used")
@@ -167,21 +249,18 @@ def main():
     folder = ask.out or tempfile.mkdtemp(prefix="sipp-")
     os.makedirs(folder, exist_ok=True)
     scenario = Scenario(ask, folder)
-    xml = scenario.register() if ask.mode == "register" else scenario.call()
-    file = f"{folder}/{ask.mode}.xml"
-    with open(file, "w") as out:
-        out.write(f'<?xml version="1.0" encoding="ISO-8859-1"?>\n<!DOCTYPE scenario SYSTEM "sipp.dtd">\n<scenario name="{ask.mode}">\n{xml}</scenario>\n')
-    command = ["sipp", f"{ask.host}:{ask.port}", "-sf", file, "-i", ask.local, "-mi", ask.local, "-p", str(ask.local_port), "-mp", str(ask.media_port),
-               "-t", {"udp": "u1", "tcp": "t1"}[ask.transport], "-au", ask.user, "-ap", ask.password, "-m", str(ask.calls), "-r", str(ask.rate), "-nostdin",
-               "-timeout", str(ask.seconds), "-timeout_error", "-trace_err", "-error_file", f"{folder}/errors", "-trace_msg", "-message_file", f"{folder}/messages"]
-    with open(f"{folder}/screen", "wb") as screen:
-        status = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=screen, stderr=subprocess.STDOUT).returncode
-    said = {"dir": folder, "status": status, "answers": answers(f"{folder}/messages")}
+    said, name = {"dir": folder}, ask.mode
+    if name == "agent":
+        said["registered"] = start(ask, folder, "register", scenario.register(), 1).wait() == 0
+    sipp = start(ask, folder, name, getattr(scenario, name)(), ask.calls)
+    if name == "agent":
+        print(json.dumps({"ready": listens(sipp, (ask.local, ask.local_port)), "registered": said["registered"]}), flush=True)
+    said.update(status=sipp.wait(), answers=answers(f"{folder}/{name}.messages"))
     if os.path.exists(f"{folder}/errors"):
         with open(f"{folder}/errors", errors="replace") as errors:
             said["errors"] = errors.read(1500)
     print(json.dumps(said))
-    sys.exit(status)
+    sys.exit(said["status"])
 
 
 main()
