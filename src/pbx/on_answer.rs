@@ -18,6 +18,8 @@ impl Pbx {
                         tracing::debug!(why, "a host name could not be resolved");
                         Vec::new()
                     }
+                    // Not an answer to that question.
+                    _ => Vec::new(),
                 };
                 self.tell_sip(sip::Input::Resolved { query, addresses }, now);
             }
