@@ -61,7 +61,7 @@ fn the_lab_has_two_agents_who_register_and_queues_of_any_size() {
     let support = &config.acd.queues["support"];
     let seconds = Duration::from_secs;
     assert_eq!((support.ring, support.wrap_up, support.back_off.no_answer), (seconds(20), seconds(2), seconds(5)));
-    assert!(support.max_no_answer == 0 && support.max_waiting >= 2000 && support.strategy == Strategy::LongestIdle);
+    assert!(support.max_no_answer == 0 && support.max_waiting >= 2000 && support.order.then == Strategy::LongestIdle);
     let agents: Vec<_> = config.agents.iter().map(|(name, agent)| (&**name, agent.phone.clone())).collect();
     assert_eq!(agents, ["1001", "1002"].map(|name| (name, Phone::Extension(name.into()))));
     assert!(config.acd.agents.values().all(|agent| agent.login == Login::ByRegistration));

@@ -15,6 +15,7 @@
 //! | `secrets` | `${file:...}` and `${env:...}`; HA1 |
 //! | `numbers` | what was dialled -> where it leads |
 //! | `queues` | queues, families of them, and agents |
+//! | `routing`, `staffing` | how a queue decides; queues and agents judged together |
 //! | `families` | queues that are made as they are dialled |
 //! | `load` | all of it together |
 //!
@@ -25,10 +26,12 @@ mod general;
 mod load;
 mod numbers;
 mod queues;
+mod routing;
 mod secrets;
 mod sections;
 mod signalling;
 mod sources;
+mod staffing;
 
 pub use families::{Family, MAX_FAMILIES, MAX_FAMILY_DIGITS, MAX_MADE};
 pub use load::load;

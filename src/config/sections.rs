@@ -22,9 +22,11 @@ const ONCE: &[&str] = &[
     "storage",
     "logging",
     "limits",
+    "zone",
+    "skills",
 ];
 /// Sections that are lists of names and may be spread over files.
-const SPREAD: &[&str] = &["trunks", "extensions", "numbers", "queues", "queue_families", "agents"];
+const SPREAD: &[&str] = &["trunks", "extensions", "numbers", "queues", "queue_families", "agents", "pauses"];
 
 /// One file, read.
 pub(super) struct Document<'a> {

@@ -76,7 +76,7 @@ impl Pbx {
     fn queue_rows(&self, now: Now) -> Vec<QueueRow> {
         let row = |queue: acd::QueueView| QueueRow {
             name: queue.name.to_string(),
-            strategy: format!("{:?}", queue.strategy),
+            strategy: format!("{:?}", queue.order.then),
             waiting: count(queue.waiting),
             ringing: count(queue.ringing),
             talking: count(queue.talking),
