@@ -4,10 +4,11 @@
 
 use super::sections::Sections;
 use super::{Folders, Limits, Logging, Media, Sources, Storage};
+use crate::calendar::Zone;
 use crate::fault::fields::{Fields, Reader, shorten};
 use crate::fault::{Faults, Place};
 use crate::id::Name;
-use crate::ivr::{self, ANY_LANGUAGE};
+use crate::ivr::ANY_LANGUAGE;
 use crate::time::Duration;
 use std::net::IpAddr;
 
@@ -29,7 +30,7 @@ pub(super) fn zone(sections: &Sections<'_>, faults: &mut Faults) -> Name {
     let Some(section) = sections.once("zone") else { return utc() };
     let mut reader = section.reader(faults);
     let Some(zone) = reader.text("`zone`", section.value()) else { return utc() };
-    if ivr::zone_of(zone).is_none() {
+    if Zone::try_from(zone.to_string()).is_err() {
         reader.fault(section.value().spot, format!("no time zone `{}`: a name as Europe/Warsaw is wanted", shorten(zone)));
         return utc();
     }

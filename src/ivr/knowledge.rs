@@ -14,12 +14,10 @@
 use super::flow::World;
 use super::{Caller, QueueGlance};
 use crate::ask::{Customer, Digits, HttpReply};
+use crate::calendar::{Civil, Zone};
 use crate::expression::{Declared, Number, Scope, Type, Value};
 use crate::id::Name;
-use crate::time::{Now, Wall};
-use jiff::civil::Weekday;
-use jiff::tz::{TimeZone, TimeZoneDatabase};
-use jiff::{Timestamp, Zoned};
+use crate::time::Now;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -132,7 +130,7 @@ impl Scope for Known<'_> {
             "customer" => of_customer(customer.as_ref(), rest),
             "http" => http.as_ref().map_or(Value::Nothing, |http| of_http(http, rest)),
             "queue" => queue_of(path).and_then(|name| queues.get(name)).map_or(Value::Nothing, |queue| of_queue(queue, rest)),
-            "time" => of_time(&zoned(self.now.wall, &caller.zone), rest),
+            "time" => of_time(&zone_of(&caller.zone).civil(self.now.wall), rest),
             "vars" => self.knowledge.variable(rest),
             _ => Value::Nothing,
         }
@@ -197,29 +195,24 @@ fn of_queue(queue: &QueueGlance, rest: &str) -> Value {
 }
 
 /// The weekday counts from Monday, 1.
-fn of_time(time: &Zoned, what: &str) -> Value {
+fn of_time(time: &Civil, what: &str) -> Value {
+    let whole = |number: u16| Value::from(i64::from(number));
     match what {
-        "year" => Value::from(i64::from(time.year())),
-        "month" => Value::from(i64::from(time.month())),
-        "day" => Value::from(i64::from(time.day())),
-        "weekday" => Value::from(i64::from(Weekday::to_monday_one_offset(time.weekday()))),
-        "hour" => Value::from(i64::from(time.hour())),
-        "minute" => Value::from(i64::from(time.minute())),
-        "date" => Value::Text(time.date().to_string()),
-        "clock" => Value::Text(format!("{:02}:{:02}", time.hour(), time.minute())),
+        "year" => Value::from(i64::from(time.date.year())),
+        "month" => Value::from(i64::from(time.date.month())),
+        "day" => Value::from(i64::from(time.date.day())),
+        "weekday" => Value::from(i64::from(time.date.weekday().to_monday_one_offset())),
+        "hour" => whole(time.hour()),
+        "minute" => whole(time.minute % 60),
+        "date" => Value::Text(time.date.to_string()),
+        "clock" => Value::Text(format!("{:02}:{:02}", time.hour(), time.minute % 60)),
         _ => Value::Nothing,
     }
 }
 
-/// A moment as people say it in a zone; in UTC when there is no such zone.
-pub(super) fn zoned(wall: Wall, zone: &str) -> Zoned {
-    let timestamp = Timestamp::from_nanosecond(i128::from(wall.unix_nanos())).unwrap_or(Timestamp::UNIX_EPOCH);
-    timestamp.to_zoned(zone_of(zone).unwrap_or(TimeZone::UTC))
-}
-
-/// A zone by its IANA name, from the tables that are built in.
-pub fn zone_of(name: &str) -> Option<TimeZone> {
-    TimeZoneDatabase::bundled().get(name).ok()
+/// A zone by its name; UTC when there is none of that name.
+fn zone_of(name: &str) -> Zone {
+    Zone::try_from(name.to_string()).unwrap_or_else(|_| Zone::utc())
 }
 
 /// An absent text is nothing, so that `default(x, ...)` means what it says.

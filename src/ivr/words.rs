@@ -1,6 +1,7 @@
 //! What a session is told and what it wants done.
 
 use crate::ask;
+use crate::calendar::State;
 use crate::expression::Requirement;
 use crate::id::{Name, PlayId};
 use crate::time::{Duration, Wall};
@@ -131,6 +132,16 @@ pub enum Hours {
     Open,
     Closed,
     Holiday,
+}
+
+impl From<&State> for Hours {
+    fn from(state: &State) -> Hours {
+        match state {
+            State::Open => Hours::Open,
+            State::Closed => Hours::Closed,
+            State::Holiday(_) => Hours::Holiday,
+        }
+    }
 }
 
 /// A queue as it is at one moment.

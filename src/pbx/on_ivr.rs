@@ -84,7 +84,9 @@ impl Pbx {
         self.tell_session(id, ivr::Event::Kept(KeepEnd::Failed), now);
     }
 
-    fn hours(&self, calendar: &str, _now: Now) -> Hours {
+    /// A reload may have taken the calendar away from under a flow that began before it.
+    fn hours(&self, calendar: &str, now: Now) -> Hours {
+        let _ = now;
         tracing::warn!(calendar, "there is no such calendar: taken for closed");
         Hours::Closed
     }
