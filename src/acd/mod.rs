@@ -15,7 +15,7 @@
 //! | file | one subject |
 //! |---|---|
 //! | `words` | events and actions |
-//! | `settings`, `condition`, `skill`, `zone` | queues and agents as configured; conditions of steps; what agents know |
+//! | `settings`, `condition`, `skill` | queues and agents as configured; conditions of steps; what agents know |
 //! | `line`, `desk`, `roster` | the state: queues, items, pools; agents; slots by name |
 //! | `sets`, `steps`, `overflow` | requirement sets; what holds for an item now; what becomes of callers when there is too much to do |
 //! | `strategy/` | which of the free agents, one strategy per file |
@@ -63,7 +63,6 @@ mod strategy;
 mod tests;
 mod view;
 mod words;
-mod zone;
 
 pub use announce::MIN_EVERY;
 pub use condition::{Clause, Comparison, Condition, MAX_CLAUSES, Measure, WrongCondition};
@@ -80,7 +79,6 @@ pub use skill::{Need, Skills};
 pub use strategy::{Comparator, MAX_AGENT_WEIGHT, MAX_COMPARATORS, Order, RING_ALL_AT_ONCE, Strategy};
 pub use view::{AgentView, ItemView, QueueView};
 pub use words::*;
-pub use zone::Zone;
 
 use crate::id::{Name, Rng};
 use crate::time::{Moment, Now, Timers, pairs};

@@ -10,6 +10,7 @@ use super::roster::{DeskId, LineId};
 use super::settings::{Destination, MAX_WRAP_UP, MIN_BACK_OFF};
 use super::words::{Action, ItemId, ItemOutcome, Join, Leaving, Lost, Merits, OfferOutcome};
 use super::{Acd, Deadline, estimate};
+use crate::calendar::Zone;
 use crate::time::{Duration, Moment};
 
 /// What an agent does after a talk.
@@ -103,7 +104,10 @@ impl Acd {
         let repeats = rules
             .repeat_call
             .filter(|(within, _)| contact.is_some_and(|contact| contact.talked_within(&line.name, *within, now)));
-        let day = || self.settings.zone.day_begins(self.clock.wall);
+        let day = || {
+            let zone = self.settings.zone.clone().unwrap_or_else(Zone::utc);
+            zone.first_moment(zone.civil(self.clock.wall).date, 0).unwrap_or(self.clock.wall)
+        };
         let gave_up = !rules.abandoned_today.is_zero() && contact.is_some_and(|one| one.gave_up_today(day(), self.clock));
         let merits = [
             (Merits::Given, join.head_start),

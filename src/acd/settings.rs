@@ -6,7 +6,7 @@ use super::condition::Condition;
 use super::skill::{Need, Skills};
 use super::strategy::Order;
 use super::words::OfferOutcome;
-use super::zone::Zone;
+use crate::calendar::Zone;
 use crate::id::Name;
 use crate::time::Duration;
 use serde::{Deserialize, Serialize};
@@ -37,8 +37,8 @@ pub struct Settings {
     pub agents: BTreeMap<Name, Agent>,
     /// The reasons for which agents may pause; when there are none, any reason is good.
     pub pauses: BTreeMap<Name, PauseRule>,
-    /// Where a day begins and ends, for `abandoned_today`.
-    pub zone: Zone,
+    /// Where a day begins and ends, for `abandoned_today`; UTC when it is not said.
+    pub zone: Option<Zone>,
 }
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

@@ -16,7 +16,7 @@ use super::sections::{Section, Sections, entry_name, limited};
 use super::staffing::{self, Judged};
 use super::{Agent, HOLD_MUSIC, Overrides, Phone, Queue};
 use crate::acd::{
-    self, BackOff, Login, MAX_AGENT_WEIGHT, MAX_LEVEL, MAX_RING, MAX_WRAP_UP, MIN_BACK_OFF, MIN_RING, Membership, Skills, Zone,
+    self, BackOff, Login, MAX_AGENT_WEIGHT, MAX_LEVEL, MAX_RING, MAX_WRAP_UP, MIN_BACK_OFF, MIN_RING, Membership, Skills,
 };
 use crate::expression::{Declared, Type};
 use crate::fault::Faults;
@@ -69,7 +69,6 @@ pub(super) struct Queues {
 pub(super) fn read(sections: &Sections<'_>, context: &Context<'_>, faults: &mut Faults) -> Queues {
     let mut read = Queues::default();
     let mut staff = Staff::default();
-    read.settings.zone = zone(sections, faults);
     let agents = limited(sections, "agents", MAX_AGENTS, faults);
     for (place, section) in agents.iter().enumerate() {
         let position = u32::try_from(place).unwrap_or(MAX_POSITION);
@@ -104,18 +103,6 @@ pub(super) fn read(sections: &Sections<'_>, context: &Context<'_>, faults: &mut 
     let agents = agents.into_iter().map(|section| (Name::from(&*section.entry.key), section)).collect();
     staffing::judge(&judged, &agents, &read.settings, faults);
     read
-}
-
-/// Where days begin and end; the section `zone`.
-fn zone(sections: &Sections<'_>, faults: &mut Faults) -> Zone {
-    let Some(section) = sections.once("zone") else { return Zone::default() };
-    let mut reader = section.reader(faults);
-    let Some(text) = reader.text("`zone`", section.value()) else { return Zone::default() };
-    let zone = Zone::named(text);
-    if zone.is_none() {
-        reader.fault(section.value().spot, format!("no time zone `{}`: one as Europe/Warsaw", shorten(text)));
-    }
-    zone.unwrap_or_default()
 }
 
 /// The skills that may be asked for: those of the section `skills`, or, without it, those that some agent has.
