@@ -61,7 +61,7 @@ fn the_lab_has_two_agents_who_register_and_queues_of_any_size() {
     let support = &config.acd.queues["support"];
     let seconds = Duration::from_secs;
     assert_eq!((support.ring, support.wrap_up, support.back_off.no_answer), (seconds(20), seconds(2), seconds(5)));
-    assert!(support.max_no_answer == 0 && support.max_waiting >= 2000 && support.strategy == Strategy::LongestIdle);
+    assert!(support.max_no_answer == 0 && support.max_waiting >= 2000 && support.order.then == Strategy::LongestIdle);
     let agents: Vec<_> = config.agents.iter().map(|(name, agent)| (&**name, agent.phone.clone())).collect();
     assert_eq!(agents, ["1001", "1002"].map(|name| (name, Phone::Extension(name.into()))));
     assert!(config.acd.agents.values().all(|agent| agent.login == Login::ByRegistration));
@@ -382,7 +382,10 @@ fn faults_of_all_files_and_flows_come_together_and_in_order() {
 
 #[test]
 fn a_flow_that_no_number_leads_to_is_a_warning() {
-    assert_eq!(faults(&[], &Overrides::default()), ["ivr-flows/main.yaml:0:0 no number leads to this flow"]);
+    assert_eq!(
+        faults(&[], &Overrides::default()),
+        ["ivr-flows/main.yaml:0:0 no number leads to this flow, and no flow calls it"]
+    );
 }
 
 #[test]

@@ -13,6 +13,7 @@ const ONCE: &[&str] = &[
     "lab",
     "language",
     "languages",
+    "zone",
     "realm",
     "flows",
     "sounds",
@@ -22,9 +23,10 @@ const ONCE: &[&str] = &[
     "storage",
     "logging",
     "limits",
+    "skills",
 ];
 /// Sections that are lists of names and may be spread over files.
-const SPREAD: &[&str] = &["trunks", "extensions", "numbers", "queues", "queue_families", "agents"];
+const SPREAD: &[&str] = &["trunks", "extensions", "numbers", "queues", "queue_families", "agents", "pauses", "mailboxes"];
 
 /// One file, read.
 pub(super) struct Document<'a> {

@@ -186,6 +186,7 @@ fn staff() -> acd::Settings {
     acd::Settings {
         queues: BTreeMap::from([(SUPPORT.into(), service)]),
         agents: AGENTS.iter().enumerate().map(|(position, user)| (Name::from(*user), agent(position))).collect(),
+        ..acd::Settings::default()
     }
 }
 
