@@ -16,10 +16,12 @@
 //! | `numbers` | what was dialled -> where it leads |
 //! | `queues` | queues, families of them, and agents |
 //! | `families` | queues that are made as they are dialled |
+//! | `calendars` | when the company is open |
 //! | `load` | all of it together |
 //!
 //! Invariant: every name in a [`Config`] refers to something that exists, and no password is in it.
 
+mod calendars;
 mod families;
 mod general;
 mod load;
@@ -35,11 +37,12 @@ pub use load::load;
 pub use secrets::{MIN_SECRET, SecretRef, secret_references};
 pub use sources::{Folders, MAX_FILES, Overrides, Sources, folders};
 
+pub use crate::calendar::MAX_ICAL;
 use crate::fault::Fault;
 use crate::id::Name;
 use crate::sip::message::Uri;
 use crate::time::Duration;
-use crate::{acd, ivr, sip};
+use crate::{acd, calendar, ivr, sip};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -70,6 +73,7 @@ pub struct Config {
     /// Where each agent of `acd` is rung.
     pub agents: BTreeMap<Name, Agent>,
     pub families: Vec<Family>,
+    pub calendars: BTreeMap<Name, Arc<calendar::Calendar>>,
     /// What was dialled -> where it leads, as written; [`Config::destination`] knows the rest.
     pub numbers: BTreeMap<String, Destination>,
     pub flows: BTreeMap<Name, Arc<ivr::Flow>>,

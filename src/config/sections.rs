@@ -24,7 +24,7 @@ const ONCE: &[&str] = &[
     "limits",
 ];
 /// Sections that are lists of names and may be spread over files.
-const SPREAD: &[&str] = &["trunks", "extensions", "numbers", "queues", "queue_families", "agents"];
+const SPREAD: &[&str] = &["trunks", "extensions", "numbers", "queues", "queue_families", "agents", "calendars"];
 
 /// One file, read.
 pub(super) struct Document<'a> {
