@@ -26,7 +26,8 @@ const ONCE: &[&str] = &[
     "skills",
 ];
 /// Sections that are lists of names and may be spread over files.
-const SPREAD: &[&str] = &["trunks", "extensions", "numbers", "queues", "queue_families", "agents", "pauses", "mailboxes"];
+const SPREAD: &[&str] =
+    &["trunks", "extensions", "numbers", "queues", "queue_families", "agents", "pauses", "mailboxes", "calendars"];
 
 /// One file, read.
 pub(super) struct Document<'a> {
