@@ -20,6 +20,7 @@
 //! | `knowledge` | what a flow knows of the caller: the names of its expressions |
 //! | `entry`, `recording`, `speaking` | what several verbs do: ask for digits, record, say values |
 //! | `nodes/` | one verb per file: its fields, its steps, its outcomes |
+//! | `rehearsal/` | flows without a telephone: scripts played in virtual time |
 //! | `words` | events and commands |
 //!
 //! Invariant: a session that was told `HungUp`, or has said `Hangup` or given the call away, says nothing more to the caller.
@@ -32,6 +33,7 @@ mod knowledge;
 mod nodes;
 mod reading;
 mod recording;
+pub mod rehearsal;
 mod session;
 mod speaking;
 mod turn;
