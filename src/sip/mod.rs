@@ -37,6 +37,7 @@ mod parties;
 mod paths;
 mod referral;
 mod referring;
+mod refresh;
 mod registrar;
 mod registration;
 mod replaces;

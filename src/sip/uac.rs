@@ -10,6 +10,7 @@ use super::endpoint::{ALLOW, Endpoint, SUPPORTED};
 use super::life::description;
 use super::message::{Method, Name as Header, NameAddr, Request, Response, Uri};
 use super::paths;
+use super::refresh;
 use super::registrar::without_headers;
 use super::session::{Clock, Event as Happens, Exchange, Phase, Session, UNAVAILABLE};
 use super::transaction::{Heard, Notice, Owner, TxId};
@@ -59,6 +60,7 @@ impl Endpoint {
         invite.headers.set(Header::Allow, ALLOW);
         invite.headers.set(Header::Supported, SUPPORTED);
         carried::write(&call.carried, call.diversion_header, &host, &mut invite);
+        refresh::ask(&mut invite, &self.settings.session, None);
         if let Some(sdp) = &call.sdp {
             invite.set_body("application/sdp", sdp.to_bytes());
         }
@@ -79,6 +81,10 @@ impl Endpoint {
             owed: None,
             challenges: 0,
             early_tag: None,
+            refreshing: None,
+            takes_updates: false,
+            is_lengthened: false,
+            local: call.sdp.map(Box::new),
             is_referring: false,
             credentials: call.credentials.map(Box::new),
             proof: None,
@@ -162,6 +168,7 @@ impl Endpoint {
             200..=299 => self.invite_accepted(id, notice.tx, is_current, response, sdp, now, out),
             _ if !is_current => {}
             401 | 407 if self.challenged(id, &notice, response, now, out) => {}
+            422 if self.lengthened(id, &notice, response, now, out) => {}
             _ => {
                 if let Some(session) = self.sessions.get_mut(&id)
                     && matches!(session.phase, Phase::Calling | Phase::Proceeding)
@@ -211,6 +218,7 @@ impl Endpoint {
         if event == Happens::SuccessWithoutAnswer && matches!(session.phase, Phase::Calling | Phase::Proceeding) {
             session.ending = Ending::Refused { status: Status(488), contacts: Vec::new(), retry_after: None };
         }
+        self.refreshed_by(id, response, now);
         self.look_up(id, out);
         self.advance(id, event, now, out);
         match self.sessions.get(&id).map(|session| session.phase) {
@@ -282,6 +290,27 @@ impl Endpoint {
             return false;
         }
         session.challenges += 1;
+        self.send_again(id, notice, request, path, now, out);
+        true
+    }
+
+    /// 422: our INVITE once more, with the interval that the peer wants (RFC 4028 section 7.4).
+    fn lengthened(&mut self, id: DialogId, notice: &Notice, response: &Response, now: Now, out: &mut Vec<Output>) -> bool {
+        let Some(session) = self.sessions.get_mut(&id) else { return false };
+        let is_wanted = matches!(session.phase, Phase::Calling | Phase::Proceeding) && !session.is_lengthened;
+        let Some((request, path)) = notice.request.as_deref().filter(|_| is_wanted) else { return false };
+        let mut request = request.clone();
+        if !refresh::ask_longer(&mut request, response) {
+            return false;
+        }
+        session.is_lengthened = true;
+        self.send_again(id, notice, request, *path, now, out);
+        true
+    }
+
+    /// A request of the session as a new transaction with the next number, in the place of the refused one.
+    fn send_again(&mut self, id: DialogId, notice: &Notice, mut request: Request, path: Path, now: Now, out: &mut Vec<Output>) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
         session.dialog.local_cseq += 1;
         let cseq = session.dialog.local_cseq;
         request.set_cseq(cseq);
@@ -300,7 +329,6 @@ impl Endpoint {
             *of_offer = tx;
             *number = cseq;
         }
-        true
     }
 
     pub(super) fn bye_answered(&mut self, id: DialogId, notice: Notice, response: &Response, now: Now, out: &mut Vec<Output>) {
