@@ -3,11 +3,13 @@
 //! | who sends | what happens |
 //! |---|---|
 //! | the signalled or latched address and port | accepted, whatever its SSRC |
+//! | the signalled one, while another is latched | accepted, and nobody is latched any more |
 //! | the host that signalling came from, during probation | the first to send four packets in sequence is latched |
 //! | that host, later, going on with the SSRC and sequence accepted last (NAT gave it another port) | likewise |
 //! | anybody else | refused |
 //!
-//! Probation opens with the first packet after each Connect and lasts five seconds, or until four packets came from one place.
+//! Probation opens with the first packet after each Connect and lasts five seconds, or until a packet comes from where we send to:
+//! then the peer is where we thought, and its neighbours -- other phones, or strangers, behind the same NAT -- have no chance.
 //! Invariant: nothing but Connect and these rows moves where we send.
 
 use super::{SourceRule, Stream};
@@ -38,10 +40,8 @@ pub struct Source {
 enum Probation {
     /// Opens with the first packet.
     Closed,
-    /// Packets that came from where we send to already: `settled`.
     Open {
         until: Moment,
-        settled: u8,
     },
     Over,
 }
@@ -93,7 +93,7 @@ impl Source {
     pub fn judge(&mut self, from: SocketAddr, header: &Header, last: Option<(u32, u16)>, now: Moment) -> Verdict {
         let from = canonical(from);
         if from == self.signalled || Some(from) == self.latched {
-            self.settle(from, now);
+            self.settle(from);
             return Verdict::Accepted;
         }
         match self.rule {
@@ -107,26 +107,21 @@ impl Source {
         }
     }
 
-    /// Four packets from the place that we send to end probation: the peer has been found.
-    fn settle(&mut self, from: SocketAddr, now: Moment) {
-        if matches!(self.probation, Probation::Over) || !self.is_on_probation(now) || from != self.destination() {
-            return;
+    /// The peer has been found. Where it said that it would be goes before where somebody was latched.
+    fn settle(&mut self, from: SocketAddr) {
+        if from == self.signalled {
+            self.latched = None;
         }
-        if let Probation::Open { settled, .. } = &mut self.probation {
-            *settled += 1;
-            if *settled >= LATCH_PACKETS {
-                self.probation = Probation::Over;
-            }
-        }
+        self.probation = Probation::Over;
     }
 
     fn is_on_probation(&mut self, now: Moment) -> bool {
         match self.probation {
             Probation::Closed => {
-                self.probation = Probation::Open { until: now + PROBATION, settled: 0 };
+                self.probation = Probation::Open { until: now + PROBATION };
                 true
             }
-            Probation::Open { until, .. } if now < until => true,
+            Probation::Open { until } if now < until => true,
             Probation::Open { .. } => {
                 self.probation = Probation::Over;
                 false

@@ -64,7 +64,9 @@ impl Pbx {
         };
         let (description, agreed) = match offer {
             Some(offer) => {
-                let (description, agreed) = sdp::answer(offer, &capabilities).map_err(|_| Status(488))?;
+                let suspended = leg.agreed.as_ref().and_then(|before| sdp::suspend(offer, &capabilities, before));
+                let answered = suspended.map_or_else(|| sdp::answer(offer, &capabilities), Ok);
+                let (description, agreed) = answered.map_err(|_| Status(488))?;
                 (description, Some(agreed))
             }
             None => match &leg.local {

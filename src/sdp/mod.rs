@@ -20,7 +20,7 @@ mod negotiate;
 mod tests;
 
 pub use description::{Address, Attribute, Description, MAX_DESCRIPTION, MAX_MEDIA, Media, Origin, Unreadable, parse};
-pub use negotiate::{Refusal, accept, answer, offer, reoffer};
+pub use negotiate::{Refusal, accept, answer, offer, reoffer, suspend};
 
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;

@@ -5,6 +5,8 @@
 //! | first audio over RTP/AVP with a port, an address of our family, and a codec of ours | that codec, its numbers, our port |
 //! | anything else: video, T.38, SRTP, a second audio, port 0 | the same line with port 0 |
 //!
+//! A further offer in which every audio line has port 0 takes the audio away for a while: [`suspend`].
+//!
 //! Invariant: an answer has exactly the lines of its offer, in their order.
 
 use super::codec::{self, Encoding};
@@ -81,6 +83,16 @@ pub fn answer(offer: &Description, ours: &Capabilities) -> Result<(Description, 
         Some(agreed) => Ok((describe(ours, media), agreed)),
         None => Err(refusal),
     }
+}
+
+/// Our answer to a further offer that takes the audio away, with port 0 in its line (RFC 3264 section 8.2): a rare way to ask for
+/// hold. Of what was agreed `before`, everything stays but that nothing is sent or heard, until an offer brings the audio back.
+/// None when the offer has audio, or never had.
+pub fn suspend(offer: &Description, ours: &Capabilities, before: &Agreed) -> Option<(Description, Agreed)> {
+    let mut audio = offer.media.iter().filter(|line| line.is_audio()).peekable();
+    let gone = audio.peek().is_some() && audio.all(|line| line.port == 0);
+    let answer = || describe(ours, offer.media.iter().map(refused).collect());
+    gone.then(|| (answer(), Agreed { direction: Direction::new(false, false), ..before.clone() }))
 }
 
 /// What the peer's answer to our offer settles.

@@ -247,6 +247,24 @@ fn a_further_offer_keeps_the_lines_and_numbers_of_the_session() {
 }
 
 #[test]
+fn a_further_offer_with_port_0_takes_the_audio_away_for_a_while() {
+    let (_, before) = answer(&theirs("m=audio 4000 RTP/AVP 0\n"), &ours()).expect("an answer");
+    let check = |what: &str, lines: &str, ports: Option<&[u16]>| {
+        let suspended = suspend(&theirs(lines), &ours(), &before);
+        let answered = suspended.as_ref().map(|(answer, _)| answer.media.iter().map(|line| line.port).collect::<Vec<_>>());
+        assert_eq!(answered.as_deref(), ports, "{what}");
+        if let Some((_, agreed)) = suspended {
+            assert!(!agreed.direction.sends() && !agreed.direction.receives(), "{what}");
+            assert_eq!((agreed.remote, agreed.codec), (before.remote, before.codec.clone()), "{what}");
+        }
+    };
+    check("audio with port 0", "m=audio 0 RTP/AVP 0\n", Some(&[0]));
+    check("and video with one", "m=audio 0 RTP/AVP 0\nm=video 4002 RTP/AVP 31\n", Some(&[0, 0]));
+    check("another audio", "m=audio 0 RTP/AVP 0\nm=audio 4000 RTP/AVP 0\n", None);
+    check("no audio line", "m=video 4002 RTP/AVP 31\n", None);
+}
+
+#[test]
 fn what_is_a_description_and_what_is_not() {
     for (what, text, why) in [
         ("the least", "v=0\no=- 1 1 IN IP4 192.0.2.7\n", None),

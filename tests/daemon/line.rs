@@ -115,18 +115,19 @@ fn cut(waiting: &mut Vec<u8>) -> Option<Message> {
 pub struct Message {
     pub start: String,
     pub headers: Vec<(String, String)>,
+    pub body: String,
 }
 
 impl Message {
     pub fn read(bytes: &[u8]) -> Message {
         let text: String = bytes.iter().map(|byte| char::from(*byte)).collect();
-        let head = text.split_once("\r\n\r\n").map_or(text.as_str(), |(head, _)| head);
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text.as_str(), ""));
         let mut lines = head.split("\r\n");
         let start = lines.next().unwrap_or_default().to_owned();
         let headers = lines
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()));
-        Message { start, headers: headers.collect() }
+        Message { start, headers: headers.collect(), body: body.to_owned() }
     }
 
     /// 0 for a request.
@@ -209,16 +210,21 @@ impl Call {
     }
 
     pub fn invite(&mut self, credentials: Option<&str>) -> String {
+        self.offering(&offer(self.local), credentials)
+    }
+
+    /// An INVITE with this description; within the dialog once there is one.
+    pub fn offering(&mut self, description: &str, credentials: Option<&str>) -> String {
         self.cseq += 1;
         self.branch += 1;
-        let body = offer(self.local);
         let contact = format!(
             "Contact: <sip:{}@{};transport={}>\r\nContent-Type: application/sdp\r\n",
             self.user,
             self.local,
             self.transport.to_lowercase()
         );
-        self.request("INVITE", &self.uri, &format!("{contact}{}", credentials.unwrap_or_default()), &body)
+        let target = self.target.clone().unwrap_or_else(|| self.uri.clone());
+        self.request("INVITE", &target, &format!("{contact}{}", credentials.unwrap_or_default()), description)
     }
 
     pub fn register(&mut self, credentials: Option<&str>, expires: u32) -> String {
@@ -245,7 +251,8 @@ impl Call {
         }
         let target = self.target.clone().unwrap_or_else(|| self.uri.clone());
         let ack = self.request("ACK", &target, "", "");
-        if answer.status() >= 300 {
+        // Within a call, what was refused ends nothing.
+        if answer.status() >= 300 && self.target.is_none() {
             self.to_tag.clear();
         }
         ack

@@ -14,6 +14,8 @@
 //!   torture       the 49 messages of RFC 4475, over UDP and TCP
 //!   stream        TCP cut where it hurts
 //!   start         what stops a start, in one sentence
+//!   rtp_safety    strangers at the media ports
+//!   hold          every way to ask for it                                       telephone  a line that speaks and listens
 //! ```
 //!
 //! Invariant: nothing here shares code with the exchange; what the tests know of SIP they know from the RFCs.
@@ -29,13 +31,16 @@ mod agents_refuse;
 mod endings;
 mod exchange;
 mod extensions;
+mod hold;
 mod lab;
 mod line;
 mod live;
 mod phones;
 mod refusals;
+mod rtp_safety;
 mod start;
 mod stream;
 mod survival;
+mod telephone;
 mod torture;
 mod walks;

@@ -96,9 +96,28 @@ fn probation_opens_with_the_first_packet_and_ends_after_five_seconds() {
 #[test]
 fn a_peer_that_speaks_from_where_it_signalled_ends_probation() {
     let mut studio = Studio::settled(behind_nat());
-    studio.hear_audio("10.0.0.5:4000", 9, 1, 4);
-    studio.hear_audio(NEIGHBOUR, 13, 1, 20);
+    studio.hear_audio(NEIGHBOUR, 13, 1, 3);
+    studio.hear_audio("10.0.0.5:4000", 9, 1, 1);
+    studio.hear_audio(NEIGHBOUR, 13, 4, 20);
     assert_eq!(studio.destination(), address("10.0.0.5:4000"));
+    // After a renegotiation without change, so does one from where it was latched before.
+    let mut studio = Studio::settled(behind_nat());
+    studio.hear_audio(BEHIND_NAT, 9, 500, 10);
+    studio.command(Command::Connect { leg: LEG, stream: behind_nat() });
+    studio.hear_audio(BEHIND_NAT, 9, 510, 1);
+    studio.hear_audio(NEIGHBOUR, 13, 1, 20);
+    assert_eq!(studio.destination(), address(BEHIND_NAT));
+}
+
+#[test]
+fn a_neighbour_who_spoke_first_is_put_out_by_the_first_packet_from_where_the_peer_said() {
+    let mut studio = Studio::settled(behind_nat());
+    studio.hear_audio(NEIGHBOUR, 13, 1, 10);
+    assert_eq!(studio.destination(), address(NEIGHBOUR));
+    studio.hear_audio("10.0.0.5:4000", 9, 1, 1);
+    studio.hear_audio(NEIGHBOUR, 13, 11, 20);
+    studio.hear_digit(NEIGHBOUR, 13, 31, 1, '9');
+    assert_eq!((studio.destination(), studio.digits()), (address("10.0.0.5:4000"), String::new()));
 }
 
 #[test]

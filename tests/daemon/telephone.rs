@@ -1,0 +1,214 @@
+//! A telephone of our own: a line with a socket for sound. It says one byte over and over, in PCMA, and keeps all that it is sent.
+//!
+//! Invariant: what it heard is judged after it has stopped, never while others wait for it.
+
+use crate::exchange::Exchange;
+use crate::line::{Call, Line, Message};
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+const SOON: Duration = Duration::from_secs(5);
+const FRAME: Duration = Duration::from_millis(20);
+const HEADER: usize = 12;
+/// Silence, in PCMA.
+pub const SILENCE: u8 = 0xd5;
+
+/// How a description asks for what it asks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wish {
+    /// `sendonly`, `inactive` ...; `sendrecv` is not said.
+    pub direction: Option<&'static str>,
+    /// In the place of our own address: `IP4 0.0.0.0`.
+    pub address: Option<&'static str>,
+    /// In the place of our own port.
+    pub port: Option<u16>,
+}
+
+pub struct Telephone {
+    pub line: Line,
+    pub call: Call,
+    media: UdpSocket,
+    versions: u32,
+}
+
+impl Telephone {
+    /// Idle. `user` dials `extension`, when asked to.
+    pub fn new(exchange: &Exchange, local: &str, user: &str, extension: &str) -> Telephone {
+        let line = Line::udp(local, exchange.sip);
+        let call = Call::new(&line, user, extension, exchange.sip);
+        Telephone { line, call, media: UdpSocket::bind((local, 0)).expect("a loopback port"), versions: 0 }
+    }
+
+    /// Logged in with the password `pw` and its name.
+    pub fn registered(exchange: &Exchange, user: &str) -> Telephone {
+        let mut phone = Telephone::new(exchange, "127.0.0.1", user, user);
+        phone.line.send(phone.call.register(None, 600));
+        let challenge = phone.line.expect(SOON, |message| message.answers("REGISTER")).expect("a challenge");
+        let credentials = phone.call.credentials("REGISTER", &challenge, &format!("pw{user}"));
+        phone.line.send(phone.call.register(Some(&credentials), 600));
+        let answer = phone.line.expect(SOON, |message| message.answers("REGISTER")).expect("an answer");
+        assert_eq!(answer.status(), 200, "{answer:?}");
+        phone
+    }
+
+    /// Dials; with a password, when one will be asked for.
+    pub fn dial(&mut self, password: Option<&str>) {
+        let offer = self.description(Wish::default());
+        self.line.send(self.call.offering(&offer, None));
+        let Some(password) = password else { return };
+        let challenge = self.line.expect(SOON, |message| message.answers("INVITE")).expect("a challenge");
+        assert_eq!(challenge.status(), 401, "{challenge:?}");
+        self.line.send(self.call.ack(&challenge));
+        let credentials = self.call.credentials("INVITE", &challenge, password);
+        self.line.send(self.call.offering(&offer, Some(&credentials)));
+    }
+
+    /// Waits until the call that it dialled is answered; where our sound goes.
+    pub fn connected(&mut self) -> SocketAddr {
+        let answer = self.line.expect(SOON, |message| message.answers("INVITE")).expect("an answer to the INVITE");
+        self.line.send(self.call.ack(&answer));
+        assert_eq!(answer.status(), 200, "{answer:?}");
+        sound_at(&answer)
+    }
+
+    /// Waits to be called, and answers; where our sound goes.
+    pub fn answered(&mut self) -> SocketAddr {
+        let invite = self.line.expect(SOON, |message| message.is_request("INVITE")).expect("a call");
+        let body = self.description(Wish::default());
+        let ok = invite.ok().replace(
+            "Content-Length: 0\r\n\r\n",
+            &format!(
+                "Contact: <sip:us@{}>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
+                self.line.local(),
+                body.len()
+            ),
+        );
+        let to = invite.header("To").expect("a To").to_owned();
+        self.line.send(ok.replace(&format!("To: {to}\r\n"), &format!("To: {to};tag=callee\r\n")));
+        self.line.expect(SOON, |message| message.is_request("ACK")).expect("the ACK");
+        sound_at(&invite)
+    }
+
+    /// Asks for something else in the middle of the call; the answer.
+    pub fn asks(&mut self, wish: Wish) -> Message {
+        let offer = self.description(wish);
+        self.line.send(self.call.offering(&offer, None));
+        let answer = self.line.expect(SOON, |message| message.answers("INVITE")).expect("an answer to the re-INVITE");
+        self.line.send(self.call.ack(&answer));
+        answer
+    }
+
+    fn description(&mut self, wish: Wish) -> String {
+        self.versions += 1;
+        let ours = self.media.local_addr().expect("bound");
+        let address = wish.address.map_or_else(|| format!("IP4 {}", ours.ip()), str::to_owned);
+        let direction = wish.direction.map(|direction| format!("a={direction}\r\n")).unwrap_or_default();
+        format!(
+            "v=0\r\no=- 1 {} IN IP4 {}\r\ns=-\r\nc=IN {address}\r\nt=0 0\r\nm=audio {} RTP/AVP 8 101\r\n\
+             a=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n{direction}",
+            self.versions,
+            ours.ip(),
+            wish.port.unwrap_or(ours.port())
+        )
+    }
+
+    /// From now on it says `byte` to `to`, and listens.
+    pub fn speaks(&self, byte: u8, to: SocketAddr) -> Talk {
+        let media = self.media.try_clone().expect("our socket");
+        let over = Arc::new(AtomicBool::new(false));
+        let told = over.clone();
+        Talk { over, thread: thread::spawn(move || talk(&media, byte, to, &told)) }
+    }
+
+    pub fn hangs_up(&mut self) {
+        self.line.send(self.call.bye());
+        let answer = self.line.expect(SOON, |message| message.answers("BYE")).expect("an answer to BYE");
+        assert_eq!(answer.status(), 200, "{answer:?}");
+    }
+}
+
+/// The address of the sound in a description.
+fn sound_at(message: &Message) -> SocketAddr {
+    let line = |start: &str| {
+        let found = message.body.lines().find_map(|line| line.strip_prefix(start));
+        found.unwrap_or_else(|| panic!("no {start} in {message:?}")).split(' ').next().unwrap_or_default().to_owned()
+    };
+    format!("{}:{}", line("c=IN IP4 "), line("m=audio ")).parse().expect("an address")
+}
+
+/// Somebody who talks on a thread of his own.
+pub struct Talk {
+    over: Arc<AtomicBool>,
+    thread: JoinHandle<Vec<Packet>>,
+}
+
+impl Talk {
+    /// Falls silent; what came.
+    pub fn ends(self) -> Vec<Packet> {
+        self.over.store(true, Ordering::SeqCst);
+        self.thread.join().expect("no panic")
+    }
+}
+
+/// A datagram that came to a telephone.
+#[derive(Clone, Debug)]
+pub struct Packet {
+    pub from: SocketAddr,
+    bytes: Vec<u8>,
+}
+
+impl Packet {
+    pub fn sequence(&self) -> u16 {
+        u16::from_be_bytes([self.bytes[2], self.bytes[3]])
+    }
+
+    pub fn ssrc(&self) -> &[u8] {
+        &self.bytes[8..HEADER]
+    }
+
+    pub fn sound(&self) -> &[u8] {
+        self.bytes.get(HEADER..).unwrap_or_default()
+    }
+
+    /// Nothing but this byte.
+    pub fn says(&self, byte: u8) -> bool {
+        self.sound().iter().all(|heard| *heard == byte)
+    }
+}
+
+/// A packet of RTP as a telephone sends it.
+pub fn rtp(payload_type: u8, sequence: u16, ssrc: u32, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0x80, payload_type];
+    bytes.extend(sequence.to_be_bytes());
+    bytes.extend((u32::from(sequence) * 160).to_be_bytes());
+    bytes.extend(ssrc.to_be_bytes());
+    bytes.extend(payload);
+    bytes
+}
+
+fn talk(media: &UdpSocket, byte: u8, to: SocketAddr, over: &AtomicBool) -> Vec<Packet> {
+    let (mut heard, mut due) = (Vec::new(), Instant::now());
+    let mut buffer = [0; 2048];
+    // What came while it did not listen is not heard.
+    media.set_nonblocking(true).expect("our socket");
+    while media.recv_from(&mut buffer).is_ok() {}
+    media.set_nonblocking(false).expect("our socket");
+    for sequence in (0..=u16::MAX).cycle() {
+        if over.load(Ordering::SeqCst) {
+            break;
+        }
+        media.send_to(&rtp(8, sequence, u32::from(byte), &[byte; 160]), to).expect("loopback takes it");
+        due += FRAME;
+        // Listening until the next frame is the waiting.
+        while let Some(left) = due.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            media.set_read_timeout(Some(left)).expect("our socket");
+            if let Ok((length, from)) = media.recv_from(&mut buffer) {
+                heard.push(Packet { from, bytes: buffer[..length].to_vec() });
+            }
+        }
+    }
+    heard
+}
