@@ -146,7 +146,7 @@ impl Pbx {
             it.end(clock.wall, "lost");
         }
         if self.calls.get(&call).is_some_and(|call| call.caller == leg) {
-            self.hang_up(call, Outcome::Failed, now, out);
+            self.finish(call, Outcome::Failed, EndedBy::Network, Farewell::HangUp, now, out);
         } else {
             self.drop_leg(leg, Farewell::HangUp, now, out);
             self.party_left(call, leg, &Ending::Timeout, now, out);

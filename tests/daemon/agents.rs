@@ -108,3 +108,24 @@ pub fn stream<'a>(streams: &'a [Value], by: &str, address: &str) -> &'a Value {
 pub fn wav(stream: &Value) -> PathBuf {
     Path::new(stream["wav"].as_str().unwrap_or_else(|| panic!("no sound: {stream:#}"))).to_owned()
 }
+
+/// Anna's phone is on TCP and knows no A-law; the caller's knows nothing else.
+#[test]
+fn an_agent_on_tcp_with_another_codec_is_heard_and_hears() {
+    let (exchange, phrases) = (Exchange::lab("agent-tcp"), Phrases::new());
+    let capture = Capture::at(&exchange, &[TRUNK, DESK]);
+    let options = ["--transport", "tcp", "--codecs", "PCMU/8000/1", "--accept-after", "0"];
+    let anna = Phone::baresip(&exchange, From::Extension("1001"), &phrases.agent, &options);
+    let mut caller = Phone::baresip(&exchange, From::Trunk, &phrases.caller, &["--codecs", "PCMA/8000/1"]);
+    calls_support(&mut caller);
+    anna.expect("CALL_ESTABLISHED");
+    caller.stays("CALL_CLOSED", 5);
+    caller.say("hangup");
+    anna.expect("CALL_CLOSED");
+    let streams = capture.streams();
+    hears_a_part(&wav(stream(&streams, "exchange", TRUNK)), 2.0, &phrases.agent).unwrap_or_else(|why| panic!("{why}"));
+    let heard = anna.recording();
+    hears_a_part(&heard, 2.0, &phrases.caller).unwrap_or_else(|why| panic!("{why}"));
+    let record = exchange.records(1).remove(0);
+    assert_eq!((&leg_of(&record, "agent")["codec"], &leg_of(&record, "caller")["codec"]), (&"PCMU".into(), &"PCMA".into()));
+}

@@ -96,6 +96,29 @@ fn an_agents_phone_that_dies_leaves_nobody_in_silence() {
     assert!(endings.contains(&(&"1001".into(), &"lost".into())), "{record:#}");
 }
 
+/// The caller's phone dies in the talk: the agent, on TCP, is not left with a dead line, and the next caller is put through.
+#[test]
+fn a_callers_phone_that_dies_frees_the_agent() {
+    let folder = Folder::new("caller-dies");
+    let lab = with_queue(&folder, RING_3_S, &["1001"]);
+    let (exchange, phrases) = (Exchange::with("caller-dies", &lab.config), Phrases::new());
+    let mut anna = Phone::baresip(&exchange, From::Extension("1001"), &phrases.agent, &["--transport", "tcp"]);
+    let mut caller = Phone::baresip(&exchange, From::Trunk, &phrases.caller, &[]);
+    calls_support(&mut caller);
+    is_rung_by(&anna, FIRST_CALLER);
+    anna.say("accept");
+    anna.expect("CALL_ESTABLISHED");
+    caller.stays("CALL_CLOSED", 1);
+    drop(caller);
+    let later = Waiting::joins(&exchange, LATER_CALLER);
+    anna.expect("CALL_CLOSED");
+    let record = exchange.records(1).remove(0);
+    assert_eq!((&record["outcome"], &record["ended_by"]), (&"failed".into(), &"network".into()), "{record:#}");
+    is_rung_by(&anna, LATER_CALLER);
+    later.leaves();
+    anna.expect("CALL_CLOSED");
+}
+
 /// The exchange has given the agent's leg up, and the caller waits.
 fn waits_again(exchange: &Exchange) {
     let mut calls = Vec::new();

@@ -25,6 +25,7 @@ pub const SOON: Duration = Duration::from_secs(15);
 pub struct Phone {
     child: Child,
     who: String,
+    folder: PathBuf,
     told: Receiver<Value>,
     /// What was told and nobody has asked for yet.
     kept: RefCell<Vec<Value>>,
@@ -72,7 +73,7 @@ impl Phone {
                 drop(sender.send(event));
             }
         });
-        Phone { child, who: format!("the phone of {user} ({})", folder.display()), told, kept: RefCell::default() }
+        Phone { child, who: format!("the phone of {user} ({})", folder.display()), folder, told, kept: RefCell::default() }
     }
 
     /// Tells baresip what to do: `dial 100`, `accept`, `press 2`, `hold`, `resume`, `hangup`.
@@ -101,6 +102,13 @@ impl Phone {
     pub fn count(&self, kind: &str) -> usize {
         self.kept.borrow_mut().extend(self.told.try_iter());
         self.kept.borrow().iter().filter(|event| event["type"] == kind).count()
+    }
+
+    /// Of baresip: what it heard in its one call.
+    pub fn recording(&self) -> PathBuf {
+        let files = std::fs::read_dir(self.folder.join("rec")).expect("the folder of its recordings");
+        let mut heard = files.flatten().map(|file| file.path()).filter(|file| file.to_string_lossy().ends_with("-dec.wav"));
+        heard.next().unwrap_or_else(|| panic!("{} recorded nothing", self.who))
     }
 
     /// Of SIPp: what it says when its one call is over, which must have gone as written.
