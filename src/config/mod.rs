@@ -41,8 +41,9 @@ pub use crate::calendar::MAX_ICAL;
 use crate::fault::Fault;
 use crate::id::Name;
 use crate::sip::message::Uri;
+pub use crate::speech::FILE as SPEECH_FILE;
 use crate::time::Duration;
-use crate::{acd, calendar, ivr, sip};
+use crate::{acd, calendar, ivr, sip, speech};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -74,6 +75,8 @@ pub struct Config {
     pub agents: BTreeMap<Name, Agent>,
     pub families: Vec<Family>,
     pub calendars: BTreeMap<Name, Arc<calendar::Calendar>>,
+    /// How each language says numbers, dates and money; those that have a `speech.yaml`.
+    pub speech: BTreeMap<Name, Arc<speech::Language>>,
     /// What was dialled -> where it leads, as written; [`Config::destination`] knows the rest.
     pub numbers: BTreeMap<String, Destination>,
     pub flows: BTreeMap<Name, Arc<ivr::Flow>>,
