@@ -382,7 +382,10 @@ fn faults_of_all_files_and_flows_come_together_and_in_order() {
 
 #[test]
 fn a_flow_that_no_number_leads_to_is_a_warning() {
-    assert_eq!(faults(&[], &Overrides::default()), ["ivr-flows/main.yaml:0:0 no number leads to this flow"]);
+    assert_eq!(
+        faults(&[], &Overrides::default()),
+        ["ivr-flows/main.yaml:0:0 no number leads to this flow, and no flow calls it"]
+    );
 }
 
 #[test]

@@ -17,6 +17,7 @@
 //! | `queues` | queues, families of them, and agents |
 //! | `families` | queues that are made as they are dialled |
 //! | `calendars` | when the company is open |
+//! | `mailboxes` | where messages are left |
 //! | `load` | all of it together |
 //!
 //! Invariant: every name in a [`Config`] refers to something that exists, and no password is in it.
@@ -25,6 +26,7 @@ mod calendars;
 mod families;
 mod general;
 mod load;
+mod mailboxes;
 mod numbers;
 mod queues;
 mod secrets;
@@ -57,6 +59,8 @@ pub struct Config {
     /// The language of callers of whom nothing else is known.
     pub language: Name,
     pub languages: Vec<Name>,
+    /// The time zone in which flows tell the time (IANA).
+    pub zone: Name,
     pub folders: Folders,
     /// Never written down with the rest: it holds secrets. Whoever reads the exchange back gives it its configuration again.
     #[serde(skip)]
@@ -77,6 +81,8 @@ pub struct Config {
     pub calendars: BTreeMap<Name, Arc<calendar::Calendar>>,
     /// How each language says numbers, dates and money; those that have a `speech.yaml`.
     pub speech: BTreeMap<Name, Arc<speech::Language>>,
+    /// Where callers leave messages.
+    pub mailboxes: BTreeMap<Name, Mailbox>,
     /// What was dialled -> where it leads, as written; [`Config::destination`] knows the rest.
     pub numbers: BTreeMap<String, Destination>,
     pub flows: BTreeMap<Name, Arc<ivr::Flow>>,
@@ -227,6 +233,13 @@ impl Default for Queue {
     fn default() -> Self {
         Queue { music: HOLD_MUSIC.into() }
     }
+}
+
+/// Where messages are left.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Mailbox {
+    /// Whose it is, for people to read.
+    pub name: String,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -13,6 +13,7 @@ const ONCE: &[&str] = &[
     "lab",
     "language",
     "languages",
+    "zone",
     "realm",
     "flows",
     "sounds",
@@ -24,7 +25,7 @@ const ONCE: &[&str] = &[
     "limits",
 ];
 /// Sections that are lists of names and may be spread over files.
-const SPREAD: &[&str] = &["trunks", "extensions", "numbers", "queues", "queue_families", "agents", "calendars"];
+const SPREAD: &[&str] = &["trunks", "extensions", "numbers", "queues", "queue_families", "agents", "calendars", "mailboxes"];
 
 /// One file, read.
 pub(super) struct Document<'a> {

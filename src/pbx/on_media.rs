@@ -83,7 +83,16 @@ impl Pbx {
         };
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.phase = Phase::InFlow;
-        call.session = Some(Box::new(ivr::Session::new(flow, call.language.clone())));
+        let caller = ivr::Caller {
+            number: call.from.number.clone(),
+            name: call.from.name.clone(),
+            dialled: call.dialled.clone(),
+            source: on_sip::source_words(&call.source),
+            reference: call.reference.clone(),
+            language: call.language.clone(),
+            zone: self.config.zone.clone(),
+        };
+        call.session = Some(Box::new(ivr::Session::begin(flow, &self.config.flows, caller)));
         self.tell_session(id, ivr::Event::Begin, now);
     }
 

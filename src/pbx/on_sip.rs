@@ -1,8 +1,8 @@
 //! What the SIP room says, and what it means for the others.
 
-use super::call::{Audio, Leg, Role, ending_words};
+use super::call::{Audio, Leg, Role, Wish, ending_words};
 use super::leg::Farewell;
-use super::{Action, Call, EndedBy, Outcome, Pbx, Phase, Purpose, Timer, route};
+use super::{Action, Call, EndedBy, Outcome, PATIENCE, Pbx, Phase, Purpose, Timer, route};
 use crate::config::Destination;
 use crate::id::{CallId, LegId};
 use crate::media::{ShardId, Statistics};
@@ -24,7 +24,9 @@ impl Pbx {
         match output {
             Output::Transmit { path, bytes } => out.push(Action::Transmit { path, bytes }),
             Output::Close { connection } => out.push(Action::CloseConnection { connection }),
-            Output::Resolve { query, host } => self.ask(ask::Question::Resolve { host }, Purpose::Sip(query), now, out),
+            Output::Resolve { query, host } => {
+                self.ask(ask::Question::Resolve { host }, Purpose::Sip(query), PATIENCE, now, out)
+            }
             Output::Event(event) => self.on_sip_event(event, now, out),
         }
     }
@@ -148,6 +150,7 @@ impl Pbx {
             caller: leg,
             legs: BTreeSet::from([leg]),
             queue: None,
+            wish: Wish::default(),
             gone: Vec::new(),
             path: Vec::new(),
         };
