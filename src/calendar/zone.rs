@@ -53,6 +53,11 @@ impl Zone {
         Civil { date: shown.date(), weekday: Weekday::of(shown.date()), minute, second: shown.second().unsigned_abs() }
     }
 
+    /// The local time with its distance from UTC, as RFC 3339 writes it: `2026-11-23T08:00:00+01:00`.
+    pub fn local(&self, at: Wall) -> String {
+        timestamp(at).to_zoned(self.rules.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+    }
+
     /// The moments at which the wall shows this minute of this day (which may lie beyond its end): usually one, two when the clock
     /// is put back over it, none when it is put forward over it.
     pub fn moments(&self, date: Date, minute: u16) -> Vec<Wall> {

@@ -62,6 +62,17 @@ fn judge(arguments: &Check) -> Result<Verdict, String> {
     Ok(Verdict { faults, summary })
 }
 
+/// The configuration, for commands that need no daemon; the error is the first fault as `check` prints it.
+pub fn configuration(folder: &Path) -> Result<Config, String> {
+    let sources = files::gather(folder)?;
+    // Secrets decide nothing here.
+    let secrets = |_: &SecretRef| Ok("-".repeat(config::MIN_SECRET));
+    config::load(&sources, &Overrides::default(), &secrets).map_err(|faults| {
+        let first = faults.iter().find(|fault| !fault.warning).map(ToString::to_string).unwrap_or_default();
+        format!("the configuration is wrong (`centrala check` tells everything): {first}")
+    })
+}
+
 /// A secret that the first start will make is as good as there.
 fn secret(data: &Path, reference: &SecretRef) -> Result<String, String> {
     match reference {

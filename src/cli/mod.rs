@@ -20,6 +20,7 @@
 
 mod agent;
 mod agents;
+mod calendar;
 mod calls;
 mod cdr;
 pub mod check;
@@ -53,6 +54,7 @@ pub enum Command {
     Check(check::Check),
     Status(status::Status),
     Calls(calls::Calls),
+    Calendar(calendar::Calendar),
     Registrations(registrations::Registrations),
     Queues(queues::Queues),
     Agents(agents::Agents),
@@ -73,6 +75,7 @@ pub fn ask(command: &Command) -> ExitCode {
         Command::Sounds(arguments) => return sounds::run(arguments),
         Command::Status(arguments) => status::run(arguments),
         Command::Calls(arguments) => calls::run(arguments),
+        Command::Calendar(arguments) => return calendar::run(arguments),
         Command::Registrations(arguments) => registrations::run(arguments),
         Command::Queues(arguments) => queues::run(arguments),
         Command::Agents(arguments) => agents::run(arguments),

@@ -6,7 +6,7 @@ use super::queues::{self, Queues};
 use super::secrets::Secrets;
 use super::sections::Sections;
 use super::signalling::{self, Context, Signalling};
-use super::{Config, Destination, Overrides, SecretRef, Sources, general, mailboxes, numbers};
+use super::{Config, Destination, Overrides, SecretRef, Sources, calendars, general, mailboxes, numbers};
 use crate::fault::{Fault, Faults, Place};
 use crate::id::Name;
 use crate::ivr::{Flow, stem};
@@ -56,6 +56,7 @@ fn assemble(
         queues,
         agents,
         families,
+        calendars: calendars::read(sections, sources, faults),
         media: general::media(sections, faults),
         storage: general::storage(sections, faults),
         logging: general::logging(sections, faults),

@@ -17,10 +17,12 @@
 //! | `queues` | queues, families of them, and agents |
 //! | `families` | queues that are made as they are dialled |
 //! | `mailboxes` | where messages are left |
+//! | `calendars` | when the company is open |
 //! | `load` | all of it together |
 //!
 //! Invariant: every name in a [`Config`] refers to something that exists, and no password is in it.
 
+mod calendars;
 mod families;
 mod general;
 mod load;
@@ -37,11 +39,12 @@ pub use load::load;
 pub use secrets::{MIN_SECRET, SecretRef, secret_references};
 pub use sources::{Folders, MAX_FILES, Overrides, Sources, folders};
 
+pub use crate::calendar::MAX_ICAL;
 use crate::fault::Fault;
 use crate::id::Name;
 use crate::sip::message::Uri;
 use crate::time::Duration;
-use crate::{acd, ivr, sip};
+use crate::{acd, calendar, ivr, sip};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -76,6 +79,7 @@ pub struct Config {
     pub families: Vec<Family>,
     /// Where callers leave messages.
     pub mailboxes: BTreeMap<Name, Mailbox>,
+    pub calendars: BTreeMap<Name, Arc<calendar::Calendar>>,
     /// What was dialled -> where it leads, as written; [`Config::destination`] knows the rest.
     pub numbers: BTreeMap<String, Destination>,
     pub flows: BTreeMap<Name, Arc<ivr::Flow>>,

@@ -16,6 +16,13 @@ pub enum Request {
         agent: String,
         order: AgentOrder,
     },
+    /// Every calendar: what it says now, and when that changes.
+    Calendars,
+    /// What an operator says instead of a calendar, for a while.
+    Calendar {
+        calendar: String,
+        order: CalendarOrder,
+    },
     /// Finished calls, newest first. Answered by the daemon's read-only connection, not by the core.
     Cdr {
         limit: u32,
@@ -40,6 +47,7 @@ pub enum Response {
     Registrations(Vec<Registration>),
     Queues(Vec<QueueRow>),
     Agents(Vec<AgentRow>),
+    Calendars(Vec<CalendarRow>),
     Cdr(Vec<serde_json::Value>),
     Done,
     Failed(String),
@@ -138,6 +146,37 @@ pub struct AgentRow {
     pub talked_ms: u64,
     /// Offers in a row that they did not answer.
     pub no_answers: u64,
+}
+
+/// `until` is a time of day, a date, both, or a duration, in the calendar's zone: `14:00`, `2026-12-24 14:00`, `2h`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CalendarOrder {
+    Open {
+        until: String,
+    },
+    Close {
+        until: String,
+    },
+    Holiday {
+        name: String,
+        until: String,
+    },
+    /// What was said before holds no longer.
+    Clear,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct CalendarRow {
+    pub name: String,
+    pub zone: String,
+    /// "open", "closed", "holiday (NAME)".
+    pub state: String,
+    /// When that changes, if it does, and to what.
+    pub changes: Option<Wall>,
+    pub next: Option<String>,
+    /// Until when an operator's word holds.
+    pub overridden: Option<Wall>,
 }
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

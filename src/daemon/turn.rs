@@ -22,7 +22,7 @@ use crate::shell::sys::signals::{Signal, Signals};
 use crate::shell::sys::wake::Wake;
 use crate::shell::udp::Doors;
 use crate::sip::Input;
-use crate::store::{BindingRow, Committed};
+use crate::store::{BindingRow, Committed, OverrideRow};
 use crate::time::{Duration, Moment, Now};
 use std::collections::VecDeque;
 use std::fs::File;
@@ -135,8 +135,9 @@ impl Exchange {
     }
 
     /// What the store kept over the restart.
-    pub fn restore(&mut self, bindings: Vec<BindingRow>, now: Now) {
+    pub fn restore(&mut self, bindings: Vec<BindingRow>, overrides: Vec<OverrideRow>, now: Now) {
         self.guarded(now, |pbx, out| pbx.restore(bindings, now, out));
+        self.parts.pbx.restore_overrides(overrides);
         self.carry_out(now);
         self.settle(now);
     }

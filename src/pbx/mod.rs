@@ -24,6 +24,7 @@
 //! | `leg` | a leg's audio: port, offer, answer, renegotiation; the end of a leg |
 //! | `dial` | making phones ring: attempts, the race between them |
 //! | `bridge` | two people talk: joining, hold, the silence of one who has vanished |
+//! | `calendars` | what calendars say, and operators instead |
 //! | `finish` | how a call ends, however it ends |
 //! | `cdr` | a finished call as a record |
 //! | `on_*` | translators: one total `match` each over what one room says |
@@ -33,6 +34,7 @@
 //! that began ends in exactly one record.
 
 mod bridge;
+mod calendars;
 mod call;
 mod cdr;
 mod checks;
@@ -56,11 +58,11 @@ pub use words::*;
 use crate::acd::{self, Acd, ItemId, OfferId};
 use crate::config::Config;
 use crate::config::Phone;
-use crate::id::{AskId, CallId, LegId, Name, PlayId, Rng, WriteId};
+use crate::id::{AskId, CallId, LegId, Name, PlayId, ReplyId, Rng, WriteId};
 use crate::sip::{self, DialogId};
 use crate::store;
 use crate::time::{Duration, Moment, Now, Timers, Wall};
-use crate::{ask, ivr, media};
+use crate::{ask, calendar, ivr, media};
 use call::Leg;
 use ports::Ports;
 use serde::{Deserialize, Serialize};
@@ -109,6 +111,11 @@ pub struct Pbx {
     asks: BTreeMap<AskId, Purpose>,
     /// Writes that the store has not answered yet.
     writes_open: u64,
+    /// Operators who wait until what they ordered is kept.
+    #[serde(with = "crate::time::pairs")]
+    replies: BTreeMap<WriteId, ReplyId>,
+    /// What operators say instead of calendars.
+    overrides: calendar::Overrides,
     timers: Timers<Timer>,
     next: Counters,
     totals: Totals,
@@ -200,6 +207,8 @@ impl Pbx {
             dialogs: BTreeMap::new(),
             asks: BTreeMap::new(),
             writes_open: 0,
+            replies: BTreeMap::new(),
+            overrides: calendar::Overrides::new(),
             timers: Timers::new(),
             next: Counters::default(),
             totals: Totals::default(),
@@ -229,7 +238,7 @@ impl Pbx {
             Event::Sip(input) => self.tell_sip(input, now),
             Event::Media(report) => self.on_media(report, now, out),
             Event::Answer(answer) => self.on_answer(answer, now, out),
-            Event::Committed(committed) => self.on_store(committed),
+            Event::Committed(committed) => self.on_store(committed, out),
             Event::Control { reply, request } => self.on_control(reply, request, now, out),
             Event::Reload(config) => self.reload(config, now),
         }
@@ -370,6 +379,12 @@ impl Pbx {
         self.next.write += 1;
         self.writes_open += 1;
         out.push(Action::Write(store::Write { id: WriteId(self.next.write), at: now.wall, what }));
+    }
+
+    /// As `write`, and whoever ordered it hears when it is kept, or why it could not be.
+    fn write_then_reply(&mut self, what: store::What, reply: ReplyId, now: Now, out: &mut Vec<Action>) {
+        self.write(what, now, out);
+        self.replies.insert(WriteId(self.next.write), reply);
     }
 
     fn ask(&mut self, question: ask::Question, purpose: Purpose, patience: Duration, now: Now, out: &mut Vec<Action>) {

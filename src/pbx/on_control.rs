@@ -12,6 +12,8 @@ use crate::time::{Duration, Now};
 impl Pbx {
     pub(super) fn on_control(&mut self, reply: ReplyId, request: Request, now: Now, out: &mut Vec<Action>) {
         let response = match request {
+            Request::Calendars => Response::Calendars(self.calendar_rows(now)),
+            Request::Calendar { calendar, order } => return self.order_calendar(reply, calendar.into(), order, now, out),
             Request::Status => Response::Status(self.status()),
             Request::Calls => Response::Calls(self.calls.values().map(|call| self.live_call(call)).collect()),
             Request::Registrations => Response::Registrations(self.registrations()),

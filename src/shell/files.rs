@@ -2,7 +2,7 @@
 //!
 //! Invariant: nothing is read beyond its named limit, and only regular files are opened (a pipe would wait for ever).
 
-use crate::config::{self, Folders, MAX_FILES, SecretRef, Sources};
+use crate::config::{self, Folders, MAX_FILES, MAX_ICAL, SecretRef, Sources};
 use crate::fault::fields::{NAME_RULE, is_name};
 use crate::fault::tree::MAX_BYTES;
 use crate::fault::{Fault, Place};
@@ -26,6 +26,7 @@ pub fn gather(config: &Path) -> Result<Sources, String> {
     let shown = config.display().to_string();
     let entries =
         list(config).map_err(|error| format!("could not read the configuration folder `{shown}`: {}", reason(&error)))?;
+    sources.icals = read_icals(&entries, &shown, &mut sources.unreadable);
     sources.files = read_yaml(entries, &shown, &mut sources.unreadable);
     if sources.files.is_empty() && sources.unreadable.is_empty() {
         return Err(format!("there is no configuration in `{shown}`: no file ends in `.yaml`"));
@@ -124,6 +125,22 @@ fn read_yaml(entries: Vec<(String, PathBuf)>, folder: &str, unreadable: &mut Vec
                 files.insert(shown, bytes);
             }
             Err(error) => unreadable.push(fault(&shown, format!("could not read the file: {}", reason(&error)))),
+        }
+    }
+    files
+}
+
+/// The `*.ics` of a folder by their names.
+fn read_icals(entries: &[(String, PathBuf)], folder: &str, unreadable: &mut Vec<Fault>) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for (name, path) in entries.iter().filter(|(name, _)| name.ends_with(".ics")).take(MAX_FILES) {
+        match read(path, MAX_ICAL as u64) {
+            Ok(bytes) => {
+                files.insert(name.clone(), bytes);
+            }
+            Err(error) => {
+                unreadable.push(fault(&format!("{folder}/{name}"), format!("could not read the file: {}", reason(&error))))
+            }
         }
     }
     files

@@ -43,6 +43,11 @@ pub enum What {
         user: Name,
         contact: String,
     },
+    /// What an operator says instead of a calendar; replaces what they said before.
+    CalendarSaid(OverrideRow),
+    CalendarCleared {
+        calendar: Name,
+    },
 }
 
 /// `outcome` says whether it is on the disk.
@@ -129,5 +134,13 @@ pub struct BindingRow {
     pub user: Name,
     pub contact: String,
     pub expires: Wall,
+    pub body: String,
+}
+
+/// An operator's word about a calendar; `body` is the serialised state (JSON), opaque here.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct OverrideRow {
+    pub calendar: Name,
+    pub until: Wall,
     pub body: String,
 }

@@ -4,7 +4,7 @@
 //! ([`crate::time::Wall`]). Invariant: a migration that was ever released is never edited; columns are only added.
 
 /// Each step is applied once, in its own transaction.
-pub const MIGRATIONS: &[&str] = &[FIRST];
+pub const MIGRATIONS: &[&str] = &[FIRST, CALENDARS];
 
 /// The version that facts are written with. A reader of facts must know every version up to its own.
 pub const FACT_VERSION: u32 = 1;
@@ -97,6 +97,15 @@ CREATE TABLE progress (
     groups INTEGER NOT NULL
 );
 INSERT INTO progress VALUES (1, 0, 0);
+";
+
+/// What operators say instead of calendars.
+const CALENDARS: &str = "
+CREATE TABLE calendar_overrides (
+    calendar TEXT NOT NULL PRIMARY KEY,
+    until INTEGER NOT NULL,
+    body TEXT NOT NULL
+) WITHOUT ROWID;
 ";
 
 /// Forgets one person: every fact and record stays, nobody can be found by it.

@@ -2,9 +2,10 @@
 //!
 //! Invariant: a group of writes is on the disk whole or not at all, and never twice: `progress` is part of each transaction.
 
+use super::calendars;
 use crate::id::Name;
 use crate::store::schema::{ERASE_PARTY, FACT_VERSION, MIGRATIONS, WRITER_PRAGMAS};
-use crate::store::{BindingRow, CRASH_LOST, CallRecord, CallStarted, PartyNumber, PathStep, What, Write};
+use crate::store::{BindingRow, CRASH_LOST, CallRecord, CallStarted, OverrideRow, PartyNumber, PathStep, What, Write};
 use crate::time::{Duration, Wall};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
 use serde::Serialize;
@@ -29,6 +30,8 @@ pub struct Unusable(pub(super) String);
 pub struct Restored {
     /// Those that have not expired.
     pub bindings: Vec<BindingRow>,
+    /// Operators' words about calendars that still hold.
+    pub overrides: Vec<OverrideRow>,
     /// Calls that were going on when the last run died; they are closed now, with a fact each.
     pub crash_lost: usize,
 }
@@ -78,8 +81,9 @@ impl Book {
         let transaction = connection.transaction().map_err(unusable)?;
         let crash_lost = close_lost_calls(&transaction, now).map_err(unusable)?;
         let bindings = live_bindings(&transaction, now).map_err(unusable)?;
+        let overrides = calendars::live(&transaction, now).map_err(unusable)?;
         transaction.commit().map_err(unusable)?;
-        Ok(Restored { bindings, crash_lost })
+        Ok(Restored { bindings, overrides, crash_lost })
     }
 
     /// One transaction for the whole group.
@@ -220,6 +224,8 @@ fn record(transaction: &Transaction<'_>, write: &Write) -> rusqlite::Result<()> 
         What::CallEnded(call) => call_ended(transaction, write.at, call),
         What::Bound(binding) => bound(transaction, write.at, binding),
         What::Unbound { user, contact } => unbound(transaction, write.at, user, contact),
+        What::CalendarSaid(row) => calendars::said(transaction, write.at, row),
+        What::CalendarCleared { calendar } => calendars::cleared(transaction, write.at, calendar),
     }
 }
 
@@ -406,7 +412,7 @@ fn unbound(transaction: &Transaction<'_>, at: Wall, user: &str, contact: &str) -
     fact(transaction, at, "unbound", None, None, &BindingFact { user, contact })
 }
 
-fn fact(
+pub(super) fn fact(
     transaction: &Transaction<'_>,
     at: Wall,
     kind: &str,
