@@ -6,7 +6,7 @@ use super::queues::{self, Queues};
 use super::secrets::Secrets;
 use super::sections::Sections;
 use super::signalling::{self, Context, Signalling};
-use super::{Config, Destination, Overrides, SecretRef, Sources, general, numbers};
+use super::{Config, Destination, Overrides, SecretRef, Sources, general, numbers, outbound, services};
 use crate::fault::{Fault, Faults, Place};
 use crate::id::Name;
 use crate::ivr::{Flow, World};
@@ -41,12 +41,15 @@ fn assemble(
     general::folders(sections, faults);
     let (language, languages) = general::languages(sections, sources, faults);
     let context = Context { lab, languages: &languages, overrides, secrets };
-    let Signalling { settings, extensions, trunks } = signalling::read(sections, &context, faults);
+    let Signalling { settings, extensions, trunks, accounts } = signalling::read(sections, &context, faults);
     let world = sources.world(&languages, sections);
     let context = queues::Context { lab, overrides, world: &world };
     let Queues { settings: acd, queues, agents, families } = queues::read(sections, &context, faults);
     let (flows, all_flows) = flows(sources, &world, faults);
-    let numbers = numbers::read(sections, &all_flows, &world, faults);
+    let sends = numbers::trunks(sections);
+    let outbound = outbound::read(sections, &sends, &world.extensions, faults);
+    let services = services::read(sections, &world.extensions, &all_flows, faults);
+    let numbers = numbers::read(sections, &numbers::Context { lab, flows: &all_flows, world: &world, plan: &outbound }, faults);
     warn_of_unused(&flows, &numbers, sources, faults);
     Config {
         lab,
@@ -63,6 +66,9 @@ fn assemble(
         folders: sources.folders.clone(),
         extensions,
         trunks,
+        accounts: Arc::new(accounts),
+        outbound,
+        services,
         numbers,
         flows,
         languages,
