@@ -63,6 +63,7 @@ fn endpoint(users: &[&str]) -> Endpoint {
         users: users.iter().map(|user| (Name::from(*user), secret(user))).collect(),
         trunks: vec![TrunkSource { name: "carrier".into(), addresses: vec![at("192.0.2.200:1").ip()] }],
         registrar: RegistrarSettings::default(),
+        ..Settings::default()
     };
     Endpoint::new(Arc::new(settings), Rng::from_seed(1))
 }

@@ -361,6 +361,7 @@ pub fn ended(ending: &Ending) -> String {
         Ending::Timeout => "nobody answered in time".into(),
         Ending::Gone => "the other side knows nothing of it".into(),
         Ending::Unreachable => "it could not be reached".into(),
+        Ending::Expired => "the session was not refreshed".into(),
         Ending::Ours => "we hung up".into(),
     }
 }

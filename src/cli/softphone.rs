@@ -87,7 +87,7 @@ impl Softphone {
         let settings = Settings {
             exchange: path,
             domain: account.domain.unwrap_or_else(|| host(account.server.ip())),
-            credentials: account.password.map(|password| Credentials { user: account.user.clone(), password }),
+            credentials: account.password.map(|password| Credentials::new(&account.user, &password)),
             user: account.user,
             display: account.display,
             follows_domain: false,

@@ -305,6 +305,7 @@ pub fn ending_words(ending: &sip::Ending) -> String {
         sip::Ending::Timeout => "timeout".into(),
         sip::Ending::Gone => "gone".into(),
         sip::Ending::Unreachable => "unreachable".into(),
+        sip::Ending::Expired => "session expired".into(),
         sip::Ending::Ours => "hung up".into(),
     }
 }

@@ -16,7 +16,7 @@ use crate::id::{CallId, LegId};
 use crate::ivr::{self, DialEnd};
 use crate::media::{ANY_LANGUAGE, Command as Media, Sound, Statistics};
 use crate::sip::message::Uri;
-use crate::sip::{Command, Ending, OutgoingCall, Party, Source, Status};
+use crate::sip::{Carried, Command, DiversionHeader, Ending, OutgoingCall, Party, Source, Status};
 use crate::store::PartyNumber;
 use crate::time::{Duration, Now};
 use std::collections::BTreeSet;
@@ -173,6 +173,8 @@ impl Pbx {
             credentials: None,
             // The attempt's own deadline comes first; this one is the net below it.
             ring: ring + RING,
+            carried: Carried::default(),
+            diversion_header: DiversionHeader::default(),
         };
         self.command_sip(Command::Invite { dialog, call: Box::new(call) }, now);
         let sip_call_id = self.endpoint.call_id(dialog).unwrap_or_default().to_string();
@@ -329,7 +331,7 @@ pub fn dial_end(ending: &Ending) -> DialEnd {
     match ending {
         Ending::Refused { status: Status(486 | 600), .. } => DialEnd::Busy,
         Ending::Refused { status: Status(603 | 607 | 608), .. } => DialEnd::Rejected,
-        Ending::Refused { status: Status(480 | 408 | 487), .. } | Ending::Timeout => DialEnd::NoAnswer,
+        Ending::Refused { status: Status(480 | 408 | 487), .. } | Ending::Timeout | Ending::Expired => DialEnd::NoAnswer,
         Ending::Refused { status: Status(404 | 410 | 502 | 503 | 504), .. } => DialEnd::Unavailable,
         Ending::Unreachable | Ending::Gone => DialEnd::Unavailable,
         Ending::Refused { .. } | Ending::Bye { .. } | Ending::Cancelled | Ending::NoAck | Ending::Ours => DialEnd::Failed,

@@ -71,6 +71,18 @@ impl Pbx {
             }
             // The exchange keeps no registrations of its own yet.
             Event::Registration { .. } => {}
+            Event::Refer { referral, .. } => {
+                self.command_sip(Command::RefuseReferral { referral, status: Status(603) }, now);
+            }
+            Event::Subscribe { subscription, .. } => {
+                self.command_sip(Command::RefuseSubscription { subscription, status: Status(603) }, now);
+            }
+            // The exchange refers nobody, grants no subscriptions and watches no peers yet.
+            Event::Referred { .. }
+            | Event::ReferralProgress { .. }
+            | Event::Resubscribed { .. }
+            | Event::Unsubscribed { .. }
+            | Event::Bearing { .. } => {}
         }
     }
 
@@ -243,7 +255,9 @@ impl Pbx {
             Ending::Bye { .. } => (Outcome::Completed, EndedBy::Caller),
             Ending::Cancelled if answered => (Outcome::Completed, EndedBy::Caller),
             Ending::Cancelled => (Outcome::Cancelled, EndedBy::Caller),
-            Ending::NoAck | Ending::Timeout | Ending::Gone | Ending::Unreachable => (Outcome::Failed, EndedBy::Network),
+            Ending::NoAck | Ending::Timeout | Ending::Gone | Ending::Unreachable | Ending::Expired => {
+                (Outcome::Failed, EndedBy::Network)
+            }
             Ending::Refused { .. } => (Outcome::Refused, EndedBy::Caller),
             Ending::Ours => (if answered { Outcome::Completed } else { Outcome::Refused }, EndedBy::Exchange),
         };

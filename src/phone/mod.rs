@@ -159,6 +159,8 @@ impl Phone {
             sdp: call.offered.clone(),
             credentials: self.settings.credentials.clone(),
             ring: self.settings.ring,
+            carried: sip::Carried::default(),
+            diversion_header: sip::DiversionHeader::default(),
         };
         self.lines.insert(line, call);
         self.say(sip::Command::Invite { dialog: line, call: Box::new(outgoing) }, now, out);
@@ -246,6 +248,20 @@ impl Phone {
             sip::Event::Registration { outcome: Err(status), .. } => Report::RegistrationRefused(status),
             // A phone is nobody's registrar, and what it refused does not concern its person.
             sip::Event::Bound { .. } | sip::Event::Unbound { .. } | sip::Event::Rejected { .. } => return,
+            sip::Event::Refer { referral, .. } => {
+                let refusal = sip::Command::RefuseReferral { referral, status: Status(603) };
+                return self.say(refusal, now, out);
+            }
+            sip::Event::Subscribe { subscription, .. } => {
+                let refusal = sip::Command::RefuseSubscription { subscription, status: Status(603) };
+                return self.say(refusal, now, out);
+            }
+            // It asks for none of these.
+            sip::Event::Referred { .. }
+            | sip::Event::ReferralProgress { .. }
+            | sip::Event::Resubscribed { .. }
+            | sip::Event::Unsubscribed { .. }
+            | sip::Event::Bearing { .. } => return,
         };
         out.push(Action::Report(report));
     }

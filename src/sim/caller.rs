@@ -246,7 +246,8 @@ impl Attempt {
             (Ending::Ours | Ending::Cancelled, false) => Outcome::Cancelled,
             (Ending::Refused { status, .. }, _) if status.0 == 487 && self.left => Outcome::Cancelled,
             (Ending::Refused { status, .. }, _) => Outcome::Refused(status.0),
-            (Ending::Cancelled | Ending::NoAck | Ending::Timeout | Ending::Gone | Ending::Unreachable, _) => Outcome::Lost,
+            (Ending::Cancelled | Ending::NoAck | Ending::Timeout | Ending::Gone, _) => Outcome::Lost,
+            (Ending::Unreachable | Ending::Expired, _) => Outcome::Lost,
         }
     }
 }

@@ -25,7 +25,7 @@ impl World {
         let index = u8::try_from(who).unwrap_or(u8::MAX);
         let (host, user, credentials) = match &life.identity {
             Identity::Extension { user, password } => {
-                let credentials = Credentials { user: user.clone(), password: password.clone() };
+                let credentials = Credentials::new(user, password);
                 (IpAddr::from(Ipv4Addr::LOCALHOST), user.clone(), Some(credentials))
             }
             Identity::Trunk { number } if life.speaks_ipv6 => (Ipv6Addr::LOCALHOST.into(), number.clone(), None),

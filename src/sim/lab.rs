@@ -8,7 +8,7 @@ use crate::acd;
 use crate::config::{Agent, Config, Destination, Extension, Family, Limits, Media, Phone, Queue, Trunk};
 use crate::id::Name;
 use crate::ivr::{self, Flow};
-use crate::sip::{Algorithm, Listener, RegistrarSettings, Settings, Transport, TrunkSource, UserSecret};
+use crate::sip::{Algorithm, Listener, RegistrarSettings, SessionTimers, Settings, Transport, TrunkSource, UserSecret};
 use crate::time::Duration;
 use md5::{Digest, Md5};
 use std::collections::{BTreeMap, BTreeSet};
@@ -153,6 +153,7 @@ pub fn config() -> Arc<Config> {
             users: USERS.iter().map(|user| (Name::from(*user), secret(user))).collect(),
             trunks: vec![TrunkSource { name: "provider".into(), addresses }],
             registrar: RegistrarSettings::default(),
+            session: SessionTimers::default(),
         }),
         media: Media { first_port: PORTS.0, last_port: PORTS.1, ..Media::default() },
         limits: Limits { call_duration: CALL_LIMIT, ..Limits::default() },

@@ -28,6 +28,16 @@ impl Endpoint {
             Command::Digit { dialog, digit, duration } => self.send_digit(dialog, digit, duration, now, out),
             Command::Register { registration, account } => self.keep_registered(registration, *account, now, out),
             Command::Unregister { registration } => self.unregister(registration, now, out),
+            Command::Refer { .. }
+            | Command::AcceptReferral { .. }
+            | Command::RefuseReferral { .. }
+            | Command::ReportReferral { .. }
+            | Command::AcceptSubscription { .. }
+            | Command::RefuseSubscription { .. }
+            | Command::Notify { .. }
+            | Command::EndSubscription { .. }
+            | Command::Watch { .. }
+            | Command::Unwatch { .. } => {}
         }
     }
 

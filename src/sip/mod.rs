@@ -8,7 +8,8 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`words`](self) | the interface: `Input`, `Command`, `Output`, `Event`, `Settings` |
+//! | [`words`](self) | the interface: `Input`, `Command`, `Output`, `Event` |
+//! | `parties`, `settings` | calls, accounts and subscriptions as they are told; what is configured |
 //! | [`message`], [`stream`] | the wire format, and the framing of streams |
 //! | [`transaction`] | the four machines of RFC 3261 section 17 and RFC 6026 |
 //! | [`session`] | the table of an INVITE session; `life` does what its rows say |
@@ -31,10 +32,12 @@ mod inside;
 mod life;
 pub mod message;
 mod offers;
+mod parties;
 mod paths;
 mod registrar;
 mod registration;
 pub mod session;
+mod settings;
 pub mod stream;
 #[cfg(test)]
 mod tests;
@@ -45,5 +48,7 @@ mod visited;
 mod words;
 
 pub use endpoint::{Census, Endpoint};
+pub use parties::*;
+pub use settings::*;
 pub use visited::Visited;
 pub use words::*;

@@ -13,7 +13,7 @@ use super::registrar::without_headers;
 use super::session::{Clock, Event as Happens, Exchange, Phase, Session, UNAVAILABLE};
 use super::transaction::{Heard, Notice, Owner, TxId};
 use super::{DialogId, Ending, Event, OutgoingCall, Output, Path, Status, Transport};
-use crate::time::Now;
+use crate::time::{Duration, Now};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// How often one request is sent again with credentials: once for each algorithm that may be asked.
@@ -156,7 +156,11 @@ impl Endpoint {
                 {
                     session.ending = match response.status {
                         Status(408) => Ending::Timeout,
-                        status => Ending::Refused { status, contacts: redirects(response) },
+                        status => Ending::Refused {
+                            status,
+                            contacts: redirects(response),
+                            retry_after: response.retry_after().map(|seconds| Duration::from_secs(u64::from(seconds))),
+                        },
                     };
                 }
                 self.advance(id, Happens::Failure, now, out);
@@ -193,7 +197,7 @@ impl Endpoint {
             (_, None) => Happens::SuccessWithoutAnswer,
         };
         if event == Happens::SuccessWithoutAnswer && matches!(session.phase, Phase::Calling | Phase::Proceeding) {
-            session.ending = Ending::Refused { status: Status(488), contacts: Vec::new() };
+            session.ending = Ending::Refused { status: Status(488), contacts: Vec::new(), retry_after: None };
         }
         self.look_up(id, out);
         self.advance(id, event, now, out);

@@ -13,7 +13,7 @@ use super::message::{Method, Name as Header, NameAddr, Request, Response};
 use super::registrar::Registration;
 use super::session::{Clock, Event as Happens, Exchange, Phase, Session, UNAVAILABLE};
 use super::transaction::{Owner, TxId, request_key};
-use super::{Ending, Event, IncomingCall, Output, Party, Path, Rejection, Source, Status};
+use super::{Carried, Ending, Event, IncomingCall, Output, Party, Path, Rejection, Source, Status};
 use crate::id::Name;
 use crate::sdp::{self, Description};
 use crate::time::{Duration, Now};
@@ -151,6 +151,8 @@ impl Endpoint {
             path,
             offer,
             user_agent: request.user_agent().unwrap_or_default().chars().take(MAX_AGENT).collect(),
+            carried: Carried::default(),
+            replaces: None,
         };
         let follows_contact = matches!(source, Source::Trunk(_));
         let session = Session {

@@ -64,7 +64,7 @@ fn a_refusal_is_told_with_its_status() {
     let theirs = pair.incoming(EXCHANGE);
     pair.command(EXCHANGE, Command::Refuse { dialog: theirs, status: Status(486) });
     pair.settle();
-    assert_eq!(pair.endings(PHONE), [(ours, Ending::Refused { status: Status(486), contacts: vec![] })]);
+    assert_eq!(pair.endings(PHONE), [(ours, Ending::Refused { status: Status(486), contacts: vec![], retry_after: None })]);
     assert_eq!(pair.endings(EXCHANGE), [(theirs, Ending::Ours)]);
     assert_eq!(pair.said(PHONE), ["INVITE", "ACK"]);
     pair.check_that_nothing_is_left();
@@ -341,7 +341,10 @@ fn a_wrong_password_an_unknown_user_and_a_borrowed_name_are_refused() {
             call(&mut pair)
         };
         pair.settle();
-        assert_eq!(pair.endings(PHONE), [(ours, Ending::Refused { status: Status(status), contacts: vec![] })]);
+        assert_eq!(
+            pair.endings(PHONE),
+            [(ours, Ending::Refused { status: Status(status), contacts: vec![], retry_after: None })]
+        );
         let why: Vec<_> = pair.sides[EXCHANGE].events.iter().collect();
         let is_bad = |event: &&Event| matches!(event, Event::Rejected { why: Rejection::BadCredentials { user: who }, .. } if who == user);
         assert!(!why.is_empty() && why.iter().all(is_bad), "{why:?}");
@@ -384,7 +387,7 @@ fn a_redirection_is_told_with_where_to() {
     moved.set_to_tag("elsewhere");
     moved.headers.push(Header::Contact, "<sip:a@10.9.9.9?Route=%3Csip:evil%3E>, <sip:b@10.9.9.9>");
     pair.inject(PHONE, &moved.to_bytes());
-    let [(dialog, Ending::Refused { status: Status(302), contacts })] = &pair.endings(PHONE)[..] else {
+    let [(dialog, Ending::Refused { status: Status(302), contacts, .. })] = &pair.endings(PHONE)[..] else {
         panic!("{:?}", pair.endings(PHONE))
     };
     assert_eq!(*dialog, ours);

@@ -281,6 +281,8 @@ fn nothing_is_sent_to_many() {
             sdp: None,
             credentials: None,
             ring: Duration::from_secs(1),
+            carried: Carried::default(),
+            diversion_header: DiversionHeader::default(),
         };
         let mut out = Vec::new();
         endpoint.handle(Input::Command(Command::Invite { dialog, call: Box::new(call) }), now, &mut out);
@@ -311,6 +313,8 @@ fn a_host_name_is_looked_up_before_the_call_and_inside_it() {
             sdp: Some(description(1, 1)),
             credentials: None,
             ring: Duration::from_secs(30),
+            carried: Carried::default(),
+            diversion_header: DiversionHeader::default(),
         })
     };
     let dialog = endpoint.reserve();
