@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   centrala run ------------------> (main starts the daemon)
-//!   centrala check | sounds -------> files
+//!   centrala check | sounds | outbound -> files
 //!   centrala status | calls | queues | agents | agent | watch | registrations | cdr | stop --client--> DATA/control.sock --> the daemon
 //!   centrala phone | demo --softphone--> SIP and RTP --> any exchange
 //! ```
@@ -25,6 +25,7 @@ mod cdr;
 pub mod check;
 mod client;
 mod demo;
+mod outbound;
 mod phone;
 mod queues;
 mod registrations;
@@ -63,6 +64,7 @@ pub enum Command {
     Sounds(sounds::Sounds),
     Phone(phone::Phone),
     Demo(demo::Demo),
+    Outbound(outbound::Outbound),
 }
 
 /// Everything but `run`, which is the daemon's.
@@ -82,6 +84,7 @@ pub fn ask(command: &Command) -> ExitCode {
         Command::Stop(arguments) => stop::run(arguments),
         Command::Phone(arguments) => phone::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
+        Command::Outbound(arguments) => outbound::run(arguments),
     };
     match answered {
         Ok(()) => ExitCode::SUCCESS,

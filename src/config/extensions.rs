@@ -74,7 +74,8 @@ fn forward(node: &Node, own: &str, reader: &mut Reader<'_>) -> Forward {
         if text == own {
             reader.fault(node.spot, format!("`{own}` cannot be forwarded to itself"));
         } else if !is_dialable(text) {
-            let message = format!("`{name}` is what one would dial, at most {MAX_DIALLED} of 0-9, `*`, `#`, not `{}`", shorten(text));
+            let message =
+                format!("`{name}` is what one would dial, at most {MAX_DIALLED} of 0-9, `*`, `#`, not `{}`", shorten(text));
             reader.fault(node.spot, message);
         } else {
             *value = Some(text.to_string());

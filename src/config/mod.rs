@@ -241,6 +241,8 @@ pub enum Phone {
     Extension(Name),
     /// At this URI, whose host is an address; nobody watches whether it is there.
     Address(Uri),
+    /// At this telephone, through a trunk; who answers presses 1, lest a voice mailbox takes the caller.
+    Telephone(Number),
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -27,11 +27,7 @@ impl Night {
     pub fn is_now(&self, now: Wall) -> bool {
         let Some(zone) = zone(&self.zone) else { return false };
         let Some(minute) = minute(now, zone) else { return false };
-        if self.from <= self.to {
-            (self.from..self.to).contains(&minute)
-        } else {
-            minute >= self.from || minute < self.to
-        }
+        if self.from <= self.to { (self.from..self.to).contains(&minute) } else { minute >= self.from || minute < self.to }
     }
 }
 
@@ -88,7 +84,7 @@ mod tests {
     #[test]
     fn the_night_is_by_the_clock_of_its_zone_and_goes_past_midnight() {
         let night =
-            |from, to| Night { from: from * 60, to: to * 60, zone: "Europe/Warsaw".into(), classes: BTreeSet::new() };
+            |from: u16, to: u16| Night { from: from * 60, to: to * 60, zone: "Europe/Warsaw".into(), classes: BTreeSet::new() };
         // 2026-07-01 is summer (UTC+2), 2026-12-01 winter (UTC+1).
         for (stamp, past_midnight, in_the_morning) in [
             ("2026-07-01T19:59:00Z", false, false),

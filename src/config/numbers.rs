@@ -3,8 +3,8 @@
 //!
 //! Invariant: a number leads to one thing, and it exists.
 
-use super::{Class, Destination, Outbound};
 use super::sections::{Section, Sections, limited};
+use super::{Class, Destination, Outbound};
 use crate::fault::Faults;
 use crate::fault::fields::{Reader, shorten};
 use crate::fault::tree::{Node, Spot, Value};

@@ -160,7 +160,8 @@ fn country(node: &Node, plan: &mut Plan, reader: &mut Reader<'_>) {
         plan.country = code;
     }
     if let Some(node) = fields.value("digits") {
-        let bounds: Vec<_> = reader.items(node).iter().filter_map(|item| reader.number("`digits`", item, 4..=14usize)).collect();
+        let bounds: Vec<_> =
+            reader.items(node).iter().filter_map(|item| reader.number("`digits`", item, 4..=14usize)).collect();
         match bounds.as_slice() {
             [only] => (plan.shortest, plan.longest) = (*only, *only),
             [least, most] if least <= most => (plan.shortest, plan.longest) = (*least, *most),
@@ -234,12 +235,7 @@ fn known_trunk(node: &Node, trunks: &BTreeMap<Name, bool>, reader: &mut Reader<'
     None
 }
 
-fn via(
-    node: &Node,
-    trunks: &BTreeMap<Name, bool>,
-    groups: &BTreeMap<Name, Vec<Via>>,
-    reader: &mut Reader<'_>,
-) -> Vec<Via> {
+fn via(node: &Node, trunks: &BTreeMap<Name, bool>, groups: &BTreeMap<Name, Vec<Via>>, reader: &mut Reader<'_>) -> Vec<Via> {
     let Some(name) = reader.name("`via`", node) else { return Vec::new() };
     if let Some(group) = groups.get(&name) {
         return group.clone();
@@ -277,13 +273,7 @@ fn accounts(
     accounts
 }
 
-fn sub_allowance(
-    what: &str,
-    node: &Node,
-    usual: Allowance,
-    outbound: &Outbound,
-    reader: &mut Reader<'_>,
-) -> Option<Allowance> {
+fn sub_allowance(what: &str, node: &Node, usual: Allowance, outbound: &Outbound, reader: &mut Reader<'_>) -> Option<Allowance> {
     let mut fields = reader.fields(what, node.spot, node)?;
     let allowance = allowance(&mut fields, usual, outbound, reader);
     fields.finish(reader);
@@ -359,12 +349,7 @@ pub(super) fn number(what: &str, node: &Node, plan: &Plan, reader: &mut Reader<'
     number
 }
 
-fn digits(
-    what: &str,
-    node: &Node,
-    length: std::ops::RangeInclusive<usize>,
-    reader: &mut Reader<'_>,
-) -> Option<String> {
+fn digits(what: &str, node: &Node, length: std::ops::RangeInclusive<usize>, reader: &mut Reader<'_>) -> Option<String> {
     let text = reader.text(what, node)?;
     if !length.contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_digit()) {
         let message = format!("{what} is {} to {} digits, not `{}`", length.start(), length.end(), shorten(text));

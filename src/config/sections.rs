@@ -27,7 +27,8 @@ const ONCE: &[&str] = &[
     "feature_codes",
 ];
 /// Sections that are lists of names and may be spread over files.
-const SPREAD: &[&str] = &["trunks", "trunk_groups", "extensions", "ring_groups", "numbers", "queues", "queue_families", "agents"];
+const SPREAD: &[&str] =
+    &["trunks", "trunk_groups", "extensions", "ring_groups", "numbers", "queues", "queue_families", "agents"];
 
 /// One file, read.
 pub(super) struct Document<'a> {

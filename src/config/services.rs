@@ -265,8 +265,7 @@ mod tests {
             ("*21", Code::Forward(When::Always)),
             ("*8", Code::Pickup),
         ];
-        let services =
-            Services { codes: codes.map(|(code, what)| (code.to_string(), what)).into(), ..Services::default() };
+        let services = Services { codes: codes.map(|(code, what)| (code.to_string(), what)).into(), ..Services::default() };
         for (dialled, expected) in [
             ("*11", Some((Code::Login, ""))),
             ("*111", None),
@@ -283,7 +282,9 @@ mod tests {
     #[test]
     fn a_slot_is_dialled_as_it_stands() {
         let parking = Parking { first: 701, last: 710, timeout: Duration::from_secs(60) };
-        for (dialled, slot) in [("701", Some(701)), ("710", Some(710)), ("711", None), ("0701", None), ("+701", None), ("", None)] {
+        for (dialled, slot) in
+            [("701", Some(701)), ("710", Some(710)), ("711", None), ("0701", None), ("+701", None), ("", None)]
+        {
             assert_eq!(parking.slot(dialled), slot, "{dialled}");
         }
     }

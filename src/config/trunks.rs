@@ -8,7 +8,7 @@
 //!     account: {user: "48221234500", password: "${file:provider}", register: 10m}
 //!     probe: 30s
 //!     limits: {calls: 30, calls_per_second: 10}
-//!     identity: {asserted: true, diversion: true, trusted: true}
+//!     identity: {asserted: true, diversion: diversion, trusted: true}
 //!     numbers: plus
 //! ```
 //!
@@ -22,7 +22,7 @@ use crate::fault::Faults;
 use crate::fault::fields::{Fields, Reader, shorten};
 use crate::fault::tree::{Node, Value};
 use crate::id::Name;
-use crate::sip::{Credentials, TrunkSource};
+use crate::sip::{Credentials, DiversionHeader, TrunkSource};
 use crate::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -38,6 +38,9 @@ const MAX_USER: usize = 64;
 const MAX_HOST: usize = 253;
 const NEVER: &str = "never";
 
+/// How a provider wants to be told of forwards.
+const DIVERSIONS: &[(&str, Option<DiversionHeader>)] =
+    &[("diversion", Some(DiversionHeader::Diversion)), ("history-info", Some(DiversionHeader::HistoryInfo)), ("none", None)];
 /// How a provider wants numbers written.
 const FORMS: &[(&str, Form)] = &[("plus", Form::Plus), ("digits", Form::Digits), ("national", Form::National)];
 
@@ -151,10 +154,8 @@ impl Default for TrunkLimits {
 pub struct Identity {
     /// From is the account's user, and the caller stands in P-Asserted-Identity (RFC 3325).
     pub asserted: bool,
-    /// Diversion (RFC 5806) for calls that were forwarded.
-    pub diversion: bool,
-    /// History-Info (RFC 7044) for calls that were forwarded.
-    pub history: bool,
+    /// How it is told of forwards: Diversion (RFC 5806) or History-Info (RFC 7044); `None`: not at all.
+    pub diversion: Option<DiversionHeader>,
     /// What it asserts of callers is believed.
     pub trusted: bool,
 }
@@ -238,8 +239,7 @@ impl Signalling {
     fn account(&mut self, name: &Name, node: &Node, trunk: &mut Trunk, context: &Context<'_>, reader: &mut Reader<'_>) {
         let Some(mut fields) = reader.fields("`account`", node.spot, node) else { return };
         let user = fields.required("user").and_then(|node| user("`user`", node, reader));
-        let password =
-            fields.required("password").and_then(|node| secrets::provider_password(node, context.secrets, reader));
+        let password = fields.required("password").and_then(|node| secrets::provider_password(node, context.secrets, reader));
         let domain = fields.value("domain").and_then(|node| {
             let address: TrunkAddress = reader.parsed("`domain`", "a host name", node)?;
             Some(address.to_string())
@@ -249,12 +249,9 @@ impl Signalling {
             Some(node) => or_never("`register`", node, Duration::from_secs(30)..=Duration::from_secs(24 * 3600), reader),
             None => Some(usual),
         };
-        if register.is_some() && trunk.send_to.is_none() && context.overrides.trunk_uas.is_some() {
-            reader.fault(fields.spot, "an account registers at the trunk's `send_to`, and there is none");
-        }
         fields.finish(reader);
         let (Some(user), Some(password)) = (user, password) else { return };
-        self.accounts.insert(name.clone(), Credentials { user: user.clone(), password });
+        self.accounts.insert(name.clone(), Credentials::new(&user, &password));
         trunk.account = Some(TrunkAccount { user, domain, register });
     }
 }
@@ -270,12 +267,7 @@ fn user(what: &str, node: &Node, reader: &mut Reader<'_>) -> Option<String> {
     Some(text.to_string())
 }
 
-fn or_never(
-    what: &str,
-    node: &Node,
-    range: std::ops::RangeInclusive<Duration>,
-    reader: &mut Reader<'_>,
-) -> Option<Duration> {
+fn or_never(what: &str, node: &Node, range: std::ops::RangeInclusive<Duration>, reader: &mut Reader<'_>) -> Option<Duration> {
     match &node.value {
         Value::Text { text, .. } if text == NEVER => None,
         _ => reader.duration(what, node, range),
@@ -296,11 +288,14 @@ fn limits(node: &Node, limits: &mut TrunkLimits, reader: &mut Reader<'_>) {
 
 fn identity(node: &Node, identity: &mut Identity, reader: &mut Reader<'_>) {
     let Some(mut fields) = reader.fields("`identity`", node.spot, node) else { return };
-    let Identity { asserted, diversion, history, trusted } = identity;
-    for (name, value) in [("asserted", asserted), ("diversion", diversion), ("history", history), ("trusted", trusted)] {
+    let Identity { asserted, diversion, trusted } = identity;
+    for (name, value) in [("asserted", asserted), ("trusted", trusted)] {
         if let Some(node) = fields.value(name) {
             *value = reader.boolean(&format!("`{name}`"), node).unwrap_or(*value);
         }
+    }
+    if let Some(node) = fields.value("diversion") {
+        *diversion = reader.word("`diversion`", node, DIVERSIONS).unwrap_or_default();
     }
     fields.finish(reader);
 }

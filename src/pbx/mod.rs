@@ -22,7 +22,11 @@
 //! | `ports` | media ports, granted and resting |
 //! | `route` | where a dialled number leads |
 //! | `leg` | a leg's audio: port, offer, answer, renegotiation; the end of a leg |
+//! | `policy` | who may call whom: without its permit no phone rings |
+//! | `targets` | what a permit allows, as addresses |
 //! | `dial` | making phones ring: attempts, the race between them |
+//! | `parties` | joining and parting: a leg goes over into another call, from shard to shard |
+//! | `transfers`, `parking`, `services` | REFER; callers left at a slot; what a code does |
 //! | `bridge` | two people talk: joining, hold, the silence of one who has vanished |
 //! | `finish` | how a call ends, however it ends |
 //! | `cdr` | a finished call as a record |
@@ -46,8 +50,14 @@ mod on_ivr;
 mod on_media;
 mod on_sip;
 mod on_store;
+mod parking;
+mod parties;
+pub mod policy;
 mod ports;
 mod route;
+mod services;
+mod targets;
+mod transfers;
 mod words;
 
 pub use call::{Attempt, AttemptId, Call, EndedBy, Outcome, Phase};
@@ -62,6 +72,8 @@ use crate::store;
 use crate::time::{Duration, Moment, Now, Timers, Wall};
 use crate::{ask, ivr, media};
 use call::Leg;
+use parties::Joining;
+use policy::Policy;
 use ports::Ports;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
@@ -104,6 +116,13 @@ pub struct Pbx {
     /// Calls that an extension is on without the queue engine's doing.
     own_calls: BTreeMap<Name, u32>,
     agents_by_extension: BTreeMap<Name, Vec<Name>>,
+    policy: Policy,
+    /// Legs on their way to another shard, and what becomes of them there.
+    #[serde(with = "crate::time::pairs")]
+    joining: BTreeMap<LegId, Joining>,
+    /// Who waits at which slot.
+    #[serde(with = "crate::time::pairs")]
+    parked: BTreeMap<u32, CallId>,
     ports: Ports,
     #[serde(with = "crate::time::pairs")]
     asks: BTreeMap<AskId, Purpose>,
@@ -149,6 +168,12 @@ enum Timer {
     AskAgain(LegId),
     /// A question has not been answered.
     Ask(AskId),
+    /// Somebody who answered outside has not pressed the key.
+    Confirm(LegId),
+    /// The longest that a call on somebody's account may last.
+    Allowance(LegId),
+    /// Nobody has fetched a parked caller.
+    Parked(CallId),
 }
 
 /// Why a question was asked.
@@ -175,6 +200,8 @@ struct Totals {
     answered: u64,
     rejected: u64,
     panics: u64,
+    /// Calls that somebody tried and may not.
+    not_permitted: u64,
 }
 
 impl Pbx {
@@ -189,6 +216,9 @@ impl Pbx {
             winners: BTreeMap::new(),
             own_calls: BTreeMap::new(),
             agents_by_extension: BTreeMap::new(),
+            policy: Policy::default(),
+            joining: BTreeMap::new(),
+            parked: BTreeMap::new(),
             ports: Ports::new(config.media.first_port, config.media.last_port, rng.u32()),
             config,
             calls: BTreeMap::new(),
@@ -252,6 +282,9 @@ impl Pbx {
                 Timer::Ring(attempt) => self.rang_out(attempt, now, out),
                 Timer::Probe(leg) => self.probe_failed(leg, now, out),
                 Timer::AskAgain(leg) => self.silent(leg, now),
+                Timer::Confirm(leg) => self.not_confirmed(leg, now, out),
+                Timer::Allowance(leg) => self.allowance_over(leg, now, out),
+                Timer::Parked(call) => self.parked_too_long(call, now, out),
                 Timer::Ask(ask) => {
                     self.on_answer(ask::Answer { id: ask, reply: ask::Reply::Failed("nobody answered in time".into()) }, now)
                 }

@@ -1,8 +1,8 @@
 //! What the queue engine says, and what it means for the others; and what it is told of the agents' phones.
 
 use super::call::{Purpose, With};
-use super::dial::dial_end;
 use super::leg::Farewell;
+use super::policy::{Errand, Payer, Wanted, Way};
 use super::{Action, Pbx, Phase, Said};
 use crate::acd::{self, ItemId, ItemOutcome, OfferId};
 use crate::config::Phone;
@@ -43,10 +43,11 @@ impl Pbx {
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.phase = Phase::Waiting { item };
         call.queue = Some(queue.clone());
+        let arrival = call.kept_arrival.take().unwrap_or(now.mono);
+        call.queued_since.get_or_insert(arrival);
         let caller = call.caller;
         self.items.insert(item, id);
         self.music(id, caller, out);
-        let arrival = now.mono;
         let join = acd::Join { item, queue, class: 0, head_start: Duration::ZERO, arrival };
         self.tell_acd(acd::Event::Join(join), now);
     }
@@ -60,8 +61,9 @@ impl Pbx {
 
     fn offer(&mut self, offer: OfferId, item: ItemId, agent: &str, ring: Duration, now: Now, out: &mut Vec<Action>) {
         let Some(call) = self.items.get(&item).copied() else { return };
-        let targets = self.phones_of_agent(agent);
-        match self.attempt(call, Purpose::Offer { offer, item }, targets, ring, now, out) {
+        let agent = Name::from(agent);
+        let errand = Errand::new(Payer::Agent(agent.clone()), Way::Offer);
+        match self.attempt(call, Purpose::Offer { offer, item }, &Wanted::Agent(agent), errand, ring, now, out) {
             Ok(attempt) => {
                 self.offers.insert(offer, attempt);
             }
@@ -129,7 +131,7 @@ impl Pbx {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let call = leg.call;
         match leg.attempt.take() {
-            Some(attempt) => self.phone_failed(attempt, id, dial_end(ending), now, out),
+            Some(attempt) => self.phone_refused(attempt, id, ending, now, out),
             None => self.party_left(call, id, ending, now, out),
         }
         // One that had answered, and was not bridged yet, leaves its offer unanswered.
@@ -149,7 +151,7 @@ impl Pbx {
             .iter()
             .filter(|(_, agent)| match &agent.phone {
                 Phone::Extension(extension) => self.endpoint.bindings(extension).next().is_some(),
-                Phone::Address(_) => true,
+                Phone::Address(_) | Phone::Telephone(_) => true,
             })
             .map(|(name, _)| name.clone())
             .collect();

@@ -115,7 +115,8 @@ impl Pbx {
                 self.attempts.get(attempt).and_then(|it| it.legs.first()).and_then(party).unwrap_or_default()
             }
             Phase::InFlow => call.session.as_ref().map(|session| format!("flow {}", session.flow().name)).unwrap_or_default(),
-            Phase::Routing { .. } | Phase::Ended { .. } => "exchange".into(),
+            Phase::Parked { slot } => format!("slot {slot}"),
+            Phase::Routing { .. } | Phase::Told | Phase::Joining | Phase::Ended { .. } => "exchange".into(),
         }
     }
 

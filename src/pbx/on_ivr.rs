@@ -1,9 +1,10 @@
 //! What a flow wants, and what it means for the others.
 
-use super::call::{Purpose, Role};
+use super::call::Purpose;
+use super::policy::{Errand, Payer, Wanted, Way};
 use super::{Action, Outcome, Pbx, Phase};
 use crate::acd;
-use crate::id::CallId;
+use crate::id::{CallId, Name};
 use crate::ivr::{Cause, Command};
 use crate::sip::Status;
 use crate::time::Now;
@@ -29,12 +30,12 @@ impl Pbx {
                 }
             }
             Command::Dial { to, ring } => {
-                let phones = self.phones_of(&to, Role::Extension);
-                self.dial(id, Purpose::Dial, phones, ring, now, out);
+                let (errand, wanted) = (self.errand_of_flow(id, Way::Flow), self.wanted(&to));
+                self.dial(id, Purpose::Dial, &wanted, errand, ring, now, out);
             }
             Command::Transfer { to, ring } => {
-                let phones = self.phones_of(&to, Role::Extension);
-                self.dial(id, Purpose::Transfer, phones, ring, now, out);
+                let (errand, wanted) = (self.errand_of_flow(id, Way::Transfer), self.wanted(&to));
+                self.dial(id, Purpose::Transfer, &wanted, errand, ring, now, out);
             }
             Command::StopPlaying => self.command_media(call, media::Command::Stop { leg: call.caller }, out),
             Command::Hangup { cause } => {
@@ -47,6 +48,18 @@ impl Pbx {
                 }
             }
         }
+    }
+
+    /// An extension by its name, which may be no number; or what one would dial.
+    fn wanted(&self, to: &Name) -> Wanted {
+        let known = self.config.extensions.contains_key(to);
+        if known { Wanted::Extension(to.clone()) } else { Wanted::Number(to.to_string()) }
+    }
+
+    /// A flow calls at its own cost.
+    fn errand_of_flow(&self, id: CallId, way: Way) -> Errand {
+        let session = self.calls.get(&id).and_then(|call| call.session.as_ref());
+        Errand::new(Payer::Flow(session.map(|session| session.flow().name.clone()).unwrap_or_default()), way)
     }
 
     /// 200 with the description that was prepared when the port was bound. The flow hears `Answered` when the caller's

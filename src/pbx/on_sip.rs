@@ -2,7 +2,8 @@
 
 use super::call::{Audio, Leg, Role, ending_words};
 use super::leg::Farewell;
-use super::{Action, Call, EndedBy, Outcome, Pbx, Phase, Purpose, Timer, route};
+use super::route::{self, Lead};
+use super::{Action, Call, EndedBy, Outcome, Pbx, Phase, Purpose, Timer};
 use crate::config::Destination;
 use crate::id::{CallId, LegId};
 use crate::media::{ShardId, Statistics};
@@ -41,10 +42,10 @@ impl Pbx {
                     self.pressed(leg, digit, duration, false, now, out);
                 }
             }
-            Event::Progress { dialog, .. } => {
+            Event::Progress { dialog, sdp, .. } => {
                 self.call_of(dialog);
                 if let Some(leg) = self.dialogs.get(&dialog).copied() {
-                    self.phone_rings(leg, now, out);
+                    self.phone_rings(leg, sdp.as_ref(), now, out);
                 }
             }
             Event::Accepted { dialog, sdp } => {
@@ -71,9 +72,7 @@ impl Pbx {
             }
             // The exchange keeps no registrations of its own yet.
             Event::Registration { .. } => {}
-            Event::Refer { referral, .. } => {
-                self.command_sip(Command::RefuseReferral { referral, status: Status(603) }, now);
-            }
+            Event::Refer { dialog, referral, request } => self.refer(dialog, referral, &request, now, out),
             Event::Subscribe { subscription, .. } => {
                 self.command_sip(Command::RefuseSubscription { subscription, status: Status(603) }, now);
             }
@@ -93,7 +92,7 @@ impl Pbx {
             self.command_sip(Command::Refuse { dialog, status: Status(503) }, now);
             return;
         }
-        let destination = route::route(&self.config, &invite.dialled);
+        let destination = route::route(&self.config, &invite.source, &invite.dialled);
         let (id, leg) = self.new_call(dialog, invite, now);
         self.subject = Some(id);
         let opened = destination.and_then(|to| {
@@ -127,6 +126,8 @@ impl Pbx {
             sip_call_id: clipped(&invite.sip_call_id),
             target: None,
             attempt: None,
+            permit: None,
+            confirming: false,
             peer_host: invite.path.remote.ip(),
             audio: Audio::Closed { statistics: Statistics::default() },
             bind,
@@ -147,7 +148,7 @@ impl Pbx {
         let call = Call {
             id,
             reference: self.rng.hex(REFERENCE),
-            phase: Phase::Routing { to: Destination::Flow("".into()) },
+            phase: Phase::Routing { to: Lead::Outside(String::new()) },
             source: invite.source.clone(),
             from,
             dialled: clipped(&invite.dialled),
@@ -160,6 +161,13 @@ impl Pbx {
             caller: leg,
             legs: BTreeSet::from([leg]),
             queue: None,
+            carried: invite.carried,
+            early: None,
+            heard_early: false,
+            transfer: None,
+            parked_by: None,
+            queued_since: None,
+            kept_arrival: None,
             gone: Vec::new(),
             path: Vec::new(),
         };
@@ -203,7 +211,8 @@ impl Pbx {
             }
         }
         match self.calls.get(&id).map(|call| call.phase.clone()) {
-            Some(Phase::Routing { to: Destination::Queue(queue) }) => self.enqueue(id, queue, now, out),
+            Some(Phase::Routing { to: Lead::To(Destination::Queue(queue)) }) => self.enqueue(id, queue, now, out),
+            Some(Phase::Told) => self.say_done(id, out),
             _ => self.tell_session(id, ivr::Event::Answered, now),
         }
     }

@@ -158,7 +158,7 @@ pub fn config() -> Arc<Config> {
         media: Media { first_port: PORTS.0, last_port: PORTS.1, ..Media::default() },
         limits: Limits { call_duration: CALL_LIMIT, ..Limits::default() },
         extensions: USERS.iter().map(|user| (Name::from(*user), Extension::default())).collect(),
-        trunks: BTreeMap::from([("provider".into(), Trunk { send_to: Some(desk(0).1), ..Trunk::default() })]),
+        trunks: BTreeMap::from([("provider".into(), Trunk { send_to: Some(desk(0).1.into()), ..Trunk::default() })]),
         acd: Arc::new(staff()),
         queues: BTreeMap::from([(SUPPORT.into(), Queue::default())]),
         agents: AGENTS.iter().map(|user| (Name::from(*user), Agent { phone: Phone::Extension((*user).into()) })).collect(),
@@ -171,7 +171,7 @@ pub fn config() -> Arc<Config> {
 
 fn numbers() -> BTreeMap<String, Destination> {
     let flows = FLOWS.iter().map(|(number, flow, _)| (number.to_string(), Destination::Flow(Name::from(*flow))));
-    let trunk = Destination::Trunk { trunk: "provider".into(), user: "trunk".into() };
+    let trunk = Destination::Trunk { trunk: "provider".into(), user: "trunk".into(), open: true };
     let others = [(QUEUE.to_string(), Destination::Queue(SUPPORT.into())), (PROVIDER.to_string(), trunk)];
     flows.chain(others).collect()
 }

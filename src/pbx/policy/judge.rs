@@ -40,7 +40,7 @@ pub fn judge(config: &Config, dialled: &str, errand: &Errand, now: Wall) -> Resu
     if !is_dialable(dialled) {
         return Err(Refusal::NotANumber);
     }
-    if errand.seen.contains(dialled) {
+    if errand.has_been_at(dialled) {
         return Err(Refusal::Loop);
     }
     if plan.is_emergency(dialled) {

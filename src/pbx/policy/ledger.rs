@@ -43,7 +43,14 @@ struct Trunk {
 
 impl Ledger {
     /// Counts one call by this trunk on this account, or says why it may not be. Returns how long it may last.
-    pub fn charge(&mut self, config: &Config, payer: &Payer, trunk: &Name, class: Class, now: Now) -> Result<Option<Duration>, Refusal> {
+    pub fn charge(
+        &mut self,
+        config: &Config,
+        payer: &Payer,
+        trunk: &Name,
+        class: Class,
+        now: Now,
+    ) -> Result<Option<Duration>, Refusal> {
         let longest = if class == Class::Emergency { None } else { self.judge(config, payer, trunk, class, now)? };
         let it = self.trunks.entry(trunk.clone()).or_default();
         it.calls += 1;
@@ -57,7 +64,14 @@ impl Ledger {
         Ok(longest)
     }
 
-    fn judge(&mut self, config: &Config, payer: &Payer, trunk: &Name, class: Class, now: Now) -> Result<Option<Duration>, Refusal> {
+    fn judge(
+        &mut self,
+        config: &Config,
+        payer: &Payer,
+        trunk: &Name,
+        class: Class,
+        now: Now,
+    ) -> Result<Option<Duration>, Refusal> {
         // A line of the administrator's is nobody's account; the trunk's own limits hold all the same.
         let longest = if class == Class::Internal { None } else { self.judge_account(config, payer, now)? };
         let limits = config.trunks.get(trunk).map(|trunk| trunk.limits.clone()).unwrap_or_default();

@@ -27,19 +27,20 @@ mod judge;
 mod ledger;
 mod refusal;
 
-pub use judge::Verdict;
+pub use judge::{Verdict, internal, write};
 pub use refusal::Refusal;
 
-use crate::config::{Class, Config, Destination, Number, Phone};
+use crate::config::{Class, Config, Destination, Forward, Number, Phone};
 use crate::id::{Name, Rng};
 use crate::sip::message::Uri;
+use crate::sip::{Diversion, Diverted, Party};
 use crate::time::{Duration, Now};
 use ledger::Ledger;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 /// Forwards, redirections and transfers that one call may go through.
-pub const MAX_HOPS: u8 = 5;
+pub const MAX_HOPS: usize = 5;
 /// Sets of phones that are tried one after the other for one call.
 const MAX_STAGES: usize = 20;
 
@@ -48,20 +49,24 @@ const MAX_STAGES: usize = 20;
 pub struct Errand {
     pub payer: Payer,
     pub way: Way,
-    /// Forwards, redirections and transfers so far.
-    pub hops: u8,
-    /// What they led to: nothing is gone to twice.
-    pub seen: BTreeSet<String>,
+    /// Who has sent the call on so far, the first first: nothing is gone to twice, and not for ever.
+    pub trail: Vec<Diversion>,
 }
 
 impl Errand {
     pub fn new(payer: Payer, way: Way) -> Errand {
-        Errand { payer, way, hops: 0, seen: BTreeSet::new() }
+        Errand { payer, way, trail: Vec::new() }
     }
 
-    /// The same call, sent on by somebody at their cost.
-    pub fn onward(&self, payer: Payer, way: Way) -> Errand {
-        Errand { payer, way, hops: self.hops.saturating_add(1), seen: self.seen.clone() }
+    /// The same call, sent on by `from` at the cost of `payer`.
+    pub fn onward(&self, payer: Payer, way: Way, from: &str, why: Diverted) -> Errand {
+        let party = Party { display: String::new(), user: from.to_string() };
+        let trail = self.trail.iter().cloned().chain([Diversion { party, why }]).collect();
+        Errand { payer, way, trail }
+    }
+
+    fn has_been_at(&self, place: &str) -> bool {
+        self.trail.iter().any(|step| step.party.user == place)
     }
 }
 
@@ -92,17 +97,8 @@ pub enum Way {
 }
 
 impl Way {
-    pub const ALL: [Way; 9] = [
-        Way::Dialled,
-        Way::Flow,
-        Way::Transfer,
-        Way::Refer,
-        Way::Redirect,
-        Way::Forward,
-        Way::Offer,
-        Way::Callback,
-        Way::Api,
-    ];
+    pub const ALL: [Way; 9] =
+        [Way::Dialled, Way::Flow, Way::Transfer, Way::Refer, Way::Redirect, Way::Forward, Way::Offer, Way::Callback, Way::Api];
 }
 
 /// Whom somebody wants to reach.
@@ -114,7 +110,22 @@ pub enum Wanted {
     Group(Name),
     Agent(Name),
     /// A line that the administrator wrote down.
-    Line { trunk: Name, user: String, open: bool },
+    Line {
+        trunk: Name,
+        user: String,
+        open: bool,
+    },
+}
+
+impl Wanted {
+    /// In a word or two, for the log.
+    pub fn words(&self) -> &str {
+        match self {
+            Wanted::Number(number) => number,
+            Wanted::Extension(name) | Wanted::Group(name) | Wanted::Agent(name) => name,
+            Wanted::Line { user, .. } => user,
+        }
+    }
 }
 
 /// Where one phone is. Opaque: only `permit` makes something of it.
@@ -123,6 +134,23 @@ pub struct Goal {
     place: Place,
     class: Class,
     confirm: bool,
+    errand: Errand,
+}
+
+impl Goal {
+    /// On whose behalf it is called.
+    pub fn errand(&self) -> &Errand {
+        &self.errand
+    }
+
+    /// In a word or two, for the log.
+    pub fn words(&self) -> &str {
+        match &self.place {
+            Place::Extension(extension) => extension,
+            Place::Address { agent, .. } => agent,
+            Place::Trunk { user, .. } => user,
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -149,8 +177,6 @@ pub struct Stage {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Permit {
     goal: Goal,
-    payer: Payer,
-    way: Way,
     caller: Option<Number>,
     longest: Option<Duration>,
 }
@@ -165,11 +191,12 @@ impl Permit {
     }
 
     pub fn payer(&self) -> &Payer {
-        &self.payer
+        &self.goal.errand.payer
     }
 
-    pub fn way(&self) -> Way {
-        self.way
+    /// On whose behalf it is called, and who has sent the call on.
+    pub fn errand(&self) -> &Errand {
+        &self.goal.errand
     }
 
     /// Who answers must press a key before they are given the call.
@@ -199,75 +226,89 @@ impl Permit {
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Policy {
     ledger: Ledger,
+    /// What users have dialled of their own forwards.
+    forwards: BTreeMap<Name, Forward>,
 }
 
 impl Policy {
     /// The phones to try for what is wanted, set after set, or why not.
-    pub fn plan(&self, config: &Config, wanted: &Wanted, errand: &Errand, now: Now, rng: &mut Rng) -> Result<VecDeque<Stage>, Refusal> {
-        if errand.hops > MAX_HOPS {
-            return Err(Refusal::TooManyHops);
-        }
-        let stages = match wanted {
-            Wanted::Extension(extension) => self.extension(config, extension, errand)?,
-            Wanted::Group(group) => self.group(config, group, errand, now, rng)?,
-            Wanted::Agent(agent) => agent_stages(config, agent, errand, now, rng)?,
-            Wanted::Line { trunk, user, open } => line(config, trunk, user, *open, errand)?,
-            Wanted::Number(dialled) => match judge::internal(config, dialled) {
-                Some(Destination::Extension(extension)) => self.extension(config, &extension, errand)?,
-                Some(Destination::Group(group)) => self.group(config, &group, errand, now, rng)?,
-                Some(Destination::Trunk { trunk, user, open }) => line(config, &trunk, &user, open, errand)?,
-                Some(Destination::Flow(_) | Destination::Queue(_)) => return Err(Refusal::NotAPhone),
-                None => outside(config, dialled, errand, now, rng)?,
-            },
-        };
+    pub fn plan(
+        &self,
+        config: &Config,
+        wanted: &Wanted,
+        errand: &Errand,
+        now: Now,
+        rng: &mut Rng,
+    ) -> Result<VecDeque<Stage>, Refusal> {
+        let stages = self.stages(config, wanted, errand, now, rng)?;
         Ok(stages.into_iter().take(MAX_STAGES).collect())
     }
 
-    fn extension(&self, config: &Config, extension: &Name, errand: &Errand) -> Result<Vec<Stage>, Refusal> {
+    /// At most `MAX_HOPS` deep: every forward is one more hop.
+    fn stages(
+        &self,
+        config: &Config,
+        wanted: &Wanted,
+        errand: &Errand,
+        now: Now,
+        rng: &mut Rng,
+    ) -> Result<Vec<Stage>, Refusal> {
+        if errand.trail.len() > MAX_HOPS {
+            return Err(Refusal::TooManyHops);
+        }
+        match wanted {
+            Wanted::Extension(extension) => self.extension(config, extension, errand, now, rng),
+            Wanted::Group(group) => group_stages(config, group, errand, now, rng),
+            Wanted::Agent(agent) => agent_stages(config, agent, errand, now, rng),
+            Wanted::Line { trunk, user, open } => line(config, trunk, user, *open, errand),
+            Wanted::Number(dialled) => match judge::internal(config, dialled) {
+                Some(Destination::Extension(extension)) => self.extension(config, &extension, errand, now, rng),
+                Some(Destination::Group(group)) => group_stages(config, &group, errand, now, rng),
+                Some(Destination::Trunk { trunk, user, open }) => line(config, &trunk, &user, open, errand),
+                Some(Destination::Flow(_) | Destination::Queue(_)) => Err(Refusal::NotAPhone),
+                None => outside(config, dialled, errand, now, rng),
+            },
+        }
+    }
+
+    /// The phones of an extension, or where it has sent its calls.
+    fn extension(
+        &self,
+        config: &Config,
+        extension: &Name,
+        errand: &Errand,
+        now: Now,
+        rng: &mut Rng,
+    ) -> Result<Vec<Stage>, Refusal> {
         if !config.extensions.contains_key(extension) {
             return Err(Refusal::NobodyThere);
         }
-        if errand.seen.contains(&**extension) {
+        if errand.has_been_at(extension) {
             return Err(Refusal::Loop);
         }
-        Ok(vec![Stage { goals: vec![inside(extension)], ring: None, forward: Some(extension.clone()) }])
+        if let Some(to) = self.forward_of(config, extension).and_then(|forward| forward.always.clone()) {
+            let onward = errand.onward(Payer::Extension(extension.clone()), Way::Forward, extension, Diverted::Always);
+            return self.stages(config, &Wanted::Number(to), &onward, now, rng);
+        }
+        Ok(vec![Stage { goals: vec![inside(extension, errand)], ring: None, forward: Some(extension.clone()) }])
     }
 
-    /// Members of the house as they are, those outside at the group's cost.
-    fn group(&self, config: &Config, name: &Name, errand: &Errand, now: Now, rng: &mut Rng) -> Result<Vec<Stage>, Refusal> {
-        let group = config.services.groups.get(name).ok_or(Refusal::NobodyThere)?;
-        let own = errand.onward(Payer::Group(name.clone()), errand.way);
-        let (mut stages, mut why) = (Vec::new(), Refusal::NobodyThere);
-        for member in &group.members {
-            let found = match config.extensions.get_key_value(member.as_str()) {
-                Some((extension, _)) if !errand.seen.contains(&**extension) => Ok(vec![Stage::of(inside(extension))]),
-                Some(_) => Err(Refusal::Loop),
-                None => outside(config, member, &own, now, rng),
-            };
-            match found {
-                Ok(found) => stages.extend(found),
-                Err(refusal) => why = refusal,
-            }
-        }
-        if stages.is_empty() {
-            return Err(why);
-        }
-        if !group.in_turn.0 {
-            // Together: of a member's several trunks the best one.
-            let goals = stages.into_iter().filter_map(|stage| stage.goals.into_iter().next()).collect();
-            return Ok(vec![Stage { goals, ring: Some(group.ring), forward: None }]);
-        }
-        stages.iter_mut().for_each(|stage| stage.ring = Some(group.ring));
-        Ok(stages)
+    /// Where the calls of an extension go instead: as its user has dialled, else as the administrator wrote.
+    pub fn forward_of<'a>(&'a self, config: &'a Config, extension: &str) -> Option<&'a Forward> {
+        self.forwards.get(extension).or_else(|| config.extensions.get(extension).map(|it| &it.forward))
+    }
+
+    /// Changes where the calls of an extension go.
+    pub fn set_forward(&mut self, extension: &Name, forward: Forward) {
+        self.forwards.insert(extension.clone(), forward);
     }
 
     /// Lets one phone ring, and counts it. [`Policy::release`] gives back what is counted.
-    pub fn permit(&mut self, config: &Config, goal: &Goal, errand: &Errand, now: Now) -> Result<Permit, Refusal> {
-        let mut permit =
-            Permit { goal: goal.clone(), payer: errand.payer.clone(), way: errand.way, caller: None, longest: None };
+    pub fn permit(&mut self, config: &Config, goal: &Goal, now: Now) -> Result<Permit, Refusal> {
+        let mut permit = Permit { goal: goal.clone(), caller: None, longest: None };
         if let Some(trunk) = permit.trunk().cloned() {
-            permit.longest = self.ledger.charge(config, &errand.payer, &trunk, goal.class, now)?;
-            permit.caller = judge::caller(config, &errand.payer);
+            permit.longest = self.ledger.charge(config, permit.payer(), &trunk, goal.class, now)?;
+            permit.caller = judge::caller(config, permit.payer());
         }
         Ok(permit)
     }
@@ -275,7 +316,7 @@ impl Policy {
     /// The phone rings and talks no longer; it talked for so long.
     pub fn release(&mut self, permit: &Permit, talked: Duration, now: Now) {
         if let Some(trunk) = permit.trunk() {
-            self.ledger.release(&permit.payer, trunk, permit.goal.class, talked, now);
+            self.ledger.release(permit.payer(), trunk, permit.goal.class, talked, now);
         }
     }
 
@@ -309,17 +350,46 @@ pub struct TrunkView {
     pub begun: u64,
 }
 
-fn inside(extension: &Name) -> Goal {
-    Goal { place: Place::Extension(extension.clone()), class: Class::Internal, confirm: false }
+fn inside(extension: &Name, errand: &Errand) -> Goal {
+    Goal { place: Place::Extension(extension.clone()), class: Class::Internal, confirm: false, errand: errand.clone() }
+}
+
+/// Members of the house as they are, those outside at the group's cost. A member's own forwards do not apply: the group goes on.
+fn group_stages(config: &Config, name: &Name, errand: &Errand, now: Now, rng: &mut Rng) -> Result<Vec<Stage>, Refusal> {
+    let group = config.services.groups.get(name).ok_or(Refusal::NobodyThere)?;
+    let own = Errand { payer: Payer::Group(name.clone()), ..errand.clone() };
+    let (mut stages, mut why) = (Vec::new(), Refusal::NobodyThere);
+    for member in &group.members {
+        let found = match config.extensions.get_key_value(member.as_str()) {
+            Some((extension, _)) if errand.has_been_at(extension) => Err(Refusal::Loop),
+            Some((extension, _)) => Ok(vec![Stage::of(inside(extension, &own))]),
+            None => outside(config, member, &own, now, rng),
+        };
+        match found {
+            Ok(found) => stages.push(found),
+            Err(refusal) => why = refusal,
+        }
+    }
+    if stages.is_empty() {
+        return Err(why);
+    }
+    if !group.in_turn.0 {
+        // Together: of a member's several trunks the best one.
+        let best = |member: Vec<Stage>| member.into_iter().next().and_then(|stage| stage.goals.into_iter().next());
+        let goals = stages.into_iter().filter_map(best).collect();
+        return Ok(vec![Stage { goals, ring: Some(group.ring), forward: None }]);
+    }
+    let in_turn = stages.into_iter().flatten();
+    Ok(in_turn.map(|stage| Stage { ring: Some(group.ring), ..stage }).collect())
 }
 
 /// An agent's phone rings as the administrator wrote it; no forward applies to an offer.
 fn agent_stages(config: &Config, agent: &Name, errand: &Errand, now: Now, rng: &mut Rng) -> Result<Vec<Stage>, Refusal> {
     match config.agents.get(agent).map(|agent| &agent.phone) {
-        Some(Phone::Extension(extension)) => Ok(vec![Stage::of(inside(extension))]),
+        Some(Phone::Extension(extension)) => Ok(vec![Stage::of(inside(extension, errand))]),
         Some(Phone::Address(uri)) => {
             let place = Place::Address { agent: agent.clone(), uri: uri.clone() };
-            Ok(vec![Stage::of(Goal { place, class: Class::Internal, confirm: false })])
+            Ok(vec![Stage::of(Goal { place, class: Class::Internal, confirm: false, errand: errand.clone() })])
         }
         Some(Phone::Telephone(number)) => {
             let mut stages = outside(config, number.as_str(), errand, now, rng)?;
@@ -336,9 +406,9 @@ fn line(config: &Config, trunk: &Name, user: &str, open: bool, errand: &Errand) 
         return Err(Refusal::CallersFromOutside);
     }
     let number = config.outbound.plan.number(user);
-    let class = number.as_ref().map_or(Class::Internal, |number| config.outbound.plan.class(number));
     let place = Place::Trunk { trunk: trunk.clone(), user: user.to_string(), number };
-    Ok(vec![Stage::of(Goal { place, class, confirm: false })])
+    // The administrator wrote it down and answers for it: nobody's minutes are counted.
+    Ok(vec![Stage::of(Goal { place, class: Class::Internal, confirm: false, errand: errand.clone() })])
 }
 
 /// One stage for each trunk that can carry it, best first.
@@ -351,7 +421,7 @@ fn outside(config: &Config, dialled: &str, errand: &Errand, now: Now, rng: &mut 
             user: judge::written(config, trunk, dialled, verdict.number.as_ref()),
             number: verdict.number.clone(),
         };
-        Stage::of(Goal { place, class: verdict.class, confirm: false })
+        Stage::of(Goal { place, class: verdict.class, confirm: false, errand: errand.clone() })
     };
     Ok(trunks.iter().map(goal).collect())
 }
@@ -365,6 +435,11 @@ pub fn explain(config: &Config, extension: &Name, dialled: &str, now: Now) -> Re
         return Ok(Verdict { class: Class::Internal, number: None, leads: Some(destination) });
     }
     judge::judge(config, dialled, &Errand::new(Payer::Extension(extension.clone()), Way::Dialled), now.wall)
+}
+
+/// The number that this extension's calls outside show: for the administrator.
+pub fn caller(config: &Config, extension: &str) -> Option<Number> {
+    judge::caller(config, &Payer::Extension(extension.into()))
 }
 
 #[cfg(test)]
