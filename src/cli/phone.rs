@@ -290,6 +290,7 @@ impl Conversation {
             Report::Unchanged { status, .. } => self.say(&format!("the change was refused: {}", meaning(status))),
             Report::Digit { digit, .. } => self.say(&format!("was sent the key {digit}")),
             // Its driver never probes, and hears of an end by `Over`.
+            Report::Transfer { status, .. } => self.say(&format!("the transfer: {}", meaning(status))),
             Report::Alive { .. } | Report::Ended { .. } => {}
         }
     }

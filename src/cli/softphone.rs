@@ -93,6 +93,7 @@ impl Softphone {
             follows_domain: false,
             expires: account.expires,
             ring: Duration::from_secs(180),
+            considers: Duration::ZERO,
         };
         let mut seed = [0; 32];
         rng.fill(&mut seed);

@@ -246,7 +246,8 @@ impl World {
                 let outcome = person.attempts[call].outcome_of(&ending);
                 return person.attempts[call].ends(outcome, who);
             }
-            Report::Digit { .. } | Report::Ringing { .. } | Report::Unchanged { .. } | Report::Alive { .. } => {}
+            Report::Digit { .. } | Report::Ringing { .. } | Report::Unchanged { .. } => {}
+            Report::Alive { .. } | Report::Transfer { .. } => {}
         }
         Ok(())
     }

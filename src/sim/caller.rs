@@ -153,6 +153,8 @@ pub enum Quirk {
     Echoes,
     /// A proxy on the way says 100 to whatever the phone asks.
     Proxied,
+    /// A border element on the way changes the call by an UPDATE of its own, and the phone asks its person first.
+    Steered,
 }
 
 impl Quirk {
@@ -170,6 +172,7 @@ impl Quirk {
             Quirk::Probes(_) => "probes",
             Quirk::Echoes => "says everything twice",
             Quirk::Proxied => "has a hasty proxy",
+            Quirk::Steered => "is steered on the way",
         }
     }
 }

@@ -53,6 +53,7 @@ const QUIRKS: Weighted<Quirk> = Weighted(&[
     (7, Quirk::Probes(Duration::ZERO)),
     (5, Quirk::Echoes),
     (3, Quirk::Proxied),
+    (3, Quirk::Steered),
 ]);
 
 /// Numbers of the worlds with queues.

@@ -28,16 +28,15 @@ impl Endpoint {
             Command::Digit { dialog, digit, duration } => self.send_digit(dialog, digit, duration, now, out),
             Command::Register { registration, account } => self.keep_registered(registration, *account, now, out),
             Command::Unregister { registration } => self.unregister(registration, now, out),
-            Command::Refer { .. }
-            | Command::AcceptReferral { .. }
-            | Command::RefuseReferral { .. }
-            | Command::ReportReferral { .. }
-            | Command::AcceptSubscription { .. }
-            | Command::RefuseSubscription { .. }
-            | Command::Notify { .. }
-            | Command::EndSubscription { .. }
-            | Command::Watch { .. }
-            | Command::Unwatch { .. } => {}
+            Command::Refer { dialog, target, replaces } => self.refer(dialog, &target, replaces, now, out),
+            Command::AcceptReferral { referral } => self.accept_referral(referral, now, out),
+            Command::RefuseReferral { referral, status } => self.refuse_referral(referral, status, now, out),
+            Command::ReportReferral { referral, status } => self.report_referral(referral, status, now, out),
+            Command::AcceptSubscription { subscription, body } => self.accept_subscription(subscription, body, now, out),
+            Command::RefuseSubscription { subscription, status } => self.refuse_subscription(subscription, status, now, out),
+            Command::Notify { subscription, body } => self.notify(subscription, body, now, out),
+            Command::EndSubscription { subscription, why } => self.end_subscription(subscription, why, now, out),
+            Command::Watch { .. } | Command::Unwatch { .. } => {}
         }
     }
 

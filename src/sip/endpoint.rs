@@ -4,14 +4,18 @@
 //! begun either has a timer or waits for a command that the exchange has been told to give.
 
 use super::auth::Guard;
+use super::dialog::Dialog;
 use super::message::{Message, Name as Header, Request, Response, parse};
+use super::referral::Referrals;
 use super::registrar::Registrar;
 use super::registration::Registrations;
 use super::session::{Clock, Event as Happens, Session};
+use super::subscription::Subscriptions;
 use super::transaction::{Heard, Notice, Owner, Transactions};
 use super::visited::Visited;
 use super::{
-    Algorithm, Binding, Command, ConnectionId, DialogId, Event, Input, Output, Path, QueryId, Rejection, Settings, Status,
+    Algorithm, Binding, Command, ConnectionId, DialogId, Event, Input, Output, Package, Path, QueryId, Rejection, Settings,
+    Status,
 };
 use crate::id::{Name, Rng, Table};
 use crate::time::{Moment, Now, Timers};
@@ -28,6 +32,8 @@ pub struct Census {
     /// Transactions kept for repetitions.
     pub finished: usize,
     pub dialogs: usize,
+    /// Who is told how something stands.
+    pub subscriptions: usize,
     pub bindings: usize,
     /// Deadlines; each binding has one.
     pub timers: usize,
@@ -47,6 +53,8 @@ pub struct Endpoint {
     pub(super) guard: Guard,
     pub(super) registrar: Registrar,
     pub(super) registrations: Registrations,
+    pub(super) referrals: Referrals,
+    pub(super) subscriptions: Subscriptions,
     #[serde(with = "crate::time::pairs")]
     pub(super) sessions: BTreeMap<DialogId, Session>,
     /// By our own tag, which is ours alone.
@@ -74,6 +82,8 @@ impl Endpoint {
             guard,
             registrar: Registrar::default(),
             registrations: Registrations::default(),
+            referrals: Referrals::default(),
+            subscriptions: Subscriptions::default(),
             sessions: BTreeMap::new(),
             by_tag: Table::new(),
             clocks: Timers::new(),
@@ -119,8 +129,14 @@ impl Endpoint {
             unfinished: self.transactions.unfinished(),
             finished: self.transactions.finished(),
             dialogs: self.sessions.len(),
+            subscriptions: self.subscriptions.len(),
             bindings: self.registrar.len(),
-            timers: self.transactions.timers() + self.clocks.len() + self.registrar.len() + self.registrations.timers(),
+            timers: self.transactions.timers()
+                + self.clocks.len()
+                + self.registrar.len()
+                + self.registrations.timers()
+                + self.referrals.len()
+                + self.subscriptions.len(),
         }
     }
 
@@ -154,6 +170,8 @@ impl Endpoint {
             self.clocks.next(),
             self.registrar.poll_timeout(),
             self.registrations.poll_timeout(),
+            self.referrals.poll_timeout(),
+            self.subscriptions.poll_timeout(),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -171,6 +189,12 @@ impl Endpoint {
         while self.registrar.handle_timeout(now.mono, out) {}
         while let Some(registration) = self.registrations.due(now.mono) {
             self.register(registration, now, out);
+        }
+        while let Some(subscription) = self.subscriptions.due(now.mono) {
+            self.subscription_due(subscription, now, out);
+        }
+        while let Some(referral) = self.referrals.due(now.mono) {
+            self.referral_due(referral, now, out);
         }
     }
 
@@ -263,10 +287,29 @@ impl Endpoint {
             (Owner::Probe(dialog) | Owner::Digit(dialog), Heard::Response, Some(response)) => {
                 self.in_dialog_answered(dialog, notice, response, now, out);
             }
-            (Owner::Offer(dialog) | Owner::Probe(dialog) | Owner::Digit(dialog), heard, _) => {
+            (Owner::Refer(dialog), Heard::Response, Some(response)) => {
+                self.refer_answered(dialog, notice, response, now, out);
+            }
+            (Owner::Referral(referral), heard, response) => {
+                self.referral_notified(referral, notice.tx, heard, response, now, out);
+            }
+            (Owner::Notify(subscription), heard, response) => {
+                self.notified(subscription, notice.tx, heard, response, now, out);
+            }
+            (Owner::Offer(dialog) | Owner::Probe(dialog) | Owner::Digit(dialog) | Owner::Refer(dialog), heard, _) => {
                 self.in_dialog_failed(dialog, heard, now, out);
             }
         }
+    }
+
+    /// The way of our next request in a dialog. When its stream has gone it is the one over which the same phone has registered
+    /// since (RFC 5626 section 5.3).
+    pub(super) fn living_way(&self, dialog: &Dialog) -> Path {
+        let way = dialog.way();
+        if self.transactions.streams.living(way) == way {
+            return way;
+        }
+        self.registrar.way_to(&dialog.remote.uri.user(), &dialog.target).unwrap_or(way)
     }
 
     /// The digest algorithms of the listener that `path` belongs to.
@@ -286,11 +329,14 @@ impl Endpoint {
 }
 
 /// What we understand, in every answer that should say so (RFC 3261 section 20.5).
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER";
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER, REFER, NOTIFY, SUBSCRIBE";
+/// The extensions that we speak, and may be required to (RFC 3261 section 20.37).
+pub(super) const SUPPORTED: &str = "replaces, norefersub";
 
 /// Says what we allow and support: in 200 to OPTIONS and INVITE.
 pub(super) fn introduce(response: &mut Response) {
     response.headers.set(Header::Allow, ALLOW);
     response.headers.set(Header::Accept, "application/sdp");
-    response.headers.set(Header::Supported, "");
+    response.headers.set(Header::Supported, SUPPORTED);
+    response.headers.set(Header::AllowEvents, Package::ALL);
 }

@@ -57,7 +57,12 @@ impl Endpoint {
     }
 
     pub(super) fn in_dialog(&mut self, request: Request, path: Path, tx: TxId, now: Now, out: &mut Vec<Output>) {
-        let Some(id) = self.dialog_of(&request, path) else { return self.refuse(&request, tx, Status(481), now, out) };
+        let Some(id) = self.dialog_of(&request, path) else {
+            if !self.resubscribe_came(&request, path, tx, now, out) {
+                self.refuse(&request, tx, Status(481), now, out);
+            }
+            return;
+        };
         let Some(session) = self.sessions.get_mut(&id) else { return };
         if session.dialog.check_order(request.cseq().number) == Order::Late {
             return self.refuse(&request, tx, Status(500), now, out);
@@ -72,6 +77,9 @@ impl Endpoint {
             Method::Update => self.update(id, &request, path, tx, now, out),
             Method::Info => self.info(id, &request, tx, now, out),
             Method::Options => self.options(&request, tx, now, out),
+            Method::Refer => self.refer_came(id, &request, tx, now, out),
+            Method::Notify => self.notify_came(id, &request, tx, now, out),
+            Method::Subscribe => self.referral_subscribed(id, &request, tx, now, out),
             Method::Other(_) => self.refuse_with(&request, tx, Status(501), &[(Header::Allow, ALLOW)], now, out),
             _ => self.refuse_with(&request, tx, Status(405), &[(Header::Allow, ALLOW)], now, out),
         }

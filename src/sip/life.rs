@@ -55,6 +55,7 @@ impl Endpoint {
             Exchange::Ours { tx, .. } => self.transactions.lose_patience(tx, now.mono),
             Exchange::Settled | Exchange::Glare { .. } => {}
         }
+        self.referrals_of_ended(id, &session.dialog, now, out);
         out.push(Output::Event(Event::Ended { dialog: id, ending: session.ending }));
     }
 
@@ -186,7 +187,8 @@ impl Endpoint {
         if let Some(reason) = &session.reason {
             bye.headers.push(Header::Reason, reason);
         }
-        let way = session.dialog.way();
+        let dialog = session.dialog.clone();
+        let way = self.living_way(&dialog);
         self.transactions.send(bye, way, owner, &mut self.rng, now.mono, out);
     }
 
@@ -199,7 +201,7 @@ impl Endpoint {
         now: Now,
         out: &mut Vec<Output>,
     ) -> Option<TxId> {
-        let way = self.sessions.get(&id)?.dialog.way();
+        let way = self.living_way(&self.sessions.get(&id)?.dialog);
         Some(self.transactions.send(request, way, owner, &mut self.rng, now.mono, out))
     }
 

@@ -24,6 +24,7 @@
 //! Invariant: nothing here reads a clock, a socket or a file; every peer's mistake is an answer or an event.
 
 mod auth;
+mod carried;
 mod commands;
 mod dialog;
 pub mod digest;
@@ -34,11 +35,15 @@ pub mod message;
 mod offers;
 mod parties;
 mod paths;
+mod referral;
+mod referring;
 mod registrar;
 mod registration;
+mod replaces;
 pub mod session;
 mod settings;
 pub mod stream;
+mod subscription;
 #[cfg(test)]
 mod tests;
 pub mod transaction;

@@ -2,7 +2,7 @@
 //!
 //! Invariant: one offer is under way at a time; an offer of ours that cannot be made yet waits, and a later one replaces it.
 
-use super::endpoint::{ALLOW, Endpoint, introduce};
+use super::endpoint::{ALLOW, Endpoint, SUPPORTED, introduce};
 use super::life::description;
 use super::message::{Method, Name as Header, NameAddr, Response};
 use super::session::{Clock, Event as Happens, Exchange, Phase};
@@ -55,7 +55,7 @@ impl Endpoint {
         let mut request = session.dialog.request(method);
         let cseq = session.dialog.local_cseq;
         request.headers.set(Header::Allow, ALLOW);
-        request.headers.set(Header::Supported, "");
+        request.headers.set(Header::Supported, SUPPORTED);
         request.set_body("application/sdp", sdp.to_bytes());
         let Some(tx) = self.send_inside(id, request, Owner::Offer(id), now, out) else { return };
         if let Some(session) = self.sessions.get_mut(&id) {

@@ -203,6 +203,10 @@ pub struct Session {
     pub owed: Option<Description>,
     /// Challenges answered since the last success.
     pub challenges: u8,
+    /// The tag of the last provisional answer to our call: by it a call that still rings is named.
+    pub early_tag: Option<String>,
+    /// We have asked the peer to call somebody, and hear how that goes.
+    pub is_referring: bool,
     #[serde(skip)]
     pub credentials: Option<Box<Credentials>>,
     /// What proved our INVITE; its ACK repeats it (RFC 3261 section 22.1).

@@ -3,9 +3,10 @@
 //! Invariant: every 2xx to an INVITE of ours is acknowledged, also one that nobody waits for any more; and what it opened
 //! besides the one session is closed by BYE.
 
+use super::carried;
 use super::dialog::{Dialog, port_of};
 use super::digest;
-use super::endpoint::{ALLOW, Endpoint};
+use super::endpoint::{ALLOW, Endpoint, SUPPORTED};
 use super::life::description;
 use super::message::{Method, Name as Header, NameAddr, Request, Response, Uri};
 use super::paths;
@@ -26,6 +27,10 @@ impl Endpoint {
         if self.sessions.contains_key(&id) {
             return;
         }
+        if call.carried.hops == 0 {
+            let ending = Ending::Refused { status: Status(483), contacts: Vec::new(), retry_after: None };
+            return out.push(Output::Event(Event::Ended { dialog: id, ending }));
+        }
         let target = without_headers(&call.target);
         let Some((path, is_known)) = first_way(&call, &target) else {
             // An address that no INVITE can be sent to.
@@ -34,7 +39,7 @@ impl Endpoint {
         };
         let tag = self.rng.hex(16);
         let host = path.local.ip().to_canonical().to_string();
-        let local = NameAddr::new(Uri::sip(&call.from.user, &host, None)).with_display(&call.from.display).with_tag(&tag);
+        let local = carried::from_address(&call.from, &host, call.carried.withheld).with_tag(&tag);
         let remote = NameAddr::new(called(&call, &target)).with_display(&call.to.display);
         let mut dialog = Dialog {
             call_id: self.rng.hex(32),
@@ -47,11 +52,13 @@ impl Endpoint {
             path,
             follows_contact: call.path.is_none(),
             resolved: None,
-            user: call.from.user,
+            // The Contact of a caller who is not to be known says nothing either.
+            user: if call.carried.withheld { String::new() } else { call.from.user },
         };
         let mut invite = dialog.request(Method::Invite);
         invite.headers.set(Header::Allow, ALLOW);
-        invite.headers.set(Header::Supported, "");
+        invite.headers.set(Header::Supported, SUPPORTED);
+        carried::write(&call.carried, call.diversion_header, &host, &mut invite);
         if let Some(sdp) = &call.sdp {
             invite.set_body("application/sdp", sdp.to_bytes());
         }
@@ -71,6 +78,8 @@ impl Endpoint {
             refusal: UNAVAILABLE,
             owed: None,
             challenges: 0,
+            early_tag: None,
+            is_referring: false,
             credentials: call.credentials.map(Box::new),
             proof: None,
             dialog,
@@ -109,7 +118,7 @@ impl Endpoint {
     pub(super) fn acknowledge(&mut self, id: DialogId, tx: TxId, ack: Request, out: &mut Vec<Output>) {
         let Some(session) = self.sessions.get(&id) else { return };
         let tag = session.dialog.remote.tag().unwrap_or_default().to_string();
-        let way = session.dialog.way();
+        let way = self.living_way(&session.dialog);
         self.acknowledge_by(tx, &tag, way, ack, out);
     }
 
@@ -140,6 +149,9 @@ impl Endpoint {
         let is_current = self.sessions.get(&id).is_some_and(|session| session.invite == Some(notice.tx));
         match response.status.0 {
             ..=199 if is_current => {
+                if let (Some(session), Some(tag)) = (self.sessions.get_mut(&id), response.to_().tag()) {
+                    session.early_tag = Some(tag.to_string());
+                }
                 self.advance(id, Happens::Provisional, now, out);
                 let is_wanted = self.sessions.get(&id).is_some_and(|session| session.phase == Phase::Proceeding);
                 if is_wanted && response.status.0 > 100 {

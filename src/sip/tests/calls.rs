@@ -435,7 +435,7 @@ fn info_is_understood_in_two_forms_and_refused_in_others() {
 fn what_we_do_not_do_inside_a_call_is_refused_and_the_call_goes_on() {
     let mut pair = Pair::trunk(24, Transport::Udp);
     let (theirs, _) = pair.connect();
-    let methods = [(Method::Refer, 405), (Method::Notify, 405), (Method::Prack, 405), (Method::Other("DANCE".into()), 501)];
+    let methods = [(Method::Refer, 400), (Method::Notify, 481), (Method::Message, 405), (Method::Other("DANCE".into()), 501)];
     for (place, (method, status)) in methods.into_iter().enumerate() {
         let request = inside(&pair, method, (1 << 20) + place as u32);
         pair.inject(EXCHANGE, &request.to_bytes());

@@ -6,3 +6,5 @@ mod outside;
 mod pair;
 mod random;
 mod registrar;
+mod subscriptions;
+mod transfers;

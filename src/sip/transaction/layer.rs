@@ -10,7 +10,7 @@ use crate::id::{Rng, Table};
 use crate::sip::message::{Method, Name, Request, Response, Via};
 use crate::sip::paths::{Streams, response_fallback, response_path};
 use crate::sip::visited::Visited;
-use crate::sip::{DialogId, Output, Path, RegistrationId, Status};
+use crate::sip::{DialogId, Output, Path, ReferralId, RegistrationId, Status, SubscriptionId};
 use crate::time::{Duration, Moment, Timers};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -39,6 +39,12 @@ pub enum Owner {
     Bye(DialogId),
     Probe(DialogId),
     Digit(DialogId),
+    /// Our REFER in it.
+    Refer(DialogId),
+    /// A NOTIFY that says how a REFER of theirs goes.
+    Referral(ReferralId),
+    /// A NOTIFY that says how something stands.
+    Notify(SubscriptionId),
     Register(RegistrationId),
 }
 
