@@ -3,7 +3,7 @@
 //! ```text
 //!   centrala run ------------------> (main starts the daemon)
 //!   centrala check | sounds | outbound -> files
-//!   centrala status | calls | queues | agents | agent | watch | registrations | cdr | stop --client--> DATA/control.sock --> the daemon
+//!   centrala status | calls | queues | agents | agent | watch | registrations | trunks | cdr | stop --client--> DATA/control.sock --> the daemon
 //!   centrala phone | demo --softphone--> SIP and RTP --> any exchange
 //! ```
 //!
@@ -35,6 +35,7 @@ pub mod sounds;
 mod status;
 mod stop;
 mod table;
+mod trunks;
 mod watch;
 
 use clap::{Parser, Subcommand};
@@ -65,6 +66,7 @@ pub enum Command {
     Phone(phone::Phone),
     Demo(demo::Demo),
     Outbound(outbound::Outbound),
+    Trunks(trunks::Trunks),
 }
 
 /// Everything but `run`, which is the daemon's.
@@ -85,6 +87,7 @@ pub fn ask(command: &Command) -> ExitCode {
         Command::Phone(arguments) => phone::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Outbound(arguments) => outbound::run(arguments),
+        Command::Trunks(arguments) => trunks::run(arguments),
     };
     match answered {
         Ok(()) => ExitCode::SUCCESS,

@@ -11,10 +11,11 @@
 use super::call::{Attempt, AttemptId, Audio, Leg, Purpose, Role, Target};
 use super::leg::Farewell;
 use super::on_sip::shortened;
-use super::policy::{Errand, Goal, Payer, Permit, Refusal, Stage, Wanted, Way};
+use super::policy::{self, Errand, Goal, Payer, Permit, Refusal, Stage, Wanted, Way};
 use super::targets::MAX_TARGETS;
 use super::{Action, Pbx, Phase, Timer};
 use crate::acd;
+use crate::config::{Config, Destination};
 use crate::id::{CallId, LegId};
 use crate::ivr::{self, DialEnd};
 use crate::media::{ANY_LANGUAGE, Command as Media, Sound, Statistics};
@@ -236,6 +237,7 @@ impl Pbx {
         // The attempt's own deadline comes first; this one is the net below it.
         outgoing.ring = ring + RING;
         self.command_sip(Command::Invite { dialog, call: Box::new(outgoing) }, now);
+        self.touch(id);
         let sip_call_id = self.endpoint.call_id(dialog).unwrap_or_default().to_string();
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.sip_call_id = sip_call_id;
@@ -246,6 +248,7 @@ impl Pbx {
     pub(super) fn phone_rings(&mut self, id: LegId, early: Option<&Description>, now: Now, out: &mut Vec<Action>) {
         let Some(leg) = self.legs.get(&id) else { return };
         let (call, alone) = (leg.call, leg.attempt.and_then(|it| self.attempts.get(&it)).is_some_and(|it| it.legs.len() == 1));
+        self.touch_caller(call);
         let Some(phase) = self.calls.get(&call).map(|call| &call.phase) else { return };
         // Who waits in a queue hears the queue's music while agents' phones ring.
         if !matches!(phase, Phase::Ringing { .. }) {
@@ -323,6 +326,7 @@ impl Pbx {
             self.timers.set(Timer::Allowance(id), now.mono + longest);
         }
         self.connect_audio(id, out);
+        self.touch(id);
         if confirm { self.ask_for_key(id, now, out) } else { self.won(id, now, out) }
     }
 
@@ -457,8 +461,12 @@ impl Pbx {
         if self.forward_on(attempt, now) && self.next_stage(attempt, now, out).is_ok() {
             return;
         }
+        let inside = self.forward_inside(attempt);
         let Some(it) = self.attempts.remove(&attempt) else { return };
         let why = it.refusal.unwrap_or(DialEnd::Unavailable);
+        if let Some(destination) = inside {
+            return self.lead(it.call, destination, now, out);
+        }
         match it.purpose {
             Purpose::Offer { offer, .. } => self.tell_acd(acd::Event::Refused { offer, why: refusal(why) }, now),
             Purpose::Dial | Purpose::Transfer => self.dial_ended(it.call, it.purpose, why.into(), now, out),
@@ -466,21 +474,42 @@ impl Pbx {
         }
     }
 
+    /// A forward to a flow or a queue takes a caller who has no flow to go back to.
+    fn forward_inside(&self, attempt: AttemptId) -> Option<Destination> {
+        let it = self.attempts.get(&attempt).filter(|it| it.purpose == Purpose::Dial)?;
+        self.calls.get(&it.call).filter(|call| call.session.is_none())?;
+        let extension = it.stage.forward.as_ref()?;
+        let (to, _) = self.forward_for(extension, it.refusal.unwrap_or(DialEnd::Unavailable))?;
+        takes_callers(&self.config, &to)
+    }
+
+    /// Where all calls of an extension go, when that is a flow or a queue.
+    pub(super) fn always_inside(&self, extension: &str) -> Option<Destination> {
+        takes_callers(&self.config, self.policy.forward_of(&self.config, extension)?.always.as_ref()?)
+    }
+
+    fn forward_for(&self, extension: &str, refusal: DialEnd) -> Option<(String, Diverted)> {
+        let forward = self.policy.forward_of(&self.config, extension)?;
+        let (to, why) = match refusal {
+            DialEnd::Busy | DialEnd::Rejected => (&forward.busy, Diverted::Busy),
+            DialEnd::NoAnswer => (&forward.no_answer, Diverted::NoAnswer),
+            _ => (&forward.no_answer, Diverted::Unavailable),
+        };
+        to.clone().map(|to| (to, why))
+    }
+
     /// Where the calls of an extension go when it is busy, or nobody answers.
     fn forward_on(&mut self, attempt: AttemptId, now: Now) -> bool {
-        let Some(it) = self.attempts.get_mut(&attempt) else { return false };
-        let Some(extension) = it.stage.forward.take().filter(|_| !matches!(it.purpose, Purpose::Offer { .. })) else {
+        let Some(it) = self.attempts.get(&attempt).filter(|it| !matches!(it.purpose, Purpose::Offer { .. })) else {
             return false;
         };
-        let Some(errand) = it.stage.goals.first().map(|goal| goal.errand().clone()) else { return false };
-        let Some(forward) = self.policy.forward_of(&self.config, &extension) else { return false };
-        let (to, why) = match it.refusal.unwrap_or(DialEnd::Unavailable) {
-            DialEnd::Busy | DialEnd::Rejected => (forward.busy.clone(), Diverted::Busy),
-            DialEnd::NoAnswer => (forward.no_answer.clone(), Diverted::NoAnswer),
-            _ => (forward.no_answer.clone(), Diverted::Unavailable),
-        };
-        let Some(to) = to else { return false };
-        let errand = errand.onward(Payer::Extension(extension.clone()), Way::Forward, &extension, why);
+        let (Some(extension), Some(goal)) = (it.stage.forward.clone(), it.stage.goals.first()) else { return false };
+        let refusal = it.refusal.unwrap_or(DialEnd::Unavailable);
+        let Some((to, why)) = self.forward_for(&extension, refusal) else { return false };
+        if takes_callers(&self.config, &to).is_some() {
+            return false;
+        }
+        let errand = goal.errand().onward(Payer::Extension(extension.clone()), Way::Forward, &extension, why);
         self.send_on(attempt, &Wanted::Number(to), errand, now)
     }
 
@@ -554,6 +583,11 @@ impl Pbx {
             self.hang_up(id, super::Outcome::Completed, now, out);
         }
     }
+}
+
+/// The flow or the queue that this number leads to.
+fn takes_callers(config: &Config, to: &str) -> Option<Destination> {
+    policy::internal(config, to).filter(|to| matches!(to, Destination::Flow(_) | Destination::Queue(_)))
 }
 
 /// How a phone's refusal is told to the flow.

@@ -121,6 +121,7 @@ impl Pbx {
             };
             leg.end(clock.wall, how);
             self.command_sip(command, now);
+            self.touch(id);
         }
         let Some(leg) = self.legs.get_mut(&id) else { return };
         match leg.audio {

@@ -24,9 +24,11 @@
 //! | `leg` | a leg's audio: port, offer, answer, renegotiation; the end of a leg |
 //! | `policy` | who may call whom: without its permit no phone rings |
 //! | `targets` | what a permit allows, as addresses |
+//! | `trunks` | the providers as they stand: found, watched, registered at |
 //! | `dial` | making phones ring: attempts, the race between them |
 //! | `parties` | joining and parting: a leg goes over into another call, from shard to shard |
 //! | `transfers`, `parking`, `services` | REFER; callers left at a slot; what a code does |
+//! | `presence` | lamps, agents' states: who is told how somebody stands |
 //! | `bridge` | two people talk: joining, hold, the silence of one who has vanished |
 //! | `finish` | how a call ends, however it ends |
 //! | `cdr` | a finished call as a record |
@@ -54,10 +56,12 @@ mod parking;
 mod parties;
 pub mod policy;
 mod ports;
+mod presence;
 mod route;
 mod services;
 mod targets;
 mod transfers;
+mod trunks;
 mod words;
 
 pub use call::{Attempt, AttemptId, Call, EndedBy, Outcome, Phase};
@@ -75,9 +79,11 @@ use call::Leg;
 use parties::Joining;
 use policy::Policy;
 use ports::Ports;
+use presence::Watchers;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use trunks::Trunks;
 
 /// Words passed between rooms because of one event; more is a loop of ours.
 const MAX_WORDS: usize = 100_000;
@@ -117,6 +123,8 @@ pub struct Pbx {
     own_calls: BTreeMap<Name, u32>,
     agents_by_extension: BTreeMap<Name, Vec<Name>>,
     policy: Policy,
+    trunks: Trunks,
+    watchers: Watchers,
     /// Legs on their way to another shard, and what becomes of them there.
     #[serde(with = "crate::time::pairs")]
     joining: BTreeMap<LegId, Joining>,
@@ -152,7 +160,7 @@ enum Said {
     Acd(acd::Action),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 enum Timer {
     /// The flow that holds the call wants waking.
     Session(CallId),
@@ -174,12 +182,20 @@ enum Timer {
     Allowance(LegId),
     /// Nobody has fetched a parked caller.
     Parked(CallId),
+    /// The trunks are to be found, watched, registered at.
+    Trunks,
+    /// A trunk's host is looked for again.
+    Trunk(Name),
+    /// Registrars have had long enough to let us go.
+    Parting,
 }
 
 /// Why a question was asked.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 enum Purpose {
     Sip(sip::QueryId),
+    /// Where this trunk's host is.
+    Trunk(Name),
 }
 
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -191,6 +207,7 @@ struct Counters {
     play: u64,
     ask: u64,
     write: u64,
+    registration: u64,
 }
 
 /// Counted since the start.
@@ -217,6 +234,8 @@ impl Pbx {
             own_calls: BTreeMap::new(),
             agents_by_extension: BTreeMap::new(),
             policy: Policy::default(),
+            trunks: Trunks::default(),
+            watchers: Watchers::default(),
             joining: BTreeMap::new(),
             parked: BTreeMap::new(),
             ports: Ports::new(config.media.first_port, config.media.last_port, rng.u32()),
@@ -238,6 +257,7 @@ impl Pbx {
         };
         pbx.acd.reseed(Rng::from_entropy(seed(&mut pbx.rng)));
         pbx.configure_queues(now);
+        pbx.soon_begin_trunks(now);
         pbx
     }
 
@@ -284,6 +304,9 @@ impl Pbx {
                 Timer::AskAgain(leg) => self.silent(leg, now),
                 Timer::Confirm(leg) => self.not_confirmed(leg, now, out),
                 Timer::Allowance(leg) => self.allowance_over(leg, now, out),
+                Timer::Trunks => self.begin_trunks(now, out),
+                Timer::Trunk(trunk) => self.look_up(&trunk, now, out),
+                Timer::Parting => self.trunks.forget_leaving(),
                 Timer::Parked(call) => self.parked_too_long(call, now, out),
                 Timer::Ask(ask) => {
                     self.on_answer(ask::Answer { id: ask, reply: ask::Reply::Failed("nobody answered in time".into()) }, now)
@@ -320,6 +343,7 @@ impl Pbx {
     /// Hangs every call up and takes no new ones.
     pub fn stop(&mut self, now: Now, out: &mut Vec<Action>) {
         self.stopping = true;
+        self.leave_registrars(now);
         let calls: Vec<CallId> = self.calls.keys().copied().collect();
         for call in calls {
             self.hang_up(call, Outcome::Completed, now, out);
@@ -329,7 +353,7 @@ impl Pbx {
 
     /// No call is left, and everything that was to be kept is kept.
     pub fn is_quiet(&self) -> bool {
-        self.calls.is_empty() && self.writes_open == 0
+        self.calls.is_empty() && self.writes_open == 0 && self.trunks.has_left()
     }
 
     /// Which states the SIP machines have been in: for the simulator's report.
@@ -340,7 +364,14 @@ impl Pbx {
     /// Passes words between the rooms until all are silent.
     fn settle(&mut self, now: Now, out: &mut Vec<Action>) {
         let mut words = 0;
-        while let Some(said) = self.said.pop_front() {
+        loop {
+            let Some(said) = self.said.pop_front() else {
+                self.tell_watchers(now);
+                if self.said.is_empty() {
+                    return;
+                }
+                continue;
+            };
             match said {
                 Said::Sip(output) => self.on_sip(output, now, out),
                 Said::Ivr(call, command) => self.on_ivr(call, command, now, out),
@@ -414,6 +445,13 @@ impl Pbx {
         let before = std::mem::replace(&mut self.config, config);
         Arc::make_mut(&mut self.config).inherit(&before);
         self.configure_queues(now);
+        self.soon_begin_trunks(now);
+    }
+
+    fn soon_begin_trunks(&mut self, now: Now) {
+        if self.has_trunks_to_begin() {
+            self.timers.set(Timer::Trunks, now.mono);
+        }
     }
 
     /// Queues and agents as the configuration has them now.

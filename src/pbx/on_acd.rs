@@ -29,7 +29,10 @@ impl Pbx {
                 self.winners.remove(&offer);
                 tracing::debug!(%agent, %outcome, rang_ms = rang.as_millis(), "an offer ended");
             }
-            acd::Action::AgentState { agent, state } => tracing::info!(%agent, %state, "agent"),
+            acd::Action::AgentState { agent, state } => {
+                tracing::info!(%agent, %state, "agent");
+                self.watchers.touch(&agent);
+            }
             acd::Action::Moved { .. } => {}
             acd::Action::ItemOutcome { item, outcome, .. } => self.item_ended(item, &outcome, now, out),
         }

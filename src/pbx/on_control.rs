@@ -15,6 +15,7 @@ impl Pbx {
             Request::Status => Response::Status(self.status()),
             Request::Calls => Response::Calls(self.calls.values().map(|call| self.live_call(call)).collect()),
             Request::Registrations => Response::Registrations(self.registrations()),
+            Request::Trunks => Response::Trunks(self.trunk_rows(now)),
             Request::Queues => Response::Queues(self.queue_rows(now)),
             Request::Agents => Response::Agents(self.agent_rows(now)),
             Request::Agent { agent, order } => self.order_agent(agent.into(), order, now),
@@ -46,6 +47,7 @@ impl Pbx {
             answered_total: self.totals.answered,
             rejected_total: self.totals.rejected,
             panics_contained: self.totals.panics,
+            not_permitted: self.totals.not_permitted,
             listeners: self.config.sip.listeners.iter().map(listener_words).collect(),
             // The shell adds what it counts itself.
             ..Status::default()

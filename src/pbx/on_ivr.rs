@@ -75,6 +75,7 @@ impl Pbx {
         self.totals.answered += 1;
         // Before the 200 leaves: what the caller says at once must find an open ear.
         self.connect_audio(leg, out);
+        self.touch(leg);
         self.command_sip(sip::Command::Accept { dialog, sdp: description }, now);
     }
 }

@@ -81,7 +81,10 @@ impl Pbx {
                 }
                 _ => self.enqueue(id, queue, now, out),
             },
-            Destination::Extension(extension) => self.ring(id, &Wanted::Extension(extension), now, out),
+            Destination::Extension(extension) => match self.always_inside(&extension) {
+                Some(elsewhere) => self.lead(id, elsewhere, now, out),
+                None => self.ring(id, &Wanted::Extension(extension), now, out),
+            },
             Destination::Group(group) => self.ring(id, &Wanted::Group(group), now, out),
             Destination::Trunk { trunk, user, open } => self.ring(id, &Wanted::Line { trunk, user, open }, now, out),
         }

@@ -70,18 +70,14 @@ impl Pbx {
                 self.totals.rejected += 1;
                 log_rejection(&path.remote.to_string(), status, &why);
             }
-            // The exchange keeps no registrations of its own yet.
-            Event::Registration { .. } => {}
+            Event::Registration { registration, outcome } => self.registration(registration, outcome, now),
+            Event::Bearing { peer, bearing } => self.bearing(&peer, bearing, now, out),
             Event::Refer { dialog, referral, request } => self.refer(dialog, referral, &request, now, out),
-            Event::Subscribe { subscription, .. } => {
-                self.command_sip(Command::RefuseSubscription { subscription, status: Status(603) }, now);
-            }
-            // The exchange refers nobody, grants no subscriptions and watches no peers yet.
-            Event::Referred { .. }
-            | Event::ReferralProgress { .. }
-            | Event::Resubscribed { .. }
-            | Event::Unsubscribed { .. }
-            | Event::Bearing { .. } => {}
+            Event::Subscribe { subscription, request } => self.subscribe(subscription, &request, now),
+            Event::Resubscribed { subscription } => self.resubscribed(subscription, now),
+            Event::Unsubscribed { subscription } => self.unsubscribed(subscription),
+            // The exchange refers nobody.
+            Event::Referred { .. } | Event::ReferralProgress { .. } => {}
         }
     }
 
@@ -182,6 +178,7 @@ impl Pbx {
         self.legs.insert(leg, caller);
         self.calls.insert(id, call);
         self.party_came(leg, now);
+        self.touch(leg);
         self.timers.set(Timer::CallLimit(id), now.mono + self.config.limits.call_duration);
         (id, leg)
     }
@@ -256,6 +253,7 @@ impl Pbx {
             leg.session_open = false;
             leg.end(clock.wall, ending_words(ending));
         }
+        self.touch(leg);
         if self.calls.get(&id).is_some_and(|call| call.caller != leg) {
             return self.phone_ended(leg, ending, now, out);
         }

@@ -28,6 +28,7 @@ impl Pbx {
         let caller = call.caller;
         self.leave_flow(id, now);
         self.parked.insert(slot, id);
+        self.watchers.touch(&slot.to_string());
         self.music(id, caller, out);
         if let Some(parking) = &self.config.services.parking {
             self.timers.set(Timer::Parked(id), now.mono + parking.timeout);
@@ -59,7 +60,10 @@ impl Pbx {
 
     /// The slot is free.
     pub(super) fn unpark(&mut self, id: CallId) {
-        self.parked.retain(|_, call| *call != id);
+        if let Some(slot) = self.parked.iter().find(|(_, call)| **call == id).map(|(slot, _)| *slot) {
+            self.parked.remove(&slot);
+            self.watchers.touch(&slot.to_string());
+        }
         self.timers.cancel(&Timer::Parked(id));
         if let Some(call) = self.calls.get_mut(&id)
             && matches!(call.phase, Phase::Parked { .. })

@@ -57,7 +57,11 @@ impl Pbx {
         let role = if agent.is_some() { Role::Agent } else { Role::Trunk };
         let party = PartyNumber { number: agent.unwrap_or_else(|| user.to_string()), name: String::new() };
         let uri = Uri::parse(format!("sip:{}@{host}", escaped(user))).ok()?;
-        self.address(uri, Source::Trunk(trunk.clone()), role, party, permit)
+        let mut target = self.address(uri, Source::Trunk(trunk.clone()), role, party, permit)?;
+        if let Some(path) = self.path_to(trunk) {
+            (target.local, target.path) = (path.local, Some(path));
+        }
+        Some(target)
     }
 
     /// A fixed address, reached from the first listener of its family.

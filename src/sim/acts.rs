@@ -36,6 +36,7 @@ pub enum Act {
     PickUp(usize),
     Refuse(usize, u16),
     PutOnHold(usize, bool),
+    Transfer(usize, &'static str),
     PutDown(usize),
     /// The phone dies.
     Vanish,
@@ -99,6 +100,9 @@ impl World {
             }
             Act::PickUp(at) => self.pick_up(who, at),
             Act::Refuse(at, status) => self.refuse(who, at, status),
+            Act::Transfer(at, to) => {
+                self.on_line(who, at, |line| Command::Transfer { line, number: to.to_string(), with: None })
+            }
             Act::PutOnHold(at, on) => self.on_line(who, at, |line| Command::Hold { line, on }),
             Act::PutDown(at) => self.put_down(who, at),
             Act::Vanish => self.vanish(who),
