@@ -36,7 +36,8 @@ impl Endpoint {
             Command::RefuseSubscription { subscription, status } => self.refuse_subscription(subscription, status, now, out),
             Command::Notify { subscription, body } => self.notify(subscription, body, now, out),
             Command::EndSubscription { subscription, why } => self.end_subscription(subscription, why, now, out),
-            Command::Watch { .. } | Command::Unwatch { .. } => {}
+            Command::Watch { peer, probing } => self.watch(peer, *probing, now, out),
+            Command::Unwatch { peer } => self.unwatch(&peer),
         }
     }
 

@@ -13,6 +13,7 @@ use super::session::{Clock, Event as Happens, Session};
 use super::subscription::Subscriptions;
 use super::transaction::{Heard, Notice, Owner, Transactions};
 use super::visited::Visited;
+use super::watch::Watches;
 use super::{
     Algorithm, Binding, Command, ConnectionId, DialogId, Event, Input, Output, Package, Path, QueryId, Rejection, Settings,
     Status,
@@ -55,6 +56,7 @@ pub struct Endpoint {
     pub(super) registrations: Registrations,
     pub(super) referrals: Referrals,
     pub(super) subscriptions: Subscriptions,
+    pub(super) watches: Watches,
     #[serde(with = "crate::time::pairs")]
     pub(super) sessions: BTreeMap<DialogId, Session>,
     /// By our own tag, which is ours alone.
@@ -84,6 +86,7 @@ impl Endpoint {
             registrations: Registrations::default(),
             referrals: Referrals::default(),
             subscriptions: Subscriptions::default(),
+            watches: Watches::default(),
             sessions: BTreeMap::new(),
             by_tag: Table::new(),
             clocks: Timers::new(),
@@ -136,7 +139,8 @@ impl Endpoint {
                 + self.registrar.len()
                 + self.registrations.timers()
                 + self.referrals.len()
-                + self.subscriptions.len(),
+                + self.subscriptions.len()
+                + self.watches.len(),
         }
     }
 
@@ -148,8 +152,8 @@ impl Endpoint {
     pub fn handle(&mut self, input: Input, now: Now, out: &mut Vec<Output>) {
         match input {
             Input::Received { path, bytes } => self.received(path, &bytes, now, out),
-            Input::BadFrame { path, bytes, status } => self.bad_frame(path, &bytes, status, out),
-            Input::Disconnected { connection } => self.disconnected(connection),
+            Input::BadFrame { path, bytes, status } => self.bad_frame(path, &bytes, status, now, out),
+            Input::Disconnected { connection } => self.disconnected(connection, now),
             Input::Unreachable { path } => {
                 for notice in self.transactions.unreachable(path, now.mono, out) {
                     self.notice(notice, None, now, out);
@@ -172,6 +176,7 @@ impl Endpoint {
             self.registrations.poll_timeout(),
             self.referrals.poll_timeout(),
             self.subscriptions.poll_timeout(),
+            self.watches.poll_timeout(),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -187,8 +192,11 @@ impl Endpoint {
             self.clock(dialog, clock, now, out);
         }
         while self.registrar.handle_timeout(now.mono, out) {}
-        while let Some(registration) = self.registrations.due(now.mono) {
-            self.register(registration, now, out);
+        while let Some((registration, due)) = self.registrations.due(now.mono) {
+            self.registration_due(registration, due, now, out);
+        }
+        while let Some(watch) = self.watches.due(now.mono) {
+            self.watch_due(watch, now, out);
         }
         while let Some(subscription) = self.subscriptions.due(now.mono) {
             self.subscription_due(subscription, now, out);
@@ -210,6 +218,7 @@ impl Endpoint {
 
     fn received(&mut self, path: Path, bytes: &[u8], now: Now, out: &mut Vec<Output>) {
         self.transactions.streams.heard(path);
+        self.flow_lives(path, now);
         match parse(bytes) {
             Ok(Message::Request(mut request)) => {
                 request.received_from(path.remote);
@@ -244,7 +253,7 @@ impl Endpoint {
         self.transactions.streams.transmit(way, None, response.to_bytes(), out);
     }
 
-    fn bad_frame(&mut self, path: Path, bytes: &[u8], status: Status, out: &mut Vec<Output>) {
+    fn bad_frame(&mut self, path: Path, bytes: &[u8], status: Status, now: Now, out: &mut Vec<Output>) {
         self.transactions.streams.heard(path);
         let response = match parse(bytes) {
             Ok(Message::Request(request)) => Some(Response::to(&request, status)),
@@ -260,14 +269,15 @@ impl Endpoint {
         }
         self.rejected(path, status, Rejection::Malformed("the framing of the stream is lost".to_string()), out);
         if let Some(connection) = path.connection {
-            self.disconnected(connection);
+            self.disconnected(connection, now);
             out.push(Output::Close { connection });
         }
     }
 
-    fn disconnected(&mut self, connection: ConnectionId) {
+    fn disconnected(&mut self, connection: ConnectionId, now: Now) {
         self.transactions.streams.closed(connection);
         self.registrar.disconnected(connection);
+        self.flow_closed(connection, now);
     }
 
     /// A client transaction has something to tell its owner.
@@ -293,6 +303,7 @@ impl Endpoint {
             (Owner::Referral(referral), heard, response) => {
                 self.referral_notified(referral, notice.tx, heard, response, now, out);
             }
+            (Owner::Watch(watch), heard, response) => self.watch_answered(watch, notice.tx, heard, response, now, out),
             (Owner::Notify(subscription), heard, response) => {
                 self.notified(subscription, notice.tx, heard, response, now, out);
             }

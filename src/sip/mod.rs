@@ -50,6 +50,7 @@ pub mod transaction;
 mod uac;
 mod uas;
 mod visited;
+mod watch;
 mod words;
 
 pub use endpoint::{Census, Endpoint};

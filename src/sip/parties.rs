@@ -205,6 +205,11 @@ impl Credentials {
     pub fn new(user: &str, password: &str) -> Credentials {
         Credentials { user: user.to_string(), password: password.to_string(), realm: None }
     }
+
+    /// True when they may be shown to whoever asks in the name of this realm.
+    pub(super) fn are_for(&self, realm: Option<&str>) -> bool {
+        self.realm.as_deref().is_none_or(|ours| realm == Some(ours))
+    }
 }
 
 impl std::fmt::Debug for Credentials {

@@ -18,7 +18,7 @@ use crate::time::{Duration, Now};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// How often one request is sent again with credentials: once for each algorithm that may be asked.
-const MAX_CHALLENGES: u8 = 2;
+pub(super) const MAX_CHALLENGES: u8 = 2;
 /// Contacts of a redirection that are passed on.
 const MAX_REDIRECTS: usize = 5;
 
@@ -368,6 +368,7 @@ pub(super) fn answer_challenge(
     let is_proxy = response.status == Status(407);
     let challenges = if is_proxy { response.proxy_authenticate() } else { response.www_authenticate() };
     let (method, uri) = (request.method.as_str(), request.uri.as_str());
+    let challenges: Vec<_> = challenges.into_iter().filter(|challenge| credentials.are_for(challenge.get("realm"))).collect();
     let Some(answer) = digest::respond(&challenges, credentials, method, uri, rng) else { return false };
     request.headers.remove(Header::Via);
     if is_proxy {

@@ -8,3 +8,4 @@ mod random;
 mod registrar;
 mod subscriptions;
 mod transfers;
+mod trunks;

@@ -10,6 +10,7 @@ use crate::id::{Rng, Table};
 use crate::sip::message::{Method, Name, Request, Response, Via};
 use crate::sip::paths::{Streams, response_fallback, response_path};
 use crate::sip::visited::Visited;
+use crate::sip::watch::WatchId;
 use crate::sip::{DialogId, Output, Path, ReferralId, RegistrationId, Status, SubscriptionId};
 use crate::time::{Duration, Moment, Timers};
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,8 @@ pub enum Owner {
     Referral(ReferralId),
     /// A NOTIFY that says how something stands.
     Notify(SubscriptionId),
+    /// A question to a peer that is watched.
+    Watch(WatchId),
     Register(RegistrationId),
 }
 
