@@ -14,6 +14,8 @@
 //! |---|---|---|
 //! | [`time`], [`id`] | moments, deadlines; identity and chance | nothing |
 //! | [`fault`], [`ask`], [`control`] | a placed mistake; questions to the world; the words on the control socket | time, id |
+//! | [`expression`] | the typed, bounded language of conditions, templates and skills | time, id, fault |
+//! | [`calendar`] | when a company is open: hours, feasts, exceptions, overrides | time, id, fault |
 //! | [`sdp`], [`rtp`], [`audio`] | session descriptions; packets and telephone-events; codecs and sounds | time |
 //! | [`sip`] | SIP as the RFCs say it: datagrams in, user-agent events out | time, id, sdp |
 //! | [`ivr`] | flows (YAML), and a caller's walk through one; one verb per file | time, id, fault, ask |
@@ -62,10 +64,12 @@
 pub mod acd;
 pub mod ask;
 pub mod audio;
+pub mod calendar;
 pub mod cli;
 pub mod config;
 pub mod control;
 pub mod daemon;
+pub mod expression;
 pub mod fault;
 pub mod id;
 pub mod ivr;

@@ -64,7 +64,7 @@ fn the_lab_has_two_agents_who_register_and_queues_of_any_size() {
     let support = &config.acd.queues["support"];
     let seconds = Duration::from_secs;
     assert_eq!((support.ring, support.wrap_up, support.back_off.no_answer), (seconds(20), seconds(2), seconds(5)));
-    assert!(support.max_no_answer == 0 && support.max_waiting >= 2000 && support.strategy == Strategy::LongestIdle);
+    assert!(support.max_no_answer == 0 && support.max_waiting >= 2000 && support.order.then == Strategy::LongestIdle);
     let agents: Vec<_> = config.agents.iter().map(|(name, agent)| (&**name, agent.phone.clone())).collect();
     assert_eq!(agents, ["1001", "1002"].map(|name| (name, Phone::Extension(name.into()))));
     assert!(config.acd.agents.values().all(|agent| agent.login == Login::ByRegistration));
@@ -222,7 +222,7 @@ fn each_section_is_judged_at_its_place() {
         ),
         ("numbers: {200: {flow: mian}}", &["c.yaml:1:23 no flow `mian`; did you mean main?"]),
         ("numbers: {200: {flwo: main}}", &["c.yaml:1:17 a number cannot lead to `flwo`; did you mean flow?"]),
-        ("numbers: {200: {}}", &["c.yaml:1:11 number `200` leads to exactly one thing: flow, extension, queue, trunk"]),
+        ("numbers: {200: {}}", &["c.yaml:1:11 number `200` leads to exactly one thing: flow, extension, group, queue, trunk"]),
         ("numbers: {100: {flow: main}}", &["numbers.yaml:1:11 `100` stands in c.yaml line 1 already"]),
         (
             "numbers: {'2 0': {flow: main}}",
@@ -385,7 +385,10 @@ fn faults_of_all_files_and_flows_come_together_and_in_order() {
 
 #[test]
 fn a_flow_that_no_number_leads_to_is_a_warning() {
-    assert_eq!(faults(&[], &Overrides::default()), ["ivr-flows/main.yaml:0:0 no number leads to this flow"]);
+    assert_eq!(
+        faults(&[], &Overrides::default()),
+        ["ivr-flows/main.yaml:0:0 no number leads to this flow, and no flow calls it"]
+    );
 }
 
 #[test]

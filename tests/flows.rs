@@ -19,6 +19,10 @@ fn world() -> World {
         sounds,
         queues: names(&["support", "sales"]),
         extensions: names(&["1001", "1002"]),
+        calendars: names(&["office"]),
+        mailboxes: names(&["support"]),
+        flows: names(&["test", "other"]),
+        ..World::default()
     }
 }
 
@@ -78,7 +82,7 @@ nodes:
             "11:20 no language `eng`; did you mean en?",
             "12:3 node `two` is never reached",
             "14:5 node `two` has a verb already, `play`; a node has exactly one",
-            "15:3 node `none` has no verb: one of answer, dial, hangup, language, menu, play, queue, transfer",
+            "15:3 node `none` has no verb: one of answer, authorize, branch, calendar, callback, collect, dial, flow, hangup, http, identify, language, menu, play, queue, record, say, set, survey, transfer, voicemail",
             "15:3 node `none` is never reached",
             "17:21 `cause` is one of normal, busy, rejected, unavailable, not `rude`",
         ],
@@ -241,10 +245,15 @@ fn print(command: &Command) -> String {
             format!("play {language} {}{}", prompts.join(" "), if *repeat { " for ever" } else { "" })
         }
         Command::StopPlaying => "stop".to_string(),
-        Command::Enqueue { queue } => format!("enqueue {queue}"),
-        Command::LeaveQueue { key } => format!("leave the queue by {key}"),
+        Command::Enqueue { queue, .. } => format!("enqueue {queue}"),
+        Command::LeaveQueue { key, .. } => format!("leave the queue by {key}"),
         Command::Dial { to, ring } => format!("dial {to} for {} s", ring.as_secs_f64()),
         Command::Transfer { to, ring } => format!("transfer to {to} for {} s", ring.as_secs_f64()),
+        Command::Keep(what) => format!("keep {what:?}"),
+        Command::StopKeeping => "stop keeping".to_string(),
+        Command::LookUpHours { calendar } => format!("look up {calendar}"),
+        Command::LookAtQueues { queues } => format!("look at {}", queues.join(" ")),
+        Command::Ask { question, .. } => format!("ask {question:?}"),
         Command::Hangup { cause } => format!("hang up {cause:?}"),
     }
 }

@@ -11,47 +11,46 @@
 //! The sets are built anew; that is the one step whose cost grows with everything there is, and it happens once a reload.
 //! Invariant: no item and no talk is lost by it.
 
-use super::desk::{Desk, Duty, Post};
+use super::desk::{Desk, Duty, Seat};
 use super::lease::EndedBy;
-use super::line::{Line, Set, Tally};
-use super::roster::{DeskId, LineId, SetId, Slot};
-use super::settings::{Agent, Login, Settings};
-use super::strategy::FreeAgents;
+use super::line::{Lease, Line, Plan, Pool};
+use super::roster::{DeskId, LineId, PoolId, Slot};
+use super::settings::{Agent, Destination, Login, Membership, OverflowAct, Queue, Settings, Trigger};
 use super::words::{Action, ItemId, ItemOutcome, OfferOutcome};
-use super::{Acd, Deadline};
-use crate::time::{Duration, Moment};
+use super::{Acd, Condition, Deadline};
+use crate::id::Name;
+use crate::time::Moment;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 impl Acd {
     pub(super) fn configure(&mut self, settings: Arc<Settings>, now: Moment, out: &mut Vec<Action>) {
         self.empty_sets();
+        self.settings = settings.clone();
         self.configure_queues(&settings, now, out);
         self.configure_agents(&settings, now, out);
-        self.build_sets(&settings);
-        self.settings = settings;
+        self.seat_agents(&settings);
+        self.plan(&settings);
         self.withdraw_from_strangers(now, out);
-        self.fill_sets(now);
+        self.fill_sets(now, out);
     }
 
-    /// Until they are built anew there are no sets; who is free stays marked as such, with the rank that goes with it.
+    /// Until they are built anew there are no sets and no pools; who is free stays marked as such, with the rank that goes with it.
     fn empty_sets(&mut self) {
-        self.sets.clear();
-        self.touched.clear();
-        self.desks.iter_mut().for_each(|(_, desk)| desk.posts.clear());
-        self.lines.iter_mut().for_each(|(_, line)| line.sets.clear());
-        for (id, item) in &mut self.items {
-            item.level = 0;
-            self.timers.cancel(&Deadline::Widen(*id));
+        let items: Vec<ItemId> = self.items.keys().copied().collect();
+        for id in items {
+            self.unlist_item(id);
+            self.leave_sets(id);
+            self.keep_in_mind(id, None);
+            self.timers.cancel(&Deadline::Step(id));
         }
+        self.forget_sets();
+        self.pools.clear();
+        self.stirred.clear();
+        self.desks.iter_mut().for_each(|(_, desk)| desk.seats.clear());
     }
 
     fn configure_queues(&mut self, settings: &Settings, now: Moment, out: &mut Vec<Action>) {
-        for id in self.lines.ids() {
-            if !settings.queues.contains_key(&self.lines.at(id).name) {
-                self.retire_line(id, now, out);
-            }
-        }
         for (name, queue) in &settings.queues {
             if let Some(id) = self.lines.find(name) {
                 let line = self.lines.at_mut(id);
@@ -59,20 +58,17 @@ impl Acd {
                 line.retired = false;
                 continue;
             }
-            let line = Line {
-                name: name.clone(),
-                settings: queue.clone(),
-                sets: Vec::new(),
-                asked_last: None,
-                retired: false,
-                waiting: 0,
-                live: 0,
-                tally: Tally::default(),
-            };
-            self.lines.enter(name.clone(), line);
+            self.lines.enter(name.clone(), Line::new(name.clone(), queue.clone()));
         }
-        for item in self.items.values_mut() {
-            item.key = item.key_in(&self.lines.at(item.line).settings);
+        let ids: Vec<ItemId> = self.items.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.rekey(id));
+        for id in self.lines.ids() {
+            self.timers.cancel(&Deadline::Review(id));
+            let line = self.lines.at_mut(id);
+            (line.plans, line.overflow_adds, line.watchers) = (Vec::new(), Vec::new(), Vec::new());
+            if !settings.queues.contains_key(&line.name) {
+                self.retire_line(id, now, out);
+            }
         }
     }
 
@@ -84,11 +80,9 @@ impl Acd {
             self.lines.vacate(id, &name);
             return;
         }
-        let mut waiting: Vec<_> =
-            self.items.iter().filter(|(_, item)| item.line == id && item.waits()).map(|(id, item)| (item.key, *id)).collect();
-        waiting.sort_unstable();
-        for (_, item) in waiting {
-            self.finish(item, ItemOutcome::FlowedOut, OfferOutcome::Cancelled, now, out);
+        let waiting: Vec<ItemId> = line.waiting.iter().map(|(_, item)| *item).collect();
+        for item in waiting {
+            self.finish(item, ItemOutcome::FlowedOut(Destination::Flow), OfferOutcome::Cancelled, now, out);
         }
     }
 
@@ -118,6 +112,7 @@ impl Acd {
         self.change(id, now, |desk| {
             desk.retired = false;
             desk.policy = agent.login;
+            desk.skills = agent.skills.clone();
         });
         match (was, agent.login) {
             (before, after) if before == after => {}
@@ -135,52 +130,108 @@ impl Acd {
         }
     }
 
-    /// A set for every queue and delay that some agent has.
-    fn build_sets(&mut self, settings: &Settings) {
-        let posts = settings.agents.iter().filter_map(|(name, agent)| Some((self.desks.find(name)?, agent)));
-        let posts: Vec<(DeskId, LineId, &super::Membership)> = posts
-            .flat_map(|(desk, agent)| agent.queues.iter().map(move |(queue, membership)| (desk, queue, membership)))
-            .filter_map(|(desk, queue, membership)| Some((desk, self.lines.find(queue)?, membership)))
-            .filter(|(_, line, _)| !self.lines.at(*line).retired)
-            .collect();
-        let mut sets: BTreeMap<(LineId, Duration), SetId> =
-            posts.iter().map(|(_, line, membership)| ((*line, membership.delay), SetId(0))).collect();
-        for ((line, after), set) in &mut sets {
-            *set = SetId::new(self.sets.len());
-            let line = self.lines.at_mut(*line);
-            line.sets.push(*set);
-            let free = FreeAgents::new(line.settings.strategy);
-            self.sets.push(Set { after: *after, waiting: BTreeSet::new(), free });
+    /// The agents of every queue and every group.
+    fn seat_agents(&mut self, settings: &Settings) {
+        let mut named: BTreeMap<Name, PoolId> = BTreeMap::new();
+        for id in self.lines.ids() {
+            let line = self.lines.at_mut(id);
+            line.pool = PoolId::new(self.pools.len());
+            let own = (!line.retired).then_some(id);
+            named.insert(line.name.clone(), line.pool);
+            self.pools.push(Pool::new(line.name.clone(), own));
         }
-        for (desk, line, membership) in posts {
-            let set = sets[&(line, membership.delay)];
-            let post = Post { line, set, tier: membership.tier, position: membership.position };
-            self.desks.at_mut(desk).posts.push(post);
+        for (name, agent) in &settings.agents {
+            let Some(desk) = self.desks.find(name) else { continue };
+            let queues = agent.queues.iter().filter(|(queue, _)| settings.queues.contains_key(*queue));
+            for (place, membership) in queues.chain(&agent.groups) {
+                let pool = *named.entry(place.clone()).or_insert_with(|| {
+                    self.pools.push(Pool::new(place.clone(), None));
+                    PoolId::new(self.pools.len() - 1)
+                });
+                self.seat(desk, pool, membership);
+            }
+        }
+        for pool in &mut self.pools {
+            pool.delays.sort_unstable();
+            pool.delays.dedup();
+        }
+        self.pool_names = named;
+    }
+
+    fn seat(&mut self, id: DeskId, pool: PoolId, membership: &Membership) {
+        let &Membership { tier, position, delay, weight } = membership;
+        let desk = self.desks.at_mut(id);
+        if desk.seat(pool).is_some() {
+            return;
+        }
+        desk.seats.push(Seat { pool, delay, tier, position, weight });
+        let (present, free) = (desk.present(), desk.listed);
+        let pool = &mut self.pools[pool.index()];
+        pool.members.push(id);
+        pool.delays.push(delay);
+        pool.logged_in += usize::from(present);
+        pool.available += usize::from(free);
+    }
+
+    /// Steps and overflows with pools for names, and who watches whom.
+    fn plan(&mut self, settings: &Settings) {
+        let mut watched: BTreeSet<(LineId, LineId)> = BTreeSet::new();
+        for (name, queue) in &settings.queues {
+            let Some(id) = self.lines.find(name) else { continue };
+            let pools = |names: &[Name]| names.iter().filter_map(|name| self.pool_names.get(name).copied()).collect::<Vec<_>>();
+            let plans = queue.steps.iter().map(|step| Plan { add: pools(&step.add), replace: pools(&step.replace) }).collect();
+            let adds = |act: &OverflowAct| if let OverflowAct::Add(names) = act { pools(names) } else { Vec::new() };
+            let overflow_adds = queue.overflow.iter().map(|rule| adds(&rule.act)).collect();
+            for clause in conditions_of(queue).flat_map(Condition::clauses) {
+                let asked = clause.queue.as_ref().map_or(Some(id), |queue| self.lines.find(queue));
+                watched.extend(asked.map(|asked| (asked, id)));
+            }
+            let line = self.lines.at_mut(id);
+            line.plans = plans;
+            line.overflow_adds = overflow_adds;
+            line.timed = conditions_of(queue).any(Condition::is_timed);
+            (line.held, line.gates) = (0, u32::MAX);
+        }
+        for (asked, watcher) in watched {
+            self.lines.at_mut(asked).watchers.push(watcher);
+            self.stirred.push(watcher);
         }
     }
 
     fn withdraw_from_strangers(&mut self, now: Moment, out: &mut Vec<Action>) {
-        let serves = |desk, line| self.desks.at(desk).posts.iter().any(|post| post.line == line);
-        let strange: Vec<_> =
-            self.offers.iter().filter(|(_, lease)| !serves(lease.desk, lease.line)).map(|(offer, _)| *offer).collect();
+        let strange = |lease: &Lease| {
+            let desk = self.desks.at(lease.desk);
+            let terms = self.items.get(&lease.item).map(|item| self.terms(item, now));
+            terms.is_none_or(|terms| !terms.sources.iter().any(|pool| desk.seat(*pool).is_some()))
+        };
+        let strange: Vec<_> = self.offers.iter().filter(|(_, lease)| strange(lease)).map(|(offer, _)| *offer).collect();
         for offer in strange {
             self.end_lease(offer, OfferOutcome::Cancelled, EndedBy::Engine, now, out);
         }
     }
 
-    fn fill_sets(&mut self, now: Moment) {
-        for id in self.desks.ids() {
-            if self.desks.at(id).listed {
-                self.list_desk(id);
+    fn fill_sets(&mut self, now: Moment, out: &mut Vec<Action>) {
+        for id in self.lines.ids() {
+            if self.lines.at(id).retired {
+                continue;
             }
+            (self.lines.at_mut(id).held, self.lines.at_mut(id).gates) = self.conditions(id, now);
         }
         let items: Vec<ItemId> = self.items.keys().copied().collect();
         for id in items {
-            if let Some(item) = self.items.get_mut(&id) {
-                item.listed = false;
-            }
-            self.widen(id, now);
-            self.list_item(id);
+            let steps = self.items.get(&id).map_or(0, |item| self.lines.at(item.line).settings.steps.len());
+            self.items.entry(id).and_modify(|item| item.begun.retain(|(step, _)| usize::from(*step) < steps));
+            self.advance(id, now, out);
+            self.begin_announcing_if_not(id, now);
         }
     }
+}
+
+fn conditions_of(queue: &Queue) -> impl Iterator<Item = &Condition> {
+    let steps = queue.steps.iter().flat_map(|step| step.when.iter().chain(&step.only_if));
+    let overflows = queue.overflow.iter().filter_map(|rule| match &rule.on {
+        Trigger::Everybody(condition) => Some(condition),
+        Trigger::After(_) | Trigger::Newcomers(_) => None,
+    });
+    steps.chain(overflows)
 }

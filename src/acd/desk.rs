@@ -5,20 +5,28 @@
 //! way to whether they may be offered a call.
 
 use super::dispatch::Obstacle;
-use super::roster::{LineId, SetId};
+use super::rolling::Rolling;
+use super::roster::{LineId, PoolId, SetId};
 use super::settings::{Agent, Login};
-use super::strategy::Candidate;
+use super::skill::Skills;
+use super::strategy::{Candidate, Merit};
 use super::words::{ItemId, OfferId, State};
 use crate::id::Name;
 use crate::time::{Duration, Moment};
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Desk {
     pub name: Name,
     pub policy: Login,
-    /// The requirement sets that this agent satisfies.
+    pub skills: Skills,
+    /// The queues and groups this agent serves.
+    pub seats: Vec<Seat>,
+    /// The requirement sets that this agent satisfies, of those that there are.
     pub posts: Vec<Post>,
+    /// Items that wait for this agent alone, or would if they were there.
+    pub wanted_by: BTreeSet<ItemId>,
     /// Removed from the configuration; leaves for good when the call is over.
     pub retired: bool,
 
@@ -26,7 +34,11 @@ pub(super) struct Desk {
     pub login: Option<Moment>,
     /// The phone is there. Always true at a contact that is not watched.
     pub reachable: bool,
-    pub pause: Option<Name>,
+    pub pause: Option<Pause>,
+    /// The reason of a pause that a supervisor is to agree to.
+    pub wish: Option<Name>,
+    /// How long they paused for each reason since the login, the present pause not counted.
+    pub paused_for: BTreeMap<Name, Duration>,
     /// On a call that is not ours.
     pub own_call: bool,
     pub duty: Duty,
@@ -38,10 +50,15 @@ pub(super) struct Desk {
     pub idle_since: Moment,
     /// Chance drawn when they became free.
     pub draw: u64,
+    pub drawn_from: u64,
     pub calls: u32,
     pub talked: Duration,
     /// Of finished logins.
     pub logged_in: Duration,
+    /// What they are on or wrap up, for its disposition.
+    pub last_item: Option<(ItemId, LineId)>,
+    /// Recent handling time, for each queue.
+    pub handled: BTreeMap<LineId, Rolling<Duration>>,
 
     /// Stands in the sets of `posts`.
     pub listed: bool,
@@ -56,16 +73,32 @@ pub(super) enum Duty {
     Idle,
     Offered(OfferId),
     OnCall(ItemId),
-    WrapUp { until: Moment },
+    WrapUp { since: Moment, until: Moment },
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct Pause {
+    pub reason: Name,
+    /// By a supervisor, who alone may end it.
+    pub forced: bool,
+    pub since: Moment,
+}
+
+/// A place among the agents of a queue or a group.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Seat {
+    pub pool: PoolId,
+    pub delay: Duration,
+    pub tier: u16,
+    pub position: u32,
+    pub weight: u16,
 }
 
 /// A place in one requirement set.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Post {
-    pub line: LineId,
     pub set: SetId,
-    pub tier: u16,
-    pub position: u32,
+    pub merit: Merit,
 }
 
 impl Desk {
@@ -74,20 +107,28 @@ impl Desk {
         Desk {
             name,
             policy: settings.login,
+            skills: settings.skills.clone(),
+            seats: Vec::new(),
             posts: Vec::new(),
+            wanted_by: BTreeSet::new(),
             retired: false,
             login: always.then_some(now),
             reachable: always,
             pause: None,
+            wish: None,
+            paused_for: BTreeMap::new(),
             own_call: false,
             duty: Duty::Idle,
             rest_until: None,
             no_answers: 0,
             idle_since: now,
             draw: 0,
+            drawn_from: 0,
             calls: 0,
             talked: Duration::ZERO,
             logged_in: Duration::ZERO,
+            last_item: None,
+            handled: BTreeMap::new(),
             listed: false,
             shown: State::Offline,
             since: now,
@@ -111,7 +152,7 @@ impl Desk {
             (Duty::Offered(_), _) => State::Offered,
             _ if !self.present() => State::Offline,
             (Duty::WrapUp { .. }, _) => State::WrapUp,
-            (Duty::Idle, Some(reason)) => State::Paused(reason.clone()),
+            (Duty::Idle, Some(pause)) => State::Paused(pause.reason.clone()),
             (Duty::Idle, None) if self.own_call => State::Busy,
             (Duty::Idle, None) => State::Available,
         }
@@ -119,7 +160,8 @@ impl Desk {
 
     /// Why this agent may be offered nothing now; the half of `may_take` that does not depend on the item.
     pub fn obstacle(&self, now: Moment) -> Option<Obstacle> {
-        if matches!(self.duty, Duty::WrapUp { until } if until > now) || matches!(self.duty, Duty::Offered(_) | Duty::OnCall(_))
+        if matches!(self.duty, Duty::WrapUp { until, .. } if until > now)
+            || matches!(self.duty, Duty::Offered(_) | Duty::OnCall(_))
         {
             return Some(Obstacle::AgentIs(self.state()));
         }
@@ -134,9 +176,36 @@ impl Desk {
         self.login.is_some() && self.reachable && !self.retired
     }
 
+    /// Worth waiting for: there, and not paused, whatever they do just now.
+    pub fn is_awaited(&self) -> bool {
+        self.present() && self.pause.is_none()
+    }
+
+    pub fn seat(&self, pool: PoolId) -> Option<&Seat> {
+        self.seats.iter().find(|seat| seat.pool == pool)
+    }
+
+    /// Levels in these skills, added up.
+    pub fn levels(&self, skills: impl Iterator<Item = Name>) -> u16 {
+        skills.map(|skill| u16::from(self.skills.get(&skill).copied().unwrap_or(0))).sum()
+    }
+
+    /// How long they have paused for this reason since the login.
+    pub fn paused_for(&self, reason: &str, now: Moment) -> Duration {
+        let present = self.pause.as_ref().filter(|pause| *pause.reason == *reason).map(|pause| now.since(pause.since));
+        self.paused_for.get(reason).copied().unwrap_or_default() + present.unwrap_or_default()
+    }
+
+    pub fn end_pause(&mut self, now: Moment) {
+        if let Some(pause) = self.pause.take() {
+            *self.paused_for.entry(pause.reason).or_default() += now.since(pause.since);
+        }
+    }
+
     pub fn log_in(&mut self, now: Moment) {
         if self.login.is_none() {
             self.login = Some(now);
+            self.paused_for.clear();
             self.idle_since = now;
         }
     }
@@ -151,14 +220,14 @@ impl Desk {
     }
 
     /// Nothing of this changes while the agent is free.
-    pub fn candidate(&self, position: u32) -> Candidate {
+    pub fn candidate(&self) -> Candidate {
         Candidate {
             idle_since: self.idle_since,
             calls: self.calls,
             talked: self.talked,
             logged_in_since: self.login.unwrap_or_default() - self.logged_in,
-            position,
             draw: self.draw,
+            drawn_from: self.drawn_from,
         }
     }
 }

@@ -3,13 +3,21 @@
 //! The matching works on requirement sets and never scans what waits. Invariant: when [`Acd::settle`] returns, no set has both
 //! a free agent and a waiting item, and each choice made was the smallest key that any free agent might take.
 
-use super::line::{Lease, Stage};
-use super::roster::{DeskId, SetId, Slot};
+use super::line::{Item, Lease, Stage};
+use super::roster::{DeskId, LineId, SetId, Slot};
 use super::settings::{MAX_RING, MIN_RING};
+use super::steps::Terms;
+use super::strategy::{Beginnings, Rank, Strategy};
 use super::words::{Action, ItemId, OfferId, State};
 use super::{Acd, Deadline, desk::Desk, desk::Duty};
-use crate::time::{Moment, Now};
+use crate::id::Name;
+use crate::time::{Duration, Moment, Now};
 use serde::{Deserialize, Serialize};
+
+/// Conditions are looked at again as often within one event, because of what they themselves have changed; what is left then
+/// waits [`LATER`].
+const MAX_REVIEWS: usize = 8;
+const LATER: Duration = Duration::from_secs(1);
 
 /// Why an agent may not take an item now.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -25,6 +33,15 @@ pub enum Obstacle {
     /// The agent serves this queue only from then on.
     TooEarly {
         until: Moment,
+    },
+    /// It waits for another agent, at most until then.
+    KeptFor {
+        agent: Name,
+        until: Moment,
+    },
+    /// The agent does not know what is needed.
+    Lacks {
+        need: Name,
     },
     AgentIs(State),
     /// Left alone after an offer that came to nothing.
@@ -48,29 +65,73 @@ impl Acd {
     }
 
     pub(super) fn obstacle_between(&self, desk: DeskId, item: ItemId, now: Moment) -> Option<Obstacle> {
-        let Some(waiting) = self.items.get(&item) else {
-            return Some(Obstacle::NoSuchItem);
-        };
+        match self.items.get(&item) {
+            Some(waiting) => self.obstacle_to(desk, waiting, &self.terms(waiting, now), now),
+            None => Some(Obstacle::NoSuchItem),
+        }
+    }
+
+    /// The same of an item with its terms, which need not be here yet.
+    pub(super) fn obstacle_to(&self, desk: DeskId, waiting: &Item, terms: &Terms, now: Moment) -> Option<Obstacle> {
         let line = self.lines.at(waiting.line);
         if !waiting.waits() {
             return Some(Obstacle::Talks);
         }
-        if !waiting.open(line.settings.strategy) {
+        if !waiting.open(line.settings.order.then) {
             return Some(Obstacle::RingsElsewhere);
         }
-        let desk = self.desks.at(desk);
-        let Some(post) = desk.posts.iter().find(|post| post.line == waiting.line) else {
+        if let Some((other, until)) = terms.kept_for.filter(|(other, _)| *other != desk) {
+            return Some(Obstacle::KeptFor { agent: self.desks.at(other).name.clone(), until });
+        }
+        let agent = self.desks.at(desk);
+        let seats = terms.sources.iter().filter_map(|pool| agent.seat(*pool));
+        let Some(delay) = seats.map(|seat| seat.delay).min() else {
             return Some(Obstacle::OtherQueue);
         };
-        let from = waiting.joined + self.sets[post.set.index()].after;
-        if from > now {
+        if !self.is_able(desk, &terms.need, &waiting.need) {
+            return Some(Obstacle::Lacks { need: super::sets::together(&terms.need, &waiting.need) });
+        }
+        let from = waiting.joined + delay;
+        if from > now && terms.kept_for.is_none() {
             return Some(Obstacle::TooEarly { until: from });
         }
-        desk.obstacle(now)
+        agent.obstacle(now)
     }
 
     /// Makes every decision that this event made possible, then tells which agents changed.
     pub(super) fn settle(&mut self, now: Moment, out: &mut Vec<Action>) {
+        for _ in 0..MAX_REVIEWS {
+            self.reconsider(now, out);
+            self.match_up(now, out);
+            if self.stirred.is_empty() && self.lapsed.is_empty() {
+                break;
+            }
+        }
+        for desk in std::mem::take(&mut self.lapsed) {
+            self.reconsider_waiting_for(desk, now, out);
+        }
+        for line in std::mem::take(&mut self.stirred) {
+            self.timers.set(Deadline::Review(line), now + LATER);
+        }
+        self.match_up(now, out);
+        self.announce(now, out);
+    }
+
+    /// What conditions say now, and whom items wait for.
+    fn reconsider(&mut self, now: Moment, out: &mut Vec<Action>) {
+        for desk in std::mem::take(&mut self.lapsed) {
+            self.reconsider_waiting_for(desk, now, out);
+        }
+        let mut stirred = std::mem::take(&mut self.stirred);
+        stirred.sort_unstable();
+        stirred.dedup();
+        for line in stirred {
+            self.review(line, now, out);
+        }
+    }
+
+    /// Offers until no set has both a free agent and a waiting item.
+    fn match_up(&mut self, now: Moment, out: &mut Vec<Action>) {
         let mut touched = std::mem::take(&mut self.touched);
         touched.sort_unstable();
         touched.dedup();
@@ -81,7 +142,6 @@ impl Acd {
         }
         touched.clear();
         self.touched = touched;
-        self.announce(now, out);
     }
 
     /// The smallest key that waits in a set with somebody free.
@@ -102,17 +162,30 @@ impl Acd {
     fn offer(&mut self, item: ItemId, now: Moment, out: &mut Vec<Action>) {
         let waiting = &self.items[&item];
         let line = self.lines.at(waiting.line);
-        let strategy = line.settings.strategy;
-        let start = strategy.start(line.asked_last, &mut self.rng);
-        let sets = line.sets[..waiting.level].iter();
-        let choice = sets.filter_map(|set| self.sets[set.index()].free.choose(start, now)).min();
-        let (_, _, rank, desk) = choice.expect("somebody is free");
+        let (by_queue, for_item) = (line.asked_last, waiting.asked_last);
+        let begin = Beginnings { by_queue, for_item, by_chance: line.settings.order.then.draw(&mut self.rng) };
+        let mut best = None;
+        for set in &waiting.sets {
+            let choice = self.sets[set.index()].free.choose(begin, now);
+            best = best.into_iter().chain(choice).min();
+        }
+        let (_, _, rank, desk) = best.expect("somebody is free");
         debug_assert!(self.is_first_for(desk, item, now), "{item:?} is not the first that {desk:?} may take");
+        self.ring(item, desk, Some(rank), now, out);
+    }
 
+    /// Leases the item to the agent, who is free. `rank` is their place in the queue's order.
+    pub(super) fn ring(&mut self, item: ItemId, desk: DeskId, rank: Option<Rank>, now: Moment, out: &mut Vec<Action>) {
         let waiting = self.items.get_mut(&item).expect("it waits");
-        let line_id = waiting.line;
+        let (line_id, kind) = (waiting.line, waiting.kind);
         let line = self.lines.at_mut(line_id);
-        line.asked_last = Some((rank, desk));
+        if let Some(rank) = rank {
+            if line.settings.order.then == Strategy::WeightedRandom {
+                self.drawn = self.drawn.max(rank.drawn());
+            }
+            line.asked_last = Some((rank, desk));
+            waiting.asked_last = Some((rank, desk));
+        }
         self.offers_made += 1;
         let offer = OfferId(self.offers_made);
         let ring = line.settings.ring.clamp(MIN_RING, MAX_RING);
@@ -120,14 +193,14 @@ impl Acd {
         if let Stage::Waiting { offers } = &mut waiting.stage {
             offers.push(offer);
         }
-        let (full, queue) = (!waiting.open(strategy), line.name.clone());
+        let (full, queue) = (!waiting.open(line.settings.order.then), line.name.clone());
         if full {
             self.unlist_item(item);
         }
         self.offers.insert(offer, Lease { item, line: line_id, desk, made: now, deadline });
         self.timers.set(Deadline::Offer(offer), deadline);
         self.change(desk, now, |desk| desk.duty = Duty::Offered(offer));
-        out.push(Action::Offer { offer, item, queue, agent: self.desks.at(desk).name.clone(), ring });
+        out.push(Action::Offer { offer, item, kind, queue, agent: self.desks.at(desk).name.clone(), ring });
     }
 
     /// No earlier key waits that this agent might take instead.
@@ -141,14 +214,42 @@ impl Acd {
     pub(super) fn change(&mut self, id: DeskId, now: Moment, alter: impl FnOnce(&mut Desk)) {
         let was_listed = self.unlist_desk(id);
         let desk = self.desks.at_mut(id);
+        let (was_present, was_awaited) = (desk.present(), desk.is_awaited());
         alter(desk);
         if desk.obstacle(now).is_none() {
             if !was_listed {
-                desk.draw = self.rng.u64();
+                (desk.draw, desk.drawn_from) = (self.rng.u64(), self.drawn);
             }
             self.list_desk(id);
         }
+        let desk = self.desks.at(id);
+        let (listed, present, awaited) = (desk.listed, desk.present(), desk.is_awaited());
+        if (was_listed, was_present, was_awaited) != (listed, present, awaited) {
+            self.count_staff(id, (was_present, was_listed, was_awaited), (present, listed, awaited));
+        }
         self.changed.push(id);
+    }
+
+    /// Agents of queues are counted as they come and go: present, free, worth waiting for.
+    fn count_staff(&mut self, id: DeskId, was: (bool, bool, bool), is: (bool, bool, bool)) {
+        let desk = self.desks.at(id);
+        if was.2 != is.2 && !desk.wanted_by.is_empty() {
+            self.lapsed.push(id);
+        }
+        for seat in &desk.seats {
+            let pool = &mut self.pools[seat.pool.index()];
+            pool.logged_in = pool.logged_in + usize::from(is.0) - usize::from(was.0);
+            pool.available = pool.available + usize::from(is.1) - usize::from(was.1);
+            pool.departures += u64::from(was.2 && !is.2);
+            if let Some(line) = pool.line {
+                self.stirred.extend(&self.lines.at(line).watchers);
+            }
+        }
+    }
+
+    /// Something changed that conditions of queues may ask for.
+    pub(super) fn stir(&mut self, line: LineId) {
+        self.stirred.extend(&self.lines.at(line).watchers);
     }
 
     pub(super) fn list_desk(&mut self, id: DeskId) {
@@ -156,7 +257,7 @@ impl Acd {
         desk.listed = true;
         for post in &desk.posts {
             let set = &mut self.sets[post.set.index()];
-            set.free.insert(post.tier, &desk.candidate(post.position), id);
+            set.free.insert(&post.merit, &desk.candidate(), id);
             self.touched.push(post.set);
         }
     }
@@ -167,8 +268,7 @@ impl Acd {
             return false;
         }
         for post in &desk.posts {
-            let set = &mut self.sets[post.set.index()];
-            set.free.remove(post.tier, &desk.candidate(post.position), id);
+            self.sets[post.set.index()].free.remove(&post.merit, &desk.candidate(), id);
         }
         true
     }
@@ -176,12 +276,11 @@ impl Acd {
     /// Puts the item into its sets if it is open and not there.
     pub(super) fn list_item(&mut self, id: ItemId) {
         let Some(item) = self.items.get_mut(&id) else { return };
-        let line = self.lines.at(item.line);
-        if item.listed || !item.open(line.settings.strategy) {
+        if item.listed || !item.open(self.lines.at(item.line).settings.order.then) {
             return;
         }
         item.listed = true;
-        for set in &line.sets[..item.level] {
+        for set in &item.sets {
             self.sets[set.index()].waiting.insert((item.key, id));
             self.touched.push(*set);
         }
@@ -192,26 +291,8 @@ impl Acd {
         if !std::mem::take(&mut item.listed) {
             return;
         }
-        for set in &self.lines.at(item.line).sets[..item.level] {
+        for set in &item.sets {
             self.sets[set.index()].waiting.remove(&(item.key, id));
-        }
-    }
-
-    /// Lets the item into the sets that are open for it by now, and sets the time of the next one.
-    pub(super) fn widen(&mut self, id: ItemId, now: Moment) {
-        let Some(item) = self.items.get_mut(&id) else { return };
-        let line = self.lines.at(item.line);
-        while let Some(set) = line.sets.get(item.level) {
-            let opens = item.joined + self.sets[set.index()].after;
-            if opens > now {
-                self.timers.set(Deadline::Widen(id), opens);
-                return;
-            }
-            item.level += 1;
-            if item.listed {
-                self.sets[set.index()].waiting.insert((item.key, id));
-                self.touched.push(*set);
-            }
         }
     }
 

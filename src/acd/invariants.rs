@@ -25,18 +25,22 @@ impl Acd {
     /// `Err` says what is broken, and of whom. What is due by `now` must have been handled.
     pub fn check_invariants(&self, now: Now) -> Result<(), String> {
         let now = now.mono;
-        hold!(self.touched.is_empty() && self.changed.is_empty(), "an event left work behind");
+        let idle = self.touched.is_empty() && self.changed.is_empty() && self.stirred.is_empty() && self.lapsed.is_empty();
+        hold!(idle, "an event left work behind");
         self.check_sets()?;
         self.check_agents(now)?;
         self.check_items(now)?;
         self.check_offers(now)?;
         self.check_queues()?;
+        self.check_pools()?;
         self.check_pairs(now)
     }
 
     /// No agent free while an item that they may take waits.
     fn check_sets(&self) -> Result<(), String> {
         for (set, index) in self.sets.iter().zip(0..) {
+            let items = self.items.values().filter(|item| item.sets.contains(&SetId::new(index))).count();
+            hold!(set.items == items, "set {index}: counts {} items of {items}", set.items);
             hold!(
                 set.free.is_empty() || set.waiting.is_empty(),
                 "set {index}: {:?} waits and {:?} is free",
@@ -62,7 +66,7 @@ impl Acd {
                     let theirs = matches!(stage, Some(Stage::Connected { desk, .. }) if *desk == id);
                     hold!(theirs, "{name}: {item:?} does not talk to them");
                 }
-                Duty::WrapUp { until } => {
+                Duty::WrapUp { until, .. } => {
                     hold!(until >= now, "{name}: stuck in wrap-up until {until:?} at {now:?}");
                     hold!(self.timers.deadline(&Deadline::WrapUp(id)) == Some(until), "{name}: wrap-up without its end");
                 }
@@ -76,7 +80,7 @@ impl Acd {
             hold!(desk.listed == desk.obstacle(now).is_none(), "{name}: listed {}, {:?}", desk.listed, desk.obstacle(now));
             for post in desk.posts.iter().filter(|_| desk.listed) {
                 let set = &self.sets[post.set.index()];
-                let here = set.free.contains(post.tier, &desk.candidate(post.position), id);
+                let here = set.free.contains(&post.merit, &desk.candidate(), id);
                 hold!(here, "{name}: is not in {:?}", post.set);
                 places += 1;
             }
@@ -91,7 +95,7 @@ impl Acd {
         let mut places = 0;
         for (id, item) in &self.items {
             let line = self.lines.at(item.line);
-            hold!(item.listed == item.open(line.settings.strategy), "{id:?}: listed {}, {:?}", item.listed, item.stage);
+            hold!(item.listed == item.open(line.settings.order.then), "{id:?}: listed {}, {:?}", item.listed, item.stage);
             hold!(item.key == item.key_in(&line.settings), "{id:?}: stands at {:?}", item.key);
             match &item.stage {
                 Stage::Connected { desk, .. } => {
@@ -109,13 +113,19 @@ impl Acd {
                     }
                 }
             }
-            let opens = |set: &SetId| item.joined + self.sets[set.index()].after;
-            let (open, later) = line.sets.split_at(item.level);
-            hold!(open.iter().all(|set| opens(set) <= now), "{id:?}: in a set before its time");
-            let next = later.first().map(opens);
-            hold!(next.is_none_or(|at| at >= now), "{id:?}: not in a set that opened at {next:?}");
-            hold!(next == self.timers.deadline(&Deadline::Widen(*id)), "{id:?}: nobody will let it in at {next:?}");
-            for set in open.iter().filter(|_| item.listed) {
+            let timer = self.timers.deadline(&Deadline::Step(*id));
+            hold!(timer.is_none_or(|at| at >= now), "{id:?}: its next step was due at {timer:?}");
+            hold!(line.waiting.contains(&(item.key, *id)), "{id:?}: is not in the order of {}", line.name);
+            hold!(line.by_entry.contains(&(item.joined, *id)), "{id:?}: is not among those who came to {}", line.name);
+            let wanted = item.waits_for.map(|(desk, _)| desk);
+            for (desk, agent) in self.desks.iter() {
+                hold!(
+                    agent.wanted_by.contains(id) == (wanted == Some(desk)),
+                    "{id:?}: waits for {wanted:?}, not {}",
+                    agent.name
+                );
+            }
+            for set in item.sets.iter().filter(|_| item.listed) {
                 hold!(self.sets[set.index()].waiting.contains(&(item.key, *id)), "{id:?}: is not in {set:?}");
                 places += 1;
             }
@@ -144,9 +154,23 @@ impl Acd {
             let (name, tally) = (&line.name, &line.tally);
             let here = self.items.values().filter(|item| item.line == id);
             let (live, waiting) = here.fold((0, 0), |(live, waiting), item| (live + 1, waiting + usize::from(item.waits())));
-            hold!((live, waiting) == (line.live, line.waiting), "{name}: counts {} and {}", line.live, line.waiting);
+            let counted = (line.live, line.waiting.len());
+            hold!((live, waiting) == counted, "{name}: counts {counted:?}, there are {live} and {waiting}");
+            hold!(line.by_entry.len() == waiting, "{name}: {} came, {waiting} wait", line.by_entry.len());
             hold!(tally.offered == tally.ended() + live as u64, "{name}: {live} are left of {tally:?}");
             hold!(!line.retired || live > 0, "{name}: removed, empty, and still here");
+        }
+        Ok(())
+    }
+
+    /// Agents of queues and groups are counted right, and every set has the agents that it should.
+    fn check_pools(&self) -> Result<(), String> {
+        for pool in &self.pools {
+            let members = || pool.members.iter().filter_map(|desk| self.desks.get(*desk));
+            let logged_in = members().filter(|desk| desk.present()).count();
+            let available = members().filter(|desk| desk.listed).count();
+            let counted = (pool.logged_in, pool.available);
+            hold!((logged_in, available) == counted, "{}: counts {counted:?} agents of {logged_in}, {available}", pool.name);
         }
         Ok(())
     }

@@ -12,7 +12,7 @@
 //!
 //! Invariant: a lease leaves the table in `end_lease` or `answered`, nowhere else, with its one outcome.
 
-use super::desk::Duty;
+use super::desk::{Duty, Pause};
 use super::line::{Lease, Stage};
 use super::roster::DeskId;
 use super::settings::MIN_BACK_OFF;
@@ -37,22 +37,37 @@ impl Acd {
     /// The first answer wins; the phones that rang beside it lose the race in the same step.
     pub(super) fn answered(&mut self, offer: OfferId, now: Moment, out: &mut Vec<Action>) {
         let Some(lease) = self.forget_lease(offer) else { return };
-        self.unlist_item(lease.item);
+        self.end_waiting(lease.item);
         let item = self.items.get_mut(&lease.item).expect("a lease has its item");
         let stage = std::mem::replace(&mut item.stage, Stage::Connected { desk: lease.desk, since: now });
-        let waited = now.since(item.joined);
+        let (line_id, waited, predicted) = (item.line, now.since(item.joined), item.told.predicted);
+        let is_first = item.answered.is_none();
         item.answered.get_or_insert(now);
-        let line = self.lines.at_mut(item.line);
-        line.waiting -= 1;
+        let line = self.lines.at_mut(line_id);
         let queue = line.name.clone();
+        if is_first {
+            line.estimate.answered(waited, line.settings.service_level, now);
+            if let Some(predicted) = predicted {
+                line.estimate.judge(predicted, waited);
+            }
+        }
+        self.stir(line_id);
         self.change(lease.desk, now, |desk| {
             desk.duty = Duty::OnCall(lease.item);
             desk.no_answers = 0;
+            desk.last_item = Some((lease.item, line_id));
         });
         let agent = self.desks.at(lease.desk).name.clone();
-        out.push(Action::Connect { offer, item: lease.item, queue, agent: agent.clone(), waited });
+        if let Some(contact) = self.items.get(&lease.item).and_then(|item| item.contact.clone()) {
+            self.history.note(&contact, now, |contact| {
+                contact.talked.insert(queue.clone(), now);
+                contact.last_agent = Some(agent.clone());
+            });
+        }
+        let item = lease.item;
+        out.push(Action::Connect { offer, item, queue: queue.clone(), agent: agent.clone(), waited, predicted });
         let rang = now.since(lease.made);
-        out.push(Action::OfferEnded { offer, item: lease.item, agent, outcome: OfferOutcome::Answered, rang });
+        out.push(Action::OfferEnded { offer, item, queue, agent, outcome: OfferOutcome::Answered, rang });
         if let Stage::Waiting { offers } = stage {
             for other in offers.into_iter().filter(|other| *other != offer) {
                 self.end_lease(other, OfferOutcome::LostRace, EndedBy::Engine, now, out);
@@ -89,7 +104,8 @@ impl Acd {
             out.push(Action::Withdraw { offer, outcome });
         }
         let (agent, rang) = (self.desks.at(lease.desk).name.clone(), now.since(lease.made));
-        out.push(Action::OfferEnded { offer, item: lease.item, agent, outcome, rang });
+        let queue = self.lines.at(lease.line).name.clone();
+        out.push(Action::OfferEnded { offer, item: lease.item, queue, agent, outcome, rang });
         // The item first: it keeps its place against whatever the agent could take next.
         if let Some(Stage::Waiting { offers }) = self.items.get_mut(&lease.item).map(|item| &mut item.stage) {
             offers.retain(|one| *one != offer);
@@ -119,7 +135,7 @@ impl Acd {
             if outcome == OfferOutcome::NoAnswer {
                 desk.no_answers += 1;
                 if max_no_answer > 0 && desk.no_answers >= max_no_answer {
-                    desk.pause.get_or_insert_with(|| NO_ANSWER_PAUSE.into());
+                    desk.pause.get_or_insert_with(|| Pause { reason: NO_ANSWER_PAUSE.into(), forced: false, since: now });
                 }
             }
         });

@@ -3,10 +3,12 @@
 //! Invariant: the order of waiting items never changes with time, only an item's own key may: one ageing rate for everybody
 //! makes an ordered map enough.
 
-use super::roster::{DeskId, LineId, SetId};
+use super::estimate::Estimate;
+use super::roster::{DemandId, DeskId, LineId, PoolId, SetId};
 use super::settings::Queue;
+use super::skill::Need;
 use super::strategy::{FreeAgents, Rank, Strategy};
-use super::words::{ItemId, ItemOutcome, Join, OfferId};
+use super::words::{ItemId, ItemOutcome, Join, Kind, Merits, OfferId};
 use crate::id::Name;
 use crate::time::{Duration, Moment};
 use serde::{Deserialize, Serialize};
@@ -26,20 +28,47 @@ pub(super) struct Key {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Item {
     pub line: LineId,
+    pub kind: Kind,
     pub key: Key,
     pub class: u16,
     pub arrival: Moment,
+    /// Bumps included; the queue's cap is not.
     pub head_start: Duration,
+    pub merits: Vec<(Merits, Duration)>,
     pub sequence: u64,
-    /// When it entered this queue: waits and delays count from here.
+    /// When it entered this queue: waits, steps and delays count from here.
     pub joined: Moment,
     /// When an agent first answered it.
     pub answered: Option<Moment>,
-    /// It has entered so many of the queue's sets: each opens after a longer wait.
-    pub level: usize,
+    /// What the caller needs, beside what the queue needs.
+    pub need: Need,
+    pub contact: Option<Name>,
+    /// Steps that have begun, by their place in the queue's list, and when.
+    pub begun: Vec<(u8, Moment)>,
+    /// Overflow rules that have acted on it in this queue, by their place, as bits.
+    pub overflowed: u16,
+    /// From queue to queue, so that no circle of overflows turns for ever.
+    pub moves: u8,
+    /// The one it waits for, and until when at most.
+    pub waits_for: Option<(DeskId, Moment)>,
+    /// The requirement sets that are open for it.
+    pub sets: Vec<SetId>,
     /// Stands in those sets: it waits, and another agent may ring for it.
     pub listed: bool,
+    /// Whom the queue asked last for it: the memory of `ring_in_turn`.
+    pub asked_last: Option<(Rank, DeskId)>,
+    pub told: Told,
     pub stage: Stage,
+}
+
+/// What a waiting caller has been told.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Told {
+    pub times: u32,
+    /// The wait expected as it came.
+    pub predicted: Option<Duration>,
+    /// The last expected wait that was said, and how many agents had left the queue's agents until then.
+    pub expected: Option<(Duration, u64)>,
 }
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -69,28 +98,84 @@ pub(super) struct Lease {
 pub(super) struct Line {
     pub name: Name,
     pub settings: Queue,
-    /// Its requirement sets, the one that opens first at the front.
-    pub sets: Vec<SetId>,
+    /// Its own agents.
+    pub pool: PoolId,
+    /// What the steps and overflows add or put in their place, by their place in the settings' lists.
+    pub plans: Vec<Plan>,
+    pub overflow_adds: Vec<Vec<PoolId>>,
+    /// Queues in whose conditions this one occurs.
+    pub watchers: Vec<LineId>,
+    /// Conditions that held when they were looked at last, as bits: `when` of steps, `only_if` of steps.
+    pub held: u32,
+    pub gates: u32,
+    /// Something in its conditions changes by the passing of time alone.
+    pub timed: bool,
+    pub closed: bool,
     /// Who was offered a call last: the memory of `round_robin`.
     pub asked_last: Option<(Rank, DeskId)>,
     /// Removed from the configuration; leaves for good when its last talk is over.
     pub retired: bool,
-    pub waiting: usize,
+    /// Those who wait, in their order, and by when they came.
+    pub waiting: BTreeSet<(Key, ItemId)>,
+    pub by_entry: BTreeSet<(Moment, ItemId)>,
     /// Waiting and talking.
     pub live: usize,
     pub tally: Tally,
+    pub estimate: Estimate,
 }
 
-/// A requirement set: whoever is free in it may take whatever waits in it. Today a set is a queue after a delay; needed skills
-/// make more of them.
+/// A step, with pools for names.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Plan {
+    pub add: Vec<PoolId>,
+    pub replace: Vec<PoolId>,
+}
+
+/// A requirement set: whoever is free in it may take whatever waits in it.
 ///
 /// Invariant between events: it has no free agent or no waiting item.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Set {
-    /// Items enter once they have waited this long in the queue.
-    pub after: Duration,
+    pub key: SetKey,
+    /// Items for whom it is open, listed or not.
+    pub items: usize,
     pub waiting: BTreeSet<(Key, ItemId)>,
     pub free: FreeAgents,
+}
+
+/// What makes a requirement set: whose order, which agents, after which delay, with which skills.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub(super) struct SetKey {
+    pub line: LineId,
+    pub who: Who,
+    /// Own agents are 0, those who were added come after them in their order.
+    pub source: u8,
+    /// Only agents of the pool with exactly this delay.
+    pub delay: Duration,
+    pub demand: DemandId,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub(super) enum Who {
+    Pool(PoolId),
+    /// One agent for whom an item waits.
+    One(DeskId),
+}
+
+/// The agents of a queue or a group.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Pool {
+    pub name: Name,
+    pub members: Vec<DeskId>,
+    /// The delays that its members have, shortest first.
+    pub delays: Vec<Duration>,
+    /// The queue whose own agents they are.
+    pub line: Option<LineId>,
+    /// Members who are not offline, and those who could be offered a call now.
+    pub logged_in: usize,
+    pub available: usize,
+    /// How often one of them was there no longer.
+    pub departures: u64,
 }
 
 /// How many entered a queue and what became of them.
@@ -118,19 +203,30 @@ impl Key {
 
 impl Item {
     /// Waiting, and in no set yet.
-    pub fn new(join: &Join, line: LineId, queue: &Queue, sequence: u64, now: Moment) -> Item {
+    pub fn new(join: &Join, merits: Vec<(Merits, Duration)>, line: LineId, queue: &Queue, sequence: u64, now: Moment) -> Item {
         let arrival = join.arrival.min(now);
+        let head_start = merits.iter().map(|(_, by)| *by).sum();
         Item {
             line,
-            key: Key::new(join.class, arrival, join.head_start, sequence, queue),
+            kind: join.kind,
+            key: Key::new(join.class, arrival, head_start, sequence, queue),
             class: join.class,
             arrival,
-            head_start: join.head_start,
+            head_start,
+            merits,
             sequence,
             joined: now,
             answered: None,
-            level: 0,
+            need: join.need.clone(),
+            contact: join.contact.clone(),
+            begun: Vec::new(),
+            overflowed: 0,
+            moves: 0,
+            waits_for: None,
+            sets: Vec::new(),
             listed: false,
+            asked_last: None,
+            told: Told::default(),
             stage: Stage::Waiting { offers: Vec::new() },
         }
     }
@@ -138,6 +234,10 @@ impl Item {
     /// The key that belongs to what is known of the item, in a queue of this weight and cap.
     pub fn key_in(&self, queue: &Queue) -> Key {
         Key::new(self.class, self.arrival, self.head_start, self.sequence, queue)
+    }
+
+    pub fn has_begun(&self, step: usize) -> bool {
+        self.begun.iter().any(|(begun, _)| usize::from(*begun) == step)
     }
 
     pub fn waits(&self) -> bool {
@@ -162,16 +262,52 @@ impl Item {
     }
 }
 
+impl Line {
+    pub fn new(name: Name, settings: Queue) -> Line {
+        Line {
+            name,
+            settings,
+            pool: PoolId(0),
+            plans: Vec::new(),
+            overflow_adds: Vec::new(),
+            watchers: Vec::new(),
+            held: 0,
+            gates: u32::MAX,
+            timed: false,
+            closed: false,
+            asked_last: None,
+            retired: false,
+            waiting: BTreeSet::new(),
+            by_entry: BTreeSet::new(),
+            live: 0,
+            tally: Tally::default(),
+            estimate: Estimate::default(),
+        }
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.waiting.len() >= self.settings.max_waiting.max(1)
+    }
+}
+
+impl Pool {
+    pub fn new(name: Name, line: Option<LineId>) -> Pool {
+        Pool { name, members: Vec::new(), delays: Vec::new(), line, logged_in: 0, available: 0, departures: 0 }
+    }
+}
+
 impl Tally {
     pub fn count(&mut self, outcome: &ItemOutcome) {
         *match outcome {
             ItemOutcome::Answered { .. } => &mut self.answered,
             ItemOutcome::Abandoned => &mut self.abandoned,
             ItemOutcome::LeftByKey(_) => &mut self.left_by_key,
-            ItemOutcome::FlowedOut => &mut self.flowed_out,
+            ItemOutcome::FlowedOut(_) => &mut self.flowed_out,
             ItemOutcome::CallbackTaken => &mut self.callback_taken,
             ItemOutcome::AnsweredElsewhere => &mut self.answered_elsewhere,
-            ItemOutcome::EndedByUs | ItemOutcome::Full | ItemOutcome::NoSuchQueue => &mut self.ended_by_us,
+            ItemOutcome::EndedByUs | ItemOutcome::Full | ItemOutcome::NoSuchQueue | ItemOutcome::TooManyNeeds => {
+                &mut self.ended_by_us
+            }
         } += 1;
     }
 

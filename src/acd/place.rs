@@ -3,12 +3,14 @@
 //! Invariant: an item leaves the table in `finish`, nowhere else, with its one outcome.
 
 use super::desk::Duty;
+use super::history::Place;
 use super::lease::EndedBy;
-use super::line::{Item, Stage};
+use super::line::{Item, Stage, Told};
 use super::roster::{DeskId, LineId};
-use super::settings::{MAX_WRAP_UP, MIN_BACK_OFF};
-use super::words::{Action, ItemId, ItemOutcome, Join, Leaving, Lost, OfferOutcome};
-use super::{Acd, Deadline};
+use super::settings::{Destination, MAX_WRAP_UP, MIN_BACK_OFF};
+use super::words::{Action, ItemId, ItemOutcome, Join, Leaving, Lost, Merits, OfferOutcome};
+use super::{Acd, Deadline, estimate};
+use crate::calendar::Zone;
 use crate::time::{Duration, Moment};
 
 /// What an agent does after a talk.
@@ -20,7 +22,7 @@ pub(super) enum After {
 }
 
 impl Acd {
-    pub(super) fn join(&mut self, join: Join, now: Moment, out: &mut Vec<Action>) {
+    pub(super) fn join(&mut self, mut join: Join, now: Moment, out: &mut Vec<Action>) {
         let id = join.item;
         if self.items.contains_key(&id) {
             return;
@@ -33,18 +35,87 @@ impl Acd {
         };
         let line = self.lines.at_mut(line_id);
         line.tally.offered += 1;
-        if line.waiting >= line.settings.max_waiting.max(1) {
+        if line.is_full() {
             line.tally.count(&ItemOutcome::Full);
             out.push(turned_away(ItemOutcome::Full));
             return;
         }
-        line.waiting += 1;
-        line.live += 1;
+        if let Some(place) = self.history.take_place(join.contact.as_ref(), &join.queue, now) {
+            join.arrival = join.arrival.min(place.arrival);
+        }
+        let rules = self.rules_for_newcomers(line_id, now);
+        let merits = self.merits(&join, line_id, now);
         self.joins += 1;
-        let item = Item::new(&join, line_id, &line.settings, self.joins, now);
+        let line = self.lines.at_mut(line_id);
+        line.live += 1;
+        let item = Item::new(&join, merits, line_id, &line.settings, self.joins, now);
+        let (kind, class, head_start, arrival) = (item.kind, item.class, item.merits.clone(), item.arrival);
         self.items.insert(id, item);
-        self.widen(id, now);
-        self.list_item(id);
+        out.push(Action::Joined { item: id, queue: join.queue, kind, class, head_start, arrival });
+        self.enter(id, rules, now, out);
+    }
+
+    /// An item that is new in its queue begins to wait there.
+    fn enter(&mut self, id: ItemId, rules: u16, now: Moment, out: &mut Vec<Action>) {
+        let line = self.begin_waiting(id);
+        self.overflow_newcomer(line, id, rules, now, out);
+        self.advance(id, now, out);
+        self.predict(id, now);
+        self.begin_announcing(id, now);
+    }
+
+    fn begin_waiting(&mut self, id: ItemId) -> LineId {
+        let item = &self.items[&id];
+        let line = self.lines.at_mut(item.line);
+        line.waiting.insert((item.key, id));
+        line.by_entry.insert((item.joined, id));
+        if line.timed && line.waiting.len() == 1 {
+            self.stirred.push(item.line);
+        }
+        let line = item.line;
+        self.stir(line);
+        line
+    }
+
+    /// It waits no longer, or not here.
+    pub(super) fn end_waiting(&mut self, id: ItemId) {
+        self.unlist_item(id);
+        self.leave_sets(id);
+        self.keep_in_mind(id, None);
+        self.timers.cancel(&Deadline::Step(id));
+        self.timers.cancel(&Deadline::Announce(id));
+        let Some(item) = self.items.get(&id) else { return };
+        let id_of_line = item.line;
+        let line = self.lines.at_mut(id_of_line);
+        line.waiting.remove(&(item.key, id));
+        line.by_entry.remove(&(item.joined, id));
+        if line.waiting.is_empty() {
+            self.timers.cancel(&Deadline::Review(id_of_line));
+        }
+        self.stir(id_of_line);
+    }
+
+    /// For what the item is treated as if it had waited longer.
+    fn merits(&self, join: &Join, line: LineId, now: Moment) -> Vec<(Merits, Duration)> {
+        let line = self.lines.at(line);
+        let rules = &line.settings.head_starts;
+        let contact = self.history.of(join.contact.as_ref());
+        let value = u64::from(rules.value).saturating_mul(join.value) / 1000;
+        let repeats = rules
+            .repeat_call
+            .filter(|(within, _)| contact.is_some_and(|contact| contact.talked_within(&line.name, *within, now)));
+        let day = || {
+            let zone = self.settings.zone.clone().unwrap_or_else(Zone::utc);
+            zone.first_moment(zone.civil(self.clock.wall).date, 0).unwrap_or(self.clock.wall)
+        };
+        let gave_up = !rules.abandoned_today.is_zero() && contact.is_some_and(|one| one.gave_up_today(day(), self.clock));
+        let merits = [
+            (Merits::Given, join.head_start),
+            (Merits::Value, Duration::from_millis(value)),
+            (Merits::RepeatCall, repeats.map_or(Duration::ZERO, |(_, by)| by)),
+            (Merits::AbandonedToday, if gave_up { rules.abandoned_today } else { Duration::ZERO }),
+        ];
+        merits.into_iter().filter(|(_, by)| !by.is_zero()).collect()
     }
 
     pub(super) fn leave(&mut self, id: ItemId, why: Leaving, now: Moment, out: &mut Vec<Action>) {
@@ -54,11 +125,33 @@ impl Acd {
                 let ringing = match why {
                     Leaving::AnsweredElsewhere => OfferOutcome::LostRace,
                     Leaving::EndedByUs => OfferOutcome::Cancelled,
-                    Leaving::HungUp | Leaving::Key(_) | Leaving::FlowedOut | Leaving::CallbackTaken => OfferOutcome::CallerGone,
+                    _ => OfferOutcome::CallerGone,
                 };
+                if why == Leaving::CutOff {
+                    self.keep_place(id, now);
+                }
                 self.finish(id, why.into(), ringing, now, out);
             }
             None => {}
+        }
+    }
+
+    /// Who was cut off may come back to it.
+    fn keep_place(&mut self, id: ItemId, now: Moment) {
+        let Some(item) = self.items.get(&id) else { return };
+        let line = self.lines.at(item.line);
+        let place = Place { queue: line.name.clone(), arrival: item.arrival, until: now + line.settings.redial };
+        if let (Some(contact), false) = (&item.contact, line.settings.redial.is_zero()) {
+            self.history.note(contact, now, |contact| contact.place = Some(place));
+        }
+    }
+
+    /// A supervisor's will.
+    pub(super) fn assign(&mut self, id: ItemId, agent: &str, now: Moment, out: &mut Vec<Action>) {
+        let Some(desk) = self.desks.find(agent) else { return };
+        let open = self.items.get(&id).is_some_and(|item| item.open(self.lines.at(item.line).settings.order.then));
+        if open && self.desks.at(desk).obstacle(now).is_none() {
+            self.ring(id, desk, None, now, out);
         }
     }
 
@@ -72,32 +165,31 @@ impl Acd {
 
     /// Back at the old key, past every limit: the place was theirs.
     pub(super) fn requeue(&mut self, id: ItemId, why: Lost, now: Moment, out: &mut Vec<Action>) {
-        let Some((line_id, desk, since)) = self.talk_of(id) else { return };
+        let Some((line, desk, since)) = self.talk_of(id) else { return };
         match why {
-            Lost::ConnectionLost | Lost::Ghost => self.end_talk(line_id, desk, since, After::Rest, now, out),
+            Lost::ConnectionLost | Lost::Ghost => self.end_talk(line, desk, since, After::Rest, now, out),
         }
-        let line = self.lines.at_mut(line_id);
-        line.waiting += 1;
         if let Some(item) = self.items.get_mut(&id) {
             item.stage = Stage::Waiting { offers: Vec::new() };
         }
-        if self.lines.at(line_id).retired {
-            self.finish(id, ItemOutcome::FlowedOut, OfferOutcome::Cancelled, now, out);
+        self.begin_waiting(id);
+        if self.lines.at(line).retired {
+            self.finish(id, ItemOutcome::FlowedOut(Destination::Flow), OfferOutcome::Cancelled, now, out);
             return;
         }
-        self.widen(id, now);
-        self.list_item(id);
+        self.advance(id, now, out);
+        self.begin_announcing(id, now);
     }
 
     /// To another queue, arrival and head start kept.
     pub(super) fn shift(&mut self, id: ItemId, queue: &str, now: Moment, out: &mut Vec<Action>) {
         let Some(item) = self.items.get(&id).filter(|item| item.waits()) else { return };
         let (from, Some(to)) = (item.line, self.open_line(queue)) else { return };
-        let target = self.lines.at(to);
-        if from == to || target.waiting >= target.settings.max_waiting.max(1) {
+        if from == to || self.lines.at(to).is_full() {
             return;
         }
-        self.unlist_item(id);
+        let rules = self.rules_for_newcomers(to, now);
+        self.end_waiting(id);
         let target = self.lines.at(to);
         let item = self.items.get_mut(&id).expect("it waits");
         let Stage::Waiting { offers } = std::mem::replace(&mut item.stage, Stage::Waiting { offers: Vec::new() }) else {
@@ -105,28 +197,26 @@ impl Acd {
         };
         item.line = to;
         item.joined = now;
-        item.level = 0;
+        item.begun.clear();
+        item.overflowed = 0;
+        item.asked_last = None;
+        item.told = Told::default();
+        // Bumps were the steps' of the queue that it leaves.
+        let bumps = item.merits.extract_if(.., |(merit, _)| matches!(merit, Merits::Step(_)));
+        item.head_start -= bumps.map(|(_, by)| by).sum::<Duration>();
         item.key = item.key_in(&target.settings);
         let moved = Action::Moved { item: id, from: self.lines.at(from).name.clone(), to: target.name.clone() };
-        for (line, entered) in [(from, false), (to, true)] {
-            let line = self.lines.at_mut(line);
-            if entered {
-                line.tally.offered += 1;
-                line.waiting += 1;
-                line.live += 1;
-            } else {
-                line.tally.count(&ItemOutcome::FlowedOut);
-                line.waiting -= 1;
-                line.live -= 1;
-            }
-        }
-        self.timers.cancel(&Deadline::Widen(id));
-        self.widen(id, now);
+        let source = self.lines.at_mut(from);
+        source.tally.count(&ItemOutcome::FlowedOut(Destination::Flow));
+        source.live -= 1;
+        let target = self.lines.at_mut(to);
+        target.tally.offered += 1;
+        target.live += 1;
         for offer in offers {
             self.end_lease(offer, OfferOutcome::Cancelled, EndedBy::Engine, now, out);
         }
-        self.list_item(id);
         out.push(moved);
+        self.enter(id, rules, now, out);
     }
 
     /// Takes the item out for good; whatever rings for it is withdrawn with `ringing` as the outcome.
@@ -138,15 +228,23 @@ impl Acd {
         now: Moment,
         out: &mut Vec<Action>,
     ) {
-        self.unlist_item(id);
-        self.timers.cancel(&Deadline::Widen(id));
+        if self.items.get(&id).is_some_and(Item::waits) {
+            self.end_waiting(id);
+        }
         let Some(item) = self.items.remove(&id) else { return };
         let line = self.lines.at_mut(item.line);
-        line.waiting -= usize::from(item.waits());
         line.live -= 1;
         line.tally.count(&outcome);
         let (queue, gone) = (line.name.clone(), line.retired && line.live == 0);
         let waited = item.waited(now);
+        if outcome == ItemOutcome::Abandoned {
+            line.estimate.abandoned(waited, line.settings.service_level, now);
+            self.stir(item.line);
+            if let Some(contact) = &item.contact {
+                let wall = self.clock.wall;
+                self.history.note(contact, now, |contact| contact.gave_up = Some(wall));
+            }
+        }
         if let Stage::Waiting { offers } = item.stage {
             for offer in offers {
                 self.end_lease(offer, ringing, EndedBy::Engine, now, out);
@@ -170,11 +268,14 @@ impl Acd {
         if after == After::Rest {
             self.timers.set(Deadline::Rest(desk), now + rest);
         }
+        let talked = now.since(since);
+        self.lines.at_mut(line).estimate.talked(talked, now);
         self.change(desk, now, |desk| {
             desk.calls = desk.calls.saturating_add(1);
-            desk.talked += now.since(since);
+            desk.talked += talked;
+            desk.handled.entry(line).or_insert_with(estimate::recent).add(talked, now);
             desk.idle_since = now;
-            desk.duty = if wraps_up { Duty::WrapUp { until: now + wrap_up } } else { Duty::Idle };
+            desk.duty = if wraps_up { Duty::WrapUp { since: now, until: now + wrap_up } } else { Duty::Idle };
             desk.rest_until = (after == After::Rest).then(|| now + rest);
         });
         if self.desks.at(desk).retired {

@@ -18,8 +18,8 @@ impl Acd {
         self.change(id, now, |desk| {
             desk.log_in(now);
             desk.no_answers = 0;
-            if desk.pause.as_deref() == Some(NO_ANSWER_PAUSE) {
-                desk.pause = None;
+            if desk.pause.as_ref().is_some_and(|pause| &*pause.reason == NO_ANSWER_PAUSE) {
+                desk.end_pause(now);
             }
         });
     }
@@ -30,40 +30,46 @@ impl Acd {
         self.end_offer_at(id, OfferOutcome::Cancelled, EndedBy::AgentState, now, out);
     }
 
-    pub(super) fn agent_pause(&mut self, agent: &str, reason: Name, now: Moment, out: &mut Vec<Action>) {
-        let Some(id) = self.desks.find(agent) else { return };
-        self.change(id, now, |desk| desk.pause = Some(reason));
-        self.end_offer_at(id, OfferOutcome::Cancelled, EndedBy::AgentState, now, out);
-    }
-
-    /// Who says that they are here again is asked at once, whatever their phone did before.
-    pub(super) fn agent_resume(&mut self, agent: &str, now: Moment) {
-        let Some(id) = self.desks.find(agent) else { return };
-        if self.desks.at(id).pause.is_none() {
-            return;
-        }
-        self.timers.cancel(&Deadline::Rest(id));
-        self.change(id, now, |desk| {
-            desk.pause = None;
-            desk.no_answers = 0;
-            desk.rest_until = None;
-        });
-    }
-
     pub(super) fn agent_ready(&mut self, agent: &str, now: Moment) {
         let Some(id) = self.desks.find(agent) else { return };
-        if matches!(self.desks.at(id).duty, Duty::WrapUp { .. }) {
-            self.timers.cancel(&Deadline::WrapUp(id));
-            self.change(id, now, |desk| desk.duty = Duty::Idle);
+        self.timers.cancel(&Deadline::WrapUp(id));
+        self.end_wrap_up(id, now);
+    }
+
+    fn end_wrap_up(&mut self, id: DeskId, now: Moment) {
+        let Some(Duty::WrapUp { since, .. }) = self.desks.get(id).map(|desk| desk.duty) else { return };
+        self.count_wrap_up(id, now.since(since), now);
+        self.change(id, now, |desk| desk.duty = Duty::Idle);
+    }
+
+    /// It is part of the handling time of the call before it.
+    fn count_wrap_up(&mut self, id: DeskId, wrapped_up: Duration, now: Moment) {
+        let Some((_, line)) = self.desks.at(id).last_item else { return };
+        if let Some(line) = self.lines.get_mut(line) {
+            line.estimate.wrapped_up(wrapped_up, now);
+        }
+        if let Some(handled) = self.desks.at_mut(id).handled.get_mut(&line) {
+            handled.add(wrapped_up, now);
         }
     }
 
     pub(super) fn extend_wrap_up(&mut self, agent: &str, by: Duration, now: Moment) {
         let Some(id) = self.desks.find(agent) else { return };
-        if let Duty::WrapUp { until } = self.desks.at(id).duty {
+        if let Duty::WrapUp { since, until } = self.desks.at(id).duty {
             let until = (until + by).min(now + MAX_WRAP_UP);
             self.timers.set(Deadline::WrapUp(id), until);
-            self.change(id, now, |desk| desk.duty = Duty::WrapUp { until });
+            self.change(id, now, |desk| desk.duty = Duty::WrapUp { since, until });
+        }
+    }
+
+    /// A code that the queue knows, for the call that they are on or wrap up.
+    pub(super) fn dispose(&mut self, agent: Name, code: Name, out: &mut Vec<Action>) {
+        let Some(desk) = self.desks.find(&agent).map(|id| self.desks.at(id)) else { return };
+        let about = desk.last_item.filter(|_| matches!(desk.duty, Duty::OnCall(_) | Duty::WrapUp { .. }));
+        let Some((item, line)) = about.and_then(|(item, line)| Some((item, self.lines.get(line)?))) else { return };
+        let known = &line.settings.dispositions;
+        if known.is_empty() || known.contains(&code) {
+            out.push(Action::Disposed { agent, item, queue: line.name.clone(), code });
         }
     }
 
@@ -107,9 +113,7 @@ impl Acd {
     }
 
     pub(super) fn wrap_up_over(&mut self, id: DeskId, now: Moment) {
-        if matches!(self.desks.get(id).map(|desk| desk.duty), Some(Duty::WrapUp { .. })) {
-            self.change(id, now, |desk| desk.duty = Duty::Idle);
-        }
+        self.end_wrap_up(id, now);
     }
 
     pub(super) fn rest_over(&mut self, id: DeskId, now: Moment) {

@@ -36,6 +36,10 @@ slot_id! {
     LineId
     /// A requirement set.
     SetId
+    /// The agents of a queue or a group.
+    PoolId
+    /// What is needed of an agent.
+    DemandId
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -84,6 +88,10 @@ impl<I: Slot, T> Roster<I, T> {
     /// Of an id that may have been vacated since.
     pub fn get(&self, id: I) -> Option<&T> {
         self.slots.get(id.index())?.as_ref()
+    }
+
+    pub fn get_mut(&mut self, id: I) -> Option<&mut T> {
+        self.slots.get_mut(id.index())?.as_mut()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (I, &T)> {

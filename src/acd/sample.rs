@@ -16,10 +16,12 @@ pub fn house(queues: u32, agents: u32, waiting: u64) -> Acd {
         queues: [number, number + 1]
             .map(|one| (queue_name(one % queues.max(1)), Membership { position: number, ..Membership::default() }))
             .into(),
+        ..Agent::default()
     };
     let settings = Settings {
         queues: (0..queues.max(1)).map(|number| (queue_name(number), queue.clone())).collect(),
         agents: (0..agents).map(|number| (agent_name(number), agent(number))).collect(),
+        ..Settings::default()
     };
     let mut acd = Acd::new(Arc::new(settings));
     let mut out = Vec::new();
@@ -33,8 +35,7 @@ pub fn house(queues: u32, agents: u32, waiting: u64) -> Acd {
 /// One more caller, for the queue whose turn it is.
 pub fn join(acd: &mut Acd, number: u64, queues: u32, now: Now, out: &mut Vec<super::Action>) {
     let queue = queue_name(u32::try_from(number % u64::from(queues.max(1))).unwrap_or(0));
-    let join = Join { item: ItemId(number), queue, class: 0, head_start: Duration::ZERO, arrival: now.mono };
-    acd.handle(Event::Join(join), now, out);
+    acd.handle(Event::Join(Join::new(ItemId(number), queue, now.mono)), now, out);
 }
 
 /// Callers come a millisecond apart.

@@ -5,8 +5,10 @@
 use super::Acd;
 use super::desk::Duty;
 use super::line::{Item, Stage, Tally};
-use super::strategy::Strategy;
-use super::words::{ItemId, OfferId, State};
+use super::roster::Slot;
+use super::skill::Skills;
+use super::strategy::Order;
+use super::words::{ItemId, Kind, OfferId, State};
 use crate::id::Name;
 use crate::time::{Duration, Moment};
 use serde::{Deserialize, Serialize};
@@ -14,7 +16,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct QueueView {
     pub name: Name,
-    pub strategy: Strategy,
+    pub order: Order,
     /// Items that wait, and how many of them have a phone ringing for them.
     pub waiting: usize,
     pub ringing: usize,
@@ -34,6 +36,7 @@ pub struct QueueView {
 pub struct AgentView {
     pub name: Name,
     pub queues: Vec<Name>,
+    pub skills: Skills,
     pub state: State,
     pub since: Moment,
     pub logged_in_since: Option<Moment>,
@@ -43,6 +46,10 @@ pub struct AgentView {
     pub offer: Option<OfferId>,
     /// The pause that holds, or will hold after the present call.
     pub pause: Option<Name>,
+    /// By a supervisor, who alone may end it.
+    pub forced: bool,
+    /// The reason of a pause that a supervisor is to agree to.
+    pub wish: Option<Name>,
     /// Available, but left alone until then.
     pub rests_until: Option<Moment>,
     pub wraps_up_until: Option<Moment>,
@@ -58,6 +65,9 @@ pub struct AgentView {
 pub struct ItemView {
     pub item: ItemId,
     pub queue: Name,
+    pub kind: Kind,
+    pub class: u16,
+    pub head_start: Duration,
     /// From 1 in the order of this queue; `None` once it talks.
     pub position: Option<usize>,
     pub joined: Moment,
@@ -90,11 +100,11 @@ impl Acd {
     pub fn queues(&self) -> Vec<QueueView> {
         let view = |line: &super::Line| QueueView {
             name: line.name.clone(),
-            strategy: line.settings.strategy,
-            waiting: line.waiting,
+            order: line.settings.order.clone(),
+            waiting: line.waiting.len(),
             ringing: 0,
-            talking: line.live - line.waiting,
-            waiting_since: None,
+            talking: line.live - line.waiting.len(),
+            waiting_since: line.by_entry.first().map(|(joined, _)| *joined),
             agents: 0,
             logged_in: 0,
             free: 0,
@@ -105,13 +115,9 @@ impl Acd {
         for (id, view) in &mut views {
             for item in self.items.values().filter(|item| item.line == *id && item.waits()) {
                 view.ringing += usize::from(!item.offers().is_empty());
-                view.waiting_since = Some(view.waiting_since.map_or(item.joined, |since| since.min(item.joined)));
             }
-            for (_, desk) in self.desks.iter().filter(|(_, desk)| desk.posts.iter().any(|post| post.line == *id)) {
-                view.agents += 1;
-                view.logged_in += usize::from(desk.shown != State::Offline);
-                view.free += usize::from(desk.listed);
-            }
+            let pool = &self.pools[self.lines.at(*id).pool.index()];
+            (view.agents, view.logged_in, view.free) = (pool.members.len(), pool.logged_in, pool.available);
         }
         let mut views: Vec<_> = views.into_iter().map(|(_, view)| view).collect();
         views.sort_by(|one, other| one.name.cmp(&other.name));
@@ -125,23 +131,31 @@ impl Acd {
         views
     }
 
+    fn queues_of(&self, desk: &super::Desk) -> Vec<Name> {
+        let lines = desk.seats.iter().filter_map(|seat| self.pools[seat.pool.index()].line);
+        lines.map(|line| self.lines.at(line).name.clone()).collect()
+    }
+
     fn agent_view(&self, desk: &super::Desk) -> AgentView {
         let (item, offer, wraps_up_until) = match desk.duty {
             Duty::Idle => (None, None, None),
             Duty::Offered(offer) => (self.offers.get(&offer).map(|lease| lease.item), Some(offer), None),
             Duty::OnCall(item) => (Some(item), None, None),
-            Duty::WrapUp { until } => (None, None, Some(until)),
+            Duty::WrapUp { until, .. } => (None, None, Some(until)),
         };
         AgentView {
             name: desk.name.clone(),
-            queues: desk.posts.iter().map(|post| self.lines.at(post.line).name.clone()).collect(),
+            queues: self.queues_of(desk),
+            skills: desk.skills.clone(),
             state: desk.shown.clone(),
             since: desk.since,
             logged_in_since: desk.login,
             reachable: desk.reachable,
             item,
             offer,
-            pause: desk.pause.clone(),
+            pause: desk.pause.as_ref().map(|pause| pause.reason.clone()),
+            forced: desk.pause.as_ref().is_some_and(|pause| pause.forced),
+            wish: desk.wish.clone(),
             rests_until: desk.rest_until,
             wraps_up_until,
             calls: desk.calls,
@@ -168,6 +182,9 @@ impl Acd {
         ItemView {
             item: id,
             queue: self.lines.at(item.line).name.clone(),
+            kind: item.kind,
+            class: item.class,
+            head_start: item.head_start.min(self.lines.at(item.line).settings.max_head_start),
             position: item.waits().then_some(place),
             joined: item.joined,
             arrival: item.arrival,

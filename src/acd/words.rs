@@ -3,7 +3,8 @@
 //! Invariant: every [`OfferId`] gets exactly one [`Action::OfferEnded`], every item that joined exactly one
 //! [`Action::ItemOutcome`].
 
-use super::settings::Settings;
+use super::settings::{Destination, Settings};
+use super::skill::Need;
 use crate::id::{Name, numeric_id};
 use crate::time::{Duration, Moment};
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,7 @@ pub const NO_ANSWER_PAUSE: &str = "no answer";
 /// the way, and the one who was late must not disturb the others.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Event {
-    /// A caller enters a queue. An item that is here already is not let in twice.
+    /// Somebody enters a queue. An item that is here already is not let in twice.
     Join(Join),
     /// The item leaves: the caller hung up, pressed a key, was sent elsewhere. Right in every state of the item.
     Leave {
@@ -36,6 +37,12 @@ pub enum Event {
     Move {
         item: ItemId,
         queue: Name,
+    },
+    /// A supervisor gives the item to an agent, past order, steps and skills. Not done unless it waits and the agent is free;
+    /// [`Action::Offer`] says that it was.
+    Assign {
+        item: ItemId,
+        agent: Name,
     },
     /// The talk is over, whoever hung up: the item has its outcome and the agent wraps up.
     CallEnded {
@@ -63,12 +70,28 @@ pub enum Event {
     AgentLogout {
         agent: Name,
     },
-    /// Takes effect after the present call and its wrap-up; an offer is withdrawn at once.
+    /// The agent wants to pause. Takes effect after the present call and its wrap-up; an offer is withdrawn at once. Refused, or
+    /// kept until a supervisor agrees, as the reason's rule says.
     AgentPause {
         agent: Name,
         reason: Name,
     },
+    /// The agent is back. A forced pause is not theirs to end. A wish to pause is taken back.
     AgentResume {
+        agent: Name,
+    },
+    /// A supervisor answers an agent's wish to pause.
+    JudgePause {
+        agent: Name,
+        approved: bool,
+    },
+    /// A supervisor sends an agent away, whatever the rules of the reason.
+    ForcePause {
+        agent: Name,
+        reason: Name,
+    },
+    /// A supervisor ends a pause, a forced one as well.
+    ReleaseAgent {
         agent: Name,
     },
     /// Ends the wrap-up early.
@@ -79,6 +102,11 @@ pub enum Event {
     ExtendWrapUp {
         agent: Name,
         by: Duration,
+    },
+    /// What the call was about that the agent is on or wraps up; [`Action::Disposed`] says that it was noted.
+    Dispose {
+        agent: Name,
+        code: Name,
     },
     /// The agent has a phone that can ring (registered). Say it of every such agent again after [`Event::Configure`]:
     /// repeating it changes nothing.
@@ -95,6 +123,13 @@ pub enum Event {
     AgentFreeElsewhere {
         agent: Name,
     },
+    /// The queue's hours began or ended; queues are open until it is said that they are not.
+    Open {
+        queue: Name,
+        open: bool,
+    },
+    /// As it was before the exchange died: said once, after [`Event::Configure`].
+    Restore(super::Memory),
     /// The queues and agents as they are from now on.
     Configure(Arc<Settings>),
 }
@@ -103,18 +138,69 @@ pub enum Event {
 pub struct Join {
     pub item: ItemId,
     pub queue: Name,
+    pub kind: Kind,
     /// Strict priority: every call of a higher class goes before every call of a lower one. The queue's weight is added.
     pub class: u16,
-    /// The call is treated as if it had already waited this much longer; the queue's `max_head_start` caps it.
+    /// The call is treated as if it had already waited this much longer; the queue's `max_head_start` caps the sum.
     pub head_start: Duration,
+    /// The customer's value, in thousandths: the queue says how much head start it is worth.
+    pub value: u64,
     /// When the caller came to us: earlier than the join for one who keeps a place from before. Later than now is taken as now.
     pub arrival: Moment,
+    /// What the agent must know, beside what the queue needs.
+    pub need: Need,
+    /// Who it is, as far as that is known (a number, a customer): never of a withheld number.
+    pub contact: Option<Name>,
+}
+
+impl Join {
+    /// Somebody who comes now, of whom nothing is known.
+    pub fn new(item: ItemId, queue: Name, now: Moment) -> Join {
+        Join {
+            item,
+            queue,
+            kind: Kind::Call,
+            class: 0,
+            head_start: Duration::ZERO,
+            value: 0,
+            arrival: now,
+            need: Need::default(),
+            contact: None,
+        }
+    }
+}
+
+/// What waits. Kinds stand in one line.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Somebody on the line.
+    #[default]
+    Call,
+    /// Somebody to be called back.
+    Callback,
+}
+
+/// Why an item has the head start that it has.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Merits {
+    /// The flow gave it.
+    Given,
+    /// The customer's value.
+    Value,
+    RepeatCall,
+    AbandonedToday,
+    /// This step of the queue, from 1.
+    Step(u8),
 }
 
 /// Why an item leaves before an agent took it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub enum Leaving {
     HungUp,
+    /// The caller's line was cut off: they have `redial` to come back to their place.
+    CutOff,
     /// By a key that the queue offers.
     Key(char),
     /// The flow goes on elsewhere (closed, too long, nobody there).
@@ -172,7 +258,8 @@ pub enum ItemOutcome {
     },
     Abandoned,
     LeftByKey(char),
-    FlowedOut,
+    /// And whereto.
+    FlowedOut(Destination),
     CallbackTaken,
     AnsweredElsewhere,
     EndedByUs,
@@ -180,6 +267,8 @@ pub enum ItemOutcome {
     Full,
     /// Never let in: there is no queue of that name (any more).
     NoSuchQueue,
+    /// Never let in: its need would be one more than the engine keeps apart ([`super::MAX_DEMANDS`]).
+    TooManyNeeds,
 }
 
 /// What an agent is doing, as a supervisor says it.
@@ -197,22 +286,121 @@ pub enum State {
     Busy,
 }
 
+/// Why an agent may not pause.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PauseRefusal {
+    /// Reasons are declared, and this is none of them.
+    NoSuchReason,
+    /// As long as the quota since the login.
+    QuotaUsed(Duration),
+    /// The condition does not hold now.
+    Unless(String),
+    /// A supervisor said no.
+    Denied,
+    /// A supervisor sent them away, and only a supervisor calls them back.
+    Forced,
+}
+
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Action {
+    /// A fact for the records: the item was let in. `head_start` says why it has which head start.
+    Joined {
+        item: ItemId,
+        queue: Name,
+        kind: Kind,
+        class: u16,
+        head_start: Vec<(Merits, Duration)>,
+        arrival: Moment,
+    },
     /// Ring the agent's phones, at most this long; the engine keeps the deadline and withdraws.
-    Offer { offer: OfferId, item: ItemId, queue: Name, agent: Name, ring: Duration },
+    Offer {
+        offer: OfferId,
+        item: ItemId,
+        kind: Kind,
+        queue: Name,
+        agent: Name,
+        ring: Duration,
+    },
     /// Stop ringing. Whatever the phone still says of this offer is ignored here; `outcome` says why it is withdrawn.
-    Withdraw { offer: OfferId, outcome: OfferOutcome },
-    /// Bridge the two. Exactly one offer of an item is ever connected at a time.
-    Connect { offer: OfferId, item: ItemId, queue: Name, agent: Name, waited: Duration },
+    Withdraw {
+        offer: OfferId,
+        outcome: OfferOutcome,
+    },
+    /// Bridge the two. Exactly one offer of an item is ever connected at a time. `predicted` is the wait that was expected as the
+    /// item came.
+    Connect {
+        offer: OfferId,
+        item: ItemId,
+        queue: Name,
+        agent: Name,
+        waited: Duration,
+        predicted: Option<Duration>,
+    },
     /// A fact for the records: the lease is over, once for every offer, after its `Connect` or `Withdraw`.
-    OfferEnded { offer: OfferId, item: ItemId, agent: Name, outcome: OfferOutcome, rang: Duration },
+    OfferEnded {
+        offer: OfferId,
+        item: ItemId,
+        queue: Name,
+        agent: Name,
+        outcome: OfferOutcome,
+        rang: Duration,
+    },
     /// A fact for the records: once for every change that somebody could see. States that lasted no time are left out.
-    AgentState { agent: Name, state: State },
+    AgentState {
+        agent: Name,
+        state: State,
+    },
+    /// A supervisor is to say whether this agent may pause.
+    PauseAsked {
+        agent: Name,
+        reason: Name,
+    },
+    PauseRefused {
+        agent: Name,
+        reason: Name,
+        why: PauseRefusal,
+    },
+    /// A fact for the records: what a call was about.
+    Disposed {
+        agent: Name,
+        item: ItemId,
+        queue: Name,
+        code: Name,
+    },
+    /// Tell the waiting caller, if no phone answers first.
+    Announce(Announcement),
+    /// Say this to the waiting caller, once.
+    Play {
+        item: ItemId,
+        prompt: Name,
+    },
     /// The item is in another queue now.
-    Moved { item: ItemId, from: Name, to: Name },
+    Moved {
+        item: ItemId,
+        from: Name,
+        to: Name,
+    },
     /// The item has left; nothing follows about it. `waited` counts until it was first answered, or until now.
-    ItemOutcome { item: ItemId, queue: Name, outcome: ItemOutcome, waited: Duration },
+    ItemOutcome {
+        item: ItemId,
+        queue: Name,
+        outcome: ItemOutcome,
+        waited: Duration,
+    },
+}
+
+/// What a waiting caller is told.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Announcement {
+    pub item: ItemId,
+    /// From 1.
+    pub position: Option<usize>,
+    /// Rounded, and never more than this caller was told before unless agents have left.
+    pub expected_wait: Option<Duration>,
+    pub comfort: Option<Name>,
+    /// The comfort message is said before the rest.
+    pub comfort_first: bool,
 }
 
 impl From<Refusal> for OfferOutcome {
@@ -230,9 +418,9 @@ impl From<Refusal> for OfferOutcome {
 impl From<Leaving> for ItemOutcome {
     fn from(why: Leaving) -> ItemOutcome {
         match why {
-            Leaving::HungUp => ItemOutcome::Abandoned,
+            Leaving::HungUp | Leaving::CutOff => ItemOutcome::Abandoned,
             Leaving::Key(key) => ItemOutcome::LeftByKey(key),
-            Leaving::FlowedOut => ItemOutcome::FlowedOut,
+            Leaving::FlowedOut => ItemOutcome::FlowedOut(Destination::Flow),
             Leaving::CallbackTaken => ItemOutcome::CallbackTaken,
             Leaving::AnsweredElsewhere => ItemOutcome::AnsweredElsewhere,
             Leaving::EndedByUs => ItemOutcome::EndedByUs,
@@ -263,12 +451,13 @@ impl fmt::Display for ItemOutcome {
             ItemOutcome::Answered { .. } => "answered",
             ItemOutcome::Abandoned => "abandoned",
             ItemOutcome::LeftByKey(_) => "left_by_key",
-            ItemOutcome::FlowedOut => "flowed_out",
+            ItemOutcome::FlowedOut(_) => "flowed_out",
             ItemOutcome::CallbackTaken => "callback_taken",
             ItemOutcome::AnsweredElsewhere => "answered_elsewhere",
             ItemOutcome::EndedByUs => "ended_by_us",
             ItemOutcome::Full => "full",
             ItemOutcome::NoSuchQueue => "no_such_queue",
+            ItemOutcome::TooManyNeeds => "too_many_needs",
         })
     }
 }
@@ -284,6 +473,19 @@ impl fmt::Display for State {
             State::WrapUp => f.write_str("wrap_up"),
             State::Paused(reason) => write!(f, "paused ({reason})"),
             State::Busy => f.write_str("busy"),
+        }
+    }
+}
+
+impl fmt::Display for PauseRefusal {
+    /// Finishes the sentence "may not pause: ...".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PauseRefusal::NoSuchReason => f.write_str("there is no such reason"),
+            PauseRefusal::QuotaUsed(quota) => write!(f, "the {} s of this shift are used up", quota.as_secs()),
+            PauseRefusal::Unless(condition) => write!(f, "only while {condition}"),
+            PauseRefusal::Denied => f.write_str("a supervisor said no"),
+            PauseRefusal::Forced => f.write_str("a supervisor ordered the present pause, and ends it"),
         }
     }
 }

@@ -4,7 +4,8 @@
 
 use super::sections::Sections;
 use super::{Folders, Limits, Logging, Media, Sources, Storage};
-use crate::fault::fields::{Fields, Reader};
+use crate::calendar::Zone;
+use crate::fault::fields::{Fields, Reader, shorten};
 use crate::fault::{Faults, Place};
 use crate::id::Name;
 use crate::ivr::ANY_LANGUAGE;
@@ -21,6 +22,19 @@ const MAX_CALLS: usize = 100_000;
 pub(super) fn lab(sections: &Sections<'_>, faults: &mut Faults) -> bool {
     let Some(section) = sections.once("lab") else { return false };
     section.reader(faults).boolean("`lab`", section.value()).unwrap_or(false)
+}
+
+/// The zone in which flows tell the time; UTC where none is written.
+pub(super) fn zone(sections: &Sections<'_>, faults: &mut Faults) -> Name {
+    let utc = || Name::from("UTC");
+    let Some(section) = sections.once("zone") else { return utc() };
+    let mut reader = section.reader(faults);
+    let Some(zone) = reader.text("`zone`", section.value()) else { return utc() };
+    if Zone::try_from(zone.to_string()).is_err() {
+        reader.fault(section.value().spot, format!("no time zone `{}`: a name as Europe/Warsaw is wanted", shorten(zone)));
+        return utc();
+    }
+    Name::from(zone)
 }
 
 pub(super) fn folders(sections: &Sections<'_>, faults: &mut Faults) -> Folders {

@@ -6,10 +6,10 @@ use super::queues::{self, Queues};
 use super::secrets::Secrets;
 use super::sections::Sections;
 use super::signalling::{self, Context, Signalling};
-use super::{Config, Destination, Overrides, SecretRef, Sources, general, numbers, outbound, services};
+use super::{Config, Destination, Overrides, SecretRef, Sources, general, mailboxes, numbers, outbound, services};
 use crate::fault::{Fault, Faults, Place};
 use crate::id::Name;
-use crate::ivr::{Flow, World};
+use crate::ivr::{Flow, stem};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -45,11 +45,12 @@ fn assemble(
     let world = sources.world(&languages, sections);
     let context = queues::Context { lab, overrides, world: &world };
     let Queues { settings: acd, queues, agents, families } = queues::read(sections, &context, faults);
-    let (flows, all_flows) = flows(sources, &world, faults);
+    let flows = Flow::read_all(&sources.flows, &world, faults);
     let sends = numbers::trunks(sections);
     let outbound = outbound::read(sections, &sends, &world.extensions, faults);
-    let services = services::read(sections, &world.extensions, &all_flows, faults);
-    let numbers = numbers::read(sections, &numbers::Context { lab, flows: &all_flows, world: &world, plan: &outbound }, faults);
+    let services = services::read(sections, &world.extensions, &world.flows, faults);
+    let context = numbers::Context { lab, flows: &world.flows, world: &world, plan: &outbound };
+    let numbers = numbers::read(sections, &context, faults);
     warn_of_unused(&flows, &numbers, sources, faults);
     Config {
         lab,
@@ -72,25 +73,10 @@ fn assemble(
         numbers,
         flows,
         languages,
+        zone: general::zone(sections, faults),
+        mailboxes: mailboxes::read(sections, faults),
         warnings: Vec::new(),
     }
-}
-
-/// The flows without faults, and the names of all.
-fn flows(sources: &Sources, world: &World, faults: &mut Faults) -> (BTreeMap<Name, Arc<Flow>>, BTreeSet<Name>) {
-    let (mut flows, mut names) = (BTreeMap::new(), BTreeSet::new());
-    for (file, bytes) in &sources.flows {
-        names.insert(stem(file));
-        if let Some(flow) = Flow::read(file, bytes, world, faults) {
-            flows.insert(flow.name.clone(), Arc::new(flow));
-        }
-    }
-    (flows, names)
-}
-
-fn stem(file: &str) -> Name {
-    let last = file.rsplit('/').next().unwrap_or(file);
-    Name::from(last.strip_suffix(".yaml").unwrap_or(last))
 }
 
 fn warn_of_unused(
@@ -109,8 +95,9 @@ fn warn_of_unused(
             Destination::Flow(flow) => Some(flow),
             _ => None,
         })
+        .chain(flows.values().flat_map(|flow| flow.calls()))
         .collect();
     for file in sources.flows.keys().filter(|file| flows.contains_key(&stem(file)) && !used.contains(&stem(file))) {
-        faults.warn(Place::whole(file), "no number leads to this flow");
+        faults.warn(Place::whole(file), "no number leads to this flow, and no flow calls it");
     }
 }

@@ -19,7 +19,9 @@
 //! | `secrets` | `${file:...}` and `${env:...}`; HA1 |
 //! | `numbers` | what was dialled -> where it leads |
 //! | `queues` | queues, families of them, and agents |
+//! | `routing`, `staffing` | how a queue decides; queues and agents judged together |
 //! | `families` | queues that are made as they are dialled |
+//! | `mailboxes` | where messages are left |
 //! | `load` | all of it together |
 //!
 //! Invariant: every name in a [`Config`] refers to something that exists, and no password is in it.
@@ -28,16 +30,19 @@ mod extensions;
 mod families;
 mod general;
 mod load;
+mod mailboxes;
 mod night;
 mod number;
 mod numbers;
 mod outbound;
 mod queues;
+mod routing;
 mod secrets;
 mod sections;
 mod services;
 mod signalling;
 mod sources;
+mod staffing;
 mod trunks;
 
 pub use extensions::{Extension, Forward};
@@ -69,6 +74,8 @@ pub struct Config {
     /// The language of callers of whom nothing else is known.
     pub language: Name,
     pub languages: Vec<Name>,
+    /// The time zone in which flows tell the time (IANA).
+    pub zone: Name,
     pub folders: Folders,
     /// Never written down with the rest: it holds secrets. Whoever reads the exchange back gives it its configuration again.
     #[serde(skip)]
@@ -91,6 +98,8 @@ pub struct Config {
     /// Where each agent of `acd` is rung.
     pub agents: BTreeMap<Name, Agent>,
     pub families: Vec<Family>,
+    /// Where callers leave messages.
+    pub mailboxes: BTreeMap<Name, Mailbox>,
     /// What was dialled -> where it leads, as written; [`Config::destination`] knows the rest.
     pub numbers: BTreeMap<String, Destination>,
     pub flows: BTreeMap<Name, Arc<ivr::Flow>>,
@@ -227,6 +236,13 @@ impl Default for Queue {
     fn default() -> Self {
         Queue { music: HOLD_MUSIC.into() }
     }
+}
+
+/// Where messages are left.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Mailbox {
+    /// Whose it is, for people to read.
+    pub name: String,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

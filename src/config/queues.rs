@@ -11,17 +11,22 @@
 //! Invariant: every queue that an agent serves is there, an agent has one phone, and a phone one agent.
 
 use super::families::{Family, MAX_FAMILIES, MAX_FAMILY_DIGITS};
+use super::routing::{self, Known};
 use super::sections::{Section, Sections, entry_name, limited};
-use super::{Agent, HOLD_MUSIC, Overrides, Phone, Queue};
-use crate::acd::{self, BackOff, Login, MAX_RING, MAX_WRAP_UP, MIN_BACK_OFF, MIN_RING, Membership, Strategy};
+use super::staffing::{self, Judged};
+use super::{Agent, HOLD_MUSIC, Number, Overrides, Phone, Queue};
+use crate::acd::{
+    self, BackOff, Login, MAX_AGENT_WEIGHT, MAX_LEVEL, MAX_RING, MAX_WRAP_UP, MIN_BACK_OFF, MIN_RING, Membership, Skills,
+};
+use crate::expression::{Declared, Type};
 use crate::fault::Faults;
 use crate::fault::fields::{Fields, Reader, is_name, shorten};
-use crate::fault::tree::{Node, Spot, Value};
+use crate::fault::tree::{Node, Source, Spot, Value};
 use crate::id::Name;
 use crate::ivr::World;
 use crate::sip::message::Uri;
 use crate::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 
 const MAX_QUEUES: usize = 1000;
@@ -31,6 +36,9 @@ const MAX_WAITING: usize = 100_000;
 const MAX_WEIGHT: u16 = 1000;
 const MAX_NO_ANSWER: u32 = 1000;
 const MAX_TIER: u16 = 1000;
+const MAX_PAUSES: usize = 100;
+const MAX_SKILLS: usize = 500;
+const MAX_DISPOSITIONS: usize = 100;
 const MAX_POSITION: u32 = 1_000_000;
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -39,15 +47,6 @@ const TRUNK_UAS: &str = "${trunk_uas}";
 /// What stands in a family for the place of an agent.
 const PLACE: &str = "{n}";
 
-const STRATEGIES: &[(&str, Strategy)] = &[
-    ("longest_idle", Strategy::LongestIdle),
-    ("ring_all", Strategy::RingAll),
-    ("linear", Strategy::Linear),
-    ("round_robin", Strategy::RoundRobin),
-    ("fewest_calls", Strategy::FewestCalls),
-    ("least_talk", Strategy::LeastTalk),
-    ("random", Strategy::Random),
-];
 const LOGINS: &[(&str, Login)] =
     &[("by_registration", Login::ByRegistration), ("always", Login::Always), ("manual", Login::Manual)];
 
@@ -70,16 +69,27 @@ pub(super) struct Queues {
 pub(super) fn read(sections: &Sections<'_>, context: &Context<'_>, faults: &mut Faults) -> Queues {
     let mut read = Queues::default();
     let mut staff = Staff::default();
-    let queues = limited(sections, "queues", MAX_QUEUES, faults);
-    for section in &queues {
-        read.queue(*section, context, faults);
-    }
-    for (place, section) in limited(sections, "agents", MAX_AGENTS, faults).into_iter().enumerate() {
+    let agents = limited(sections, "agents", MAX_AGENTS, faults);
+    for (place, section) in agents.iter().enumerate() {
         let position = u32::try_from(place).unwrap_or(MAX_POSITION);
-        read.agent(section, position, context, &mut staff, faults);
+        read.agent(*section, position, context, &mut staff, faults);
+    }
+    let known = Known {
+        world: context.world,
+        skills: skills(sections, &staff, faults),
+        groups: std::mem::take(&mut staff.groups),
+        agents: sections.names("agents"),
+    };
+    let queues = limited(sections, "queues", MAX_QUEUES, faults);
+    let mut judged = Vec::new();
+    for section in &queues {
+        judged.extend(read.queue(*section, &known, faults));
     }
     for section in limited(sections, "queue_families", MAX_FAMILIES, faults) {
-        read.family(section, context, &mut staff, faults);
+        read.family(section, context, &known, &mut staff, faults);
+    }
+    for section in limited(sections, "pauses", MAX_PAUSES, faults) {
+        read.pause(section, &known, faults);
     }
     for section in queues {
         let name = &*section.entry.key;
@@ -90,45 +100,92 @@ pub(super) fn read(sections: &Sections<'_>, context: &Context<'_>, faults: &mut 
             );
         }
     }
+    let agents = agents.into_iter().map(|section| (Name::from(&*section.entry.key), section)).collect();
+    staffing::judge(&judged, &agents, &read.settings, faults);
     read
+}
+
+/// The skills that may be asked for: those of the section `skills`, or, without it, those that some agent has.
+fn skills(sections: &Sections<'_>, staff: &Staff, faults: &mut Faults) -> Declared {
+    let number = |names: Vec<Name>| {
+        let mut declared = Declared::default();
+        names.iter().for_each(|name| declared.add(name, Type::Number));
+        declared
+    };
+    let Some(section) = sections.once("skills") else { return number(staff.skills.keys().cloned().collect()) };
+    let mut reader = section.reader(faults);
+    let nodes = reader.items(section.value()).iter().take(MAX_SKILLS);
+    let named: Vec<Name> = nodes.filter_map(|node| reader.name("a skill", node)).collect();
+    for (skill, (source, spot)) in &staff.skills {
+        if !named.contains(skill) {
+            let known = named.iter().map(|name| &**name);
+            source.complain_unknown(reader.faults, *spot, format!("no skill `{skill}`"), skill, known);
+        }
+    }
+    number(named)
 }
 
 /// Who is an agent, whether their phones can be reached now or not.
 #[derive(Default)]
-struct Staff {
+struct Staff<'d> {
     /// Name -> where they are rung, as written, and how they log in.
     agents: BTreeMap<Name, (String, Login)>,
     /// Extension -> its agent.
     extensions: BTreeMap<Name, Name>,
     /// The queues that somebody serves, or was meant to.
-    served: std::collections::BTreeSet<Name>,
+    served: BTreeSet<Name>,
+    groups: BTreeSet<Name>,
+    /// Each with one place where an agent has it.
+    skills: BTreeMap<Name, (Source<'d>, Spot)>,
 }
 
-impl Staff {
+impl Staff<'_> {
     fn serve(&self, queue: &str) -> bool {
         self.served.contains(queue)
     }
 }
 
 impl Queues {
-    fn queue(&mut self, section: Section<'_>, context: &Context<'_>, faults: &mut Faults) {
+    fn queue<'d>(&mut self, section: Section<'d>, known: &Known<'_>, faults: &mut Faults) -> Option<Judged<'d>> {
         let mut reader = section.reader(faults);
-        let Some(name) = entry_name("queue", section, &mut reader) else { return };
-        let Some(mut fields) = reader.fields(format!("queue `{name}`"), section.entry.spot, section.value()) else { return };
-        let service = service(&mut fields, &mut reader);
-        let queue = queue(&mut fields, context.world, &mut reader);
+        let name = entry_name("queue", section, &mut reader)?;
+        let mut fields = reader.fields(format!("queue `{name}`"), section.entry.spot, section.value())?;
+        let Service { service, need, steps, overflow } = service(&mut fields, known, &mut reader);
+        let queue = queue(&mut fields, known.world, &mut reader);
         fields.finish(&mut reader);
         self.settings.queues.insert(name.clone(), service);
-        self.queues.insert(name, queue);
+        self.queues.insert(name.clone(), queue);
+        Some(Judged { name, section, need, steps, overflow })
     }
 
-    fn agent(&mut self, section: Section<'_>, position: u32, context: &Context<'_>, staff: &mut Staff, faults: &mut Faults) {
+    fn pause(&mut self, section: Section<'_>, known: &Known<'_>, faults: &mut Faults) {
+        let mut reader = section.reader(faults);
+        let Some(name) = entry_name("pause", section, &mut reader) else { return };
+        if let Some(rule) = routing::pause(&name, section.value(), section.entry.spot, known, &mut reader) {
+            self.settings.pauses.insert(name, rule);
+        }
+    }
+
+    fn agent<'d>(
+        &mut self,
+        section: Section<'d>,
+        position: u32,
+        context: &Context<'_>,
+        staff: &mut Staff<'d>,
+        faults: &mut Faults,
+    ) {
         let mut reader = section.reader(faults);
         let spot = section.entry.spot;
         let Some(name) = entry_name("agent", section, &mut reader) else { return };
         let Some(mut fields) = reader.fields(format!("agent `{name}`"), spot, section.value()) else { return };
-        let queues = memberships(&mut fields, position, context.world, &mut reader);
+        let queues = memberships("queues", &mut fields, position, Some(context.world), &mut reader);
+        let groups = memberships("groups", &mut fields, position, None, &mut reader);
+        for group in groups.keys().filter(|group| context.world.queues.contains(*group)) {
+            reader.fault(spot, format!("`{group}` is a queue: a group has another name"));
+        }
         staff.served.extend(queues.keys().cloned());
+        staff.groups.extend(groups.keys().cloned());
+        let skills = levels(&mut fields, section.source, staff, &mut reader);
         let login = fields.value("login").map(|node| (node.spot, reader.word("`login`", node, LOGINS)));
         let contact = contact(&name, spot, &mut fields, context, staff, &mut reader);
         fields.finish(&mut reader);
@@ -143,13 +200,21 @@ impl Queues {
         let phone = match contact {
             Contact::Extension(extension) => Phone::Extension(extension),
             Contact::Address(Some(address)) => Phone::Address(address),
+            Contact::Telephone(number) => Phone::Telephone(number),
             Contact::Address(None) => return,
         };
-        self.settings.agents.insert(name.clone(), acd::Agent { login, queues });
+        self.settings.agents.insert(name.clone(), acd::Agent { login, queues, groups, skills });
         self.agents.insert(name, Agent { phone });
     }
 
-    fn family(&mut self, section: Section<'_>, context: &Context<'_>, staff: &mut Staff, faults: &mut Faults) {
+    fn family(
+        &mut self,
+        section: Section<'_>,
+        context: &Context<'_>,
+        known: &Known<'_>,
+        staff: &mut Staff<'_>,
+        faults: &mut Faults,
+    ) {
         let mut reader = section.reader(faults);
         let (pattern, spot) = (&*section.entry.key, section.entry.spot);
         let parts = split_pattern(pattern);
@@ -162,7 +227,7 @@ impl Queues {
         }
         let what = format!("family `{}`", shorten(pattern));
         let Some(mut fields) = reader.fields(what, spot, section.value()) else { return };
-        let service = service(&mut fields, &mut reader);
+        let Service { service, .. } = service(&mut fields, known, &mut reader);
         let queue = queue(&mut fields, context.world, &mut reader);
         let agent = fields.required("agents").and_then(|node| agent_pattern(node, &mut reader));
         let written = fields.required("address").and_then(|node| Some((reader.text("`address`", node)?, node.spot)));
@@ -189,7 +254,7 @@ impl Queues {
     }
 }
 
-impl Staff {
+impl Staff<'_> {
     /// The agents of a family, who must not be others already.
     fn hire(&mut self, family: &Family, address: &str, spot: Spot, reader: &mut Reader<'_>) {
         for place in 1..=family.largest() {
@@ -204,16 +269,25 @@ impl Staff {
     }
 }
 
-/// How callers are served: the fields that queues and families share.
-fn service(fields: &mut Fields<'_>, reader: &mut Reader<'_>) -> acd::Queue {
+/// How callers are served, with the places of what is judged together with the agents.
+struct Service {
+    service: acd::Queue,
+    need: Spot,
+    steps: Vec<Spot>,
+    overflow: Vec<Spot>,
+}
+
+/// The fields that queues and families share.
+fn service(fields: &mut Fields<'_>, known: &Known<'_>, reader: &mut Reader<'_>) -> Service {
     let mut service = acd::Queue::default();
-    if let Some(strategy) = fields.value("strategy").and_then(|node| reader.word("`strategy`", node, STRATEGIES)) {
-        service.strategy = strategy;
+    if let Some(order) = fields.value("strategy").and_then(|node| routing::order(node, reader)) {
+        service.order = order;
     }
     for (name, value, range) in [
         ("ring", &mut service.ring, MIN_RING..=MAX_RING),
         ("wrap_up", &mut service.wrap_up, Duration::ZERO..=MAX_WRAP_UP),
         ("max_head_start", &mut service.max_head_start, Duration::ZERO..=DAY),
+        ("redial", &mut service.redial, Duration::ZERO..=DAY),
     ] {
         if let Some(node) = fields.value(name) {
             *value = reader.duration(&format!("`{name}`"), node, range).unwrap_or(*value);
@@ -231,7 +305,37 @@ fn service(fields: &mut Fields<'_>, reader: &mut Reader<'_>) -> acd::Queue {
     if let Some(node) = fields.value("max_waiting") {
         service.max_waiting = reader.number("`max_waiting`", node, 1..=MAX_WAITING).unwrap_or(service.max_waiting);
     }
-    service
+    for node in fields.value("dispositions").map(|node| reader.items(node)).unwrap_or_default().iter().take(MAX_DISPOSITIONS) {
+        service.dispositions.extend(reader.name("a disposition", node));
+    }
+    routed(service, fields, known, reader)
+}
+
+/// What decides about who is asked and what becomes of callers.
+fn routed(mut service: acd::Queue, fields: &mut Fields<'_>, known: &Known<'_>, reader: &mut Reader<'_>) -> Service {
+    if let Some(rules) =
+        fields.value("head_start").and_then(|node| routing::head_starts(node, &mut service.max_head_start, reader))
+    {
+        service.head_starts = rules;
+    }
+    if let Some(level) = fields.value("service_level").and_then(|node| routing::service_level(node, reader)) {
+        service.service_level = level;
+    }
+    if let Some(announce) = fields.value("announce").and_then(|node| routing::announce(node, known, reader)) {
+        service.announce = announce;
+    }
+    let mut need = fields.spot;
+    if let Some(node) = fields.value("need") {
+        need = node.spot;
+        service.need = known.need("`need`", node, reader).unwrap_or_default();
+    }
+    let steps = fields.value("steps").map(|node| known.steps(node, reader)).unwrap_or_default();
+    let overflow = fields.value("overflow").map(|node| known.overflow(node, reader)).unwrap_or_default();
+    let (list, steps) = steps.into_iter().unzip();
+    service.steps = list;
+    let (list, overflow) = overflow.into_iter().unzip();
+    service.overflow = list;
+    Service { service, need, steps, overflow }
 }
 
 fn back_off(node: &Node, back_off: &mut BackOff, reader: &mut Reader<'_>) {
@@ -277,19 +381,30 @@ fn queue(fields: &mut Fields<'_>, world: &World, reader: &mut Reader<'_>) -> Que
     Queue { music }
 }
 
-/// `[support, sales]`, or `{support: {tier: 1, delay: 30s}}`.
-fn memberships(fields: &mut Fields<'_>, position: u32, world: &World, reader: &mut Reader<'_>) -> BTreeMap<Name, Membership> {
+/// `[support, sales]`, or `{support: {tier: 1, delay: 30s}}`. Queues must be known to `world`; groups come to be by being named.
+fn memberships(
+    what: &'static str,
+    fields: &mut Fields<'_>,
+    position: u32,
+    world: Option<&World>,
+    reader: &mut Reader<'_>,
+) -> BTreeMap<Name, Membership> {
     let mut memberships = BTreeMap::new();
-    let Some(node) = fields.value("queues") else { return memberships };
+    let Some(node) = fields.value(what) else { return memberships };
     let usual = Membership { position, ..Membership::default() };
     let mut known = |name: &str, spot, reader: &mut Reader<'_>, membership| {
-        let Some(queue) = world.queues.get(name) else {
-            let queues = world.queues.iter().map(|name| &**name);
-            reader.unknown(spot, format!("no queue `{}`", shorten(name)), name, queues);
+        let place = match world {
+            Some(world) => world.queues.get(name).cloned(),
+            None => is_name(name).then(|| Name::from(name)),
+        };
+        let Some(place) = place else {
+            let queues = world.into_iter().flat_map(|world| world.queues.iter().map(|name| &**name));
+            let kind = if world.is_some() { "no queue" } else { "no name for a group:" };
+            reader.unknown(spot, format!("{kind} `{}`", shorten(name)), name, queues);
             return;
         };
-        if memberships.insert(queue.clone(), membership).is_some() {
-            reader.fault(spot, format!("`{queue}` stands here twice"));
+        if memberships.insert(place.clone(), membership).is_some() {
+            reader.fault(spot, format!("`{place}` stands here twice"));
         }
     };
     let count = match &node.value {
@@ -303,16 +418,35 @@ fn memberships(fields: &mut Fields<'_>, position: u32, world: &World, reader: &m
         _ => {
             let items = reader.items(node);
             for item in items.iter().take(MAX_QUEUES_OF_AGENT) {
-                let Some(name) = reader.text("a queue", item) else { continue };
+                let Some(name) = reader.text("an entry", item) else { continue };
                 known(name, item.spot, reader, usual.clone());
             }
             items.len()
         }
     };
     if count > MAX_QUEUES_OF_AGENT {
-        reader.fault(node.spot, format!("an agent serves at most {MAX_QUEUES_OF_AGENT} queues, not {count}"));
+        reader.fault(node.spot, format!("an agent has at most {MAX_QUEUES_OF_AGENT} {what}, not {count}"));
     }
     memberships
+}
+
+/// `{english: 5, mac: 2}`.
+fn levels<'d>(fields: &mut Fields<'d>, source: Source<'d>, staff: &mut Staff<'d>, reader: &mut Reader<'_>) -> Skills {
+    let mut skills = Skills::new();
+    let Some(node) = fields.value("skills") else { return skills };
+    let Some(mut fields) = reader.fields("`skills`", node.spot, node) else { return skills };
+    for entry in fields.rest().into_iter().take(MAX_SKILLS) {
+        if !is_name(&entry.key) {
+            reader.fault(entry.spot, format!("`{}` is no name for a skill", shorten(&entry.key)));
+            continue;
+        }
+        let skill = Name::from(&*entry.key);
+        staff.skills.entry(skill.clone()).or_insert((source, entry.spot));
+        if let Some(level) = reader.number(&format!("`{skill}`"), &entry.value, 1..=MAX_LEVEL) {
+            skills.insert(skill, level);
+        }
+    }
+    skills
 }
 
 fn membership(node: &Node, usual: Membership, reader: &mut Reader<'_>) -> Option<Membership> {
@@ -327,6 +461,9 @@ fn membership(node: &Node, usual: Membership, reader: &mut Reader<'_>) -> Option
     if let Some(node) = fields.value("delay") {
         membership.delay = reader.duration("`delay`", node, Duration::ZERO..=DAY).unwrap_or(membership.delay);
     }
+    if let Some(node) = fields.value("weight") {
+        membership.weight = reader.number("`weight`", node, 1..=MAX_AGENT_WEIGHT).unwrap_or(membership.weight);
+    }
     fields.finish(reader);
     Some(membership)
 }
@@ -336,18 +473,22 @@ enum Contact {
     Extension(Name),
     /// `None`: it is good, but only `--trunk-uas` says where it is, and it was not said.
     Address(Option<Uri>),
+    Telephone(Number),
 }
 
-/// Their `extension` or `address`; without either, the extension of their name.
+/// Their `extension`, `address` or `telephone`; without any, the extension of their name.
 fn contact(
     agent: &Name,
     spot: Spot,
     fields: &mut Fields<'_>,
     context: &Context<'_>,
-    staff: &mut Staff,
+    staff: &mut Staff<'_>,
     reader: &mut Reader<'_>,
 ) -> Option<Contact> {
     let extensions = &context.world.extensions;
+    if let Some(node) = fields.value("telephone") {
+        return telephone(node, reader);
+    }
     let (extension, spot) = match (fields.value("extension"), fields.value("address")) {
         (None, Some(node)) => {
             let text = reader.text("`address`", node)?;
@@ -373,6 +514,18 @@ fn contact(
         reader.fault(spot, format!("extension `{extension}` is agent `{other}`'s already"));
     }
     Some(Contact::Extension(extension))
+}
+
+/// `+48601234567`: outside, through a trunk.
+fn telephone(node: &Node, reader: &mut Reader<'_>) -> Option<Contact> {
+    let text = reader.text("`telephone`", node)?;
+    let number = Number::parse(text);
+    if number.is_none() {
+        let message =
+            format!("`telephone` is a number with its plus and country, as \"+48601234567\", not `{}`", shorten(text));
+        reader.fault(node.spot, message);
+    }
+    number.map(Contact::Telephone)
 }
 
 /// `sip:USER@ADDRESS:PORT`. `Some(None)`: good, but it is not known where.

@@ -13,6 +13,7 @@ const ONCE: &[&str] = &[
     "lab",
     "language",
     "languages",
+    "zone",
     "realm",
     "flows",
     "sounds",
@@ -25,10 +26,21 @@ const ONCE: &[&str] = &[
     "outbound",
     "parking",
     "feature_codes",
+    "skills",
 ];
 /// Sections that are lists of names and may be spread over files.
-const SPREAD: &[&str] =
-    &["trunks", "trunk_groups", "extensions", "ring_groups", "numbers", "queues", "queue_families", "agents"];
+const SPREAD: &[&str] = &[
+    "trunks",
+    "trunk_groups",
+    "extensions",
+    "ring_groups",
+    "numbers",
+    "queues",
+    "queue_families",
+    "agents",
+    "pauses",
+    "mailboxes",
+];
 
 /// One file, read.
 pub(super) struct Document<'a> {

@@ -36,6 +36,10 @@ impl Sources {
             sounds: self.sounds.clone(),
             queues: sections.names("queues"),
             extensions: sections.names("extensions"),
+            calendars: sections.names("calendars"),
+            mailboxes: sections.names("mailboxes"),
+            flows: self.flows.keys().map(|file| ivr::stem(file)).collect(),
+            ..ivr::World::default()
         }
     }
 }

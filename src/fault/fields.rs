@@ -236,7 +236,8 @@ pub fn shorten(text: &str) -> String {
 
 const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
-fn parse_duration(text: &str) -> Option<Duration> {
+/// `5s`, `2m`: a whole number and its unit.
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let end = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(end);
     let (_, millis) = UNITS.iter().find(|(name, _)| *name == unit.trim())?;

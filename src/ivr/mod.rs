@@ -4,30 +4,42 @@
 //!   main.yaml --flow::read--> Flow (plain data, checked)
 //!                               |
 //!   Event  --> Session::handle  |  one visit after the other     --> Command
-//!   (Begin, Answered, Played,   v                                    (Answer, Play, StopPlaying,
-//!    Digit, Queue, Dial,      nodes/<verb>.rs                         Enqueue, LeaveQueue, Dial,
-//!    Transfer, HungUp)                                                Transfer, Hangup)
+//!   (Begin, Answered, Played,   v                                    (Answer, Play, Enqueue, Dial,
+//!    Digit, Queue, Dial,      nodes/<verb>.rs                         Transfer, Keep, Ask, LookUpHours,
+//!    Kept, Hours, Reply, HungUp)                                      LookAtQueues, Hangup)
 //! ```
 //!
 //! | file | subject |
 //! |---|---|
-//! | `flow` | YAML -> [`Flow`], every mistake placed |
-//! | `reading` | what a verb may ask of its YAML: links, prompts, languages; remembered for the checks |
-//! | `check` | what only the whole flow can tell: unknown nodes, missing sounds, unreachable nodes, loops |
+//! | `flow` | a checked [`Flow`], and what flows are checked against |
+//! | `draft` | YAML -> a flow as it was written, every mistake placed |
+//! | `reading/` | what a verb may ask of its YAML: links, prompts, expressions; remembered for the checks |
+//! | `check/` | what only whole flows can tell: unknown nodes, missing sounds, unreachable nodes, loops |
 //! | `session` | one caller's walk: the three verbs `handle`, `poll_timeout`, `handle_timeout` |
+//! | `turn` | what a verb may do in its turn |
+//! | `knowledge` | what a flow knows of the caller: the names of its expressions |
+//! | `entry`, `recording`, `speaking` | what several verbs do: ask for digits, record, say values |
 //! | `nodes/` | one verb per file: its fields, its steps, its outcomes |
 //! | `words` | events and commands |
 //!
-//! Invariant: a session that was told `HungUp`, or has said `Hangup` or given the call away, says nothing more.
+//! Invariant: a session that was told `HungUp`, or has said `Hangup` or given the call away, says nothing more to the caller.
 
 mod check;
+mod draft;
+mod entry;
 mod flow;
+mod knowledge;
 mod nodes;
 mod reading;
+mod recording;
 mod session;
+mod speaking;
+mod turn;
 mod words;
 
-pub use flow::{ANY_LANGUAGE, Flow, Node, World};
+pub use draft::MAX_NODES;
+pub use flow::{ANY_LANGUAGE, Flow, Node, RETURN, World, stem};
 pub use nodes::{VERBS, Verb};
-pub use session::{MAX_STEPS, MAX_TYPED_AHEAD, MAX_VISITS, Session};
+pub use session::{MAX_CALLED, MAX_STEPS, MAX_VISITS, Session};
+pub use turn::MAX_TYPED_AHEAD;
 pub use words::*;

@@ -1,14 +1,17 @@
-//! One caller's walk through a flow.
+//! One caller's walk through a flow, and through those that it calls.
 //!
 //! The session knows where the caller is and what the line is doing; what a node does is its verb's business
 //! ([`super::nodes`]). Invariant: between two events from outside at most [`MAX_STEPS`] nodes are entered.
 
+use super::flow::{Node, RETURN};
+use super::knowledge::Knowledge;
 use super::nodes::{Heard, State, Step};
-use super::{Cause, Command, Event, Flow, Visit};
-use crate::id::{Name, PlayId};
+use super::turn::{Line, Turn};
+use super::{Caller, Cause, Command, Event, Flow, Visit};
+use crate::id::Name;
 use crate::time::{Duration, Moment, Now};
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Nodes entered without a key from the caller and without a wait of at least [`SHORTEST_WAIT`]; then the call is ended.
@@ -17,20 +20,33 @@ pub const MAX_STEPS: u32 = 1000;
 const SHORTEST_WAIT: Duration = Duration::from_millis(20);
 /// Visits kept of one call; beyond it the oldest of the middle are dropped, so beginning and end stay known.
 pub const MAX_VISITS: usize = 1000;
-/// Keys kept for the next menu; further ones are lost.
-pub const MAX_TYPED_AHEAD: usize = 32;
+/// Flows called from one another; then the call is ended as one that goes round.
+pub const MAX_CALLED: usize = 16;
 
 /// One caller's walk through a flow.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Session {
     flow: Arc<Flow>,
+    /// The flows that may be called, as they were when the call began.
+    others: BTreeMap<Name, Arc<Flow>>,
+    /// Where the caller goes back to, the last one first.
+    stack: Vec<Calling>,
     line: Line,
+    knowledge: Knowledge,
     visits: Vec<Visit>,
     dropped: u64,
     node: Name,
     since: Moment,
     steps: u32,
     walk: Walk,
+}
+
+/// A flow that has called another one.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+struct Calling {
+    flow: Arc<Flow>,
+    node: Name,
+    state: State,
 }
 
 /// Where the session stands with the node it is in.
@@ -40,111 +56,28 @@ enum Walk {
     Before,
     /// The node speaks, so the call must be answered first; `Answered` has not come yet.
     Answering,
+    /// The node wants to know how busy queues are; `Queues` has not come yet.
+    Looking,
     Inside(State),
     Over,
 }
 
-/// What the caller's line is doing: the part of the session that verbs work with, through a [`Turn`].
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-struct Line {
-    language: Name,
-    answered: bool,
-    typed: VecDeque<char>,
-    playing: Option<PlayId>,
-    last_play: u64,
-    deadline: Option<Moment>,
-}
-
-/// What a verb may do in its turn.
-pub(super) struct Turn<'a> {
-    line: &'a mut Line,
-    now: Now,
-    out: &'a mut Vec<Command>,
-}
-
-impl Turn<'_> {
-    /// Plays in the caller's language; replaces what plays.
-    pub fn play(&mut self, prompts: &[Name], repeat: bool) {
-        self.line.last_play += 1;
-        let play = PlayId(self.line.last_play);
-        self.line.playing = Some(play);
-        self.out.push(Command::Play { play, language: self.line.language.clone(), prompts: prompts.to_vec(), repeat });
-    }
-
-    pub fn stop_playing(&mut self) {
-        if self.line.playing.take().is_some() {
-            self.out.push(Command::StopPlaying);
-        }
-    }
-
-    /// Asks for [`Heard::TimeUp`]; replaces the deadline set before. Leaving the node forgets it.
-    pub fn wait(&mut self, duration: Duration) {
-        self.line.deadline = Some(self.now.mono + duration);
-    }
-
-    pub fn stop_waiting(&mut self) {
-        self.line.deadline = None;
-    }
-
-    /// The oldest key that was typed ahead.
-    pub fn typed(&mut self) -> Option<char> {
-        self.line.typed.pop_front()
-    }
-
-    pub fn is_typed_ahead(&self) -> bool {
-        !self.line.typed.is_empty()
-    }
-
-    /// Keeps a key for a menu to come.
-    pub fn keep(&mut self, key: char) {
-        if self.line.typed.len() < MAX_TYPED_AHEAD {
-            self.line.typed.push_back(key);
-        }
-    }
-
-    pub fn forget_typed(&mut self) {
-        self.line.typed.clear();
-    }
-
-    pub fn speak(&mut self, language: Name) {
-        self.line.language = language;
-    }
-
-    /// [`Heard::Queue`] says how it ended.
-    pub fn enqueue(&mut self, queue: &Name) {
-        self.out.push(Command::Enqueue { queue: queue.clone() });
-    }
-
-    pub fn leave_queue(&mut self, key: char) {
-        self.out.push(Command::LeaveQueue { key });
-    }
-
-    /// [`Heard::Dial`] says how it ended.
-    pub fn dial(&mut self, to: &Name, ring: Duration) {
-        self.out.push(Command::Dial { to: to.clone(), ring });
-    }
-
-    /// [`Heard::Transfer`] says how it ended.
-    pub fn transfer(&mut self, to: &Name, ring: Duration) {
-        self.out.push(Command::Transfer { to: to.clone(), ring });
-    }
-}
-
 impl Session {
-    /// `language` is the caller's, used where the flow does not say.
+    /// `language` is the caller's, used where the flow does not say. A flow that calls others needs [`Session::begin`].
     pub fn new(flow: Arc<Flow>, language: Name) -> Session {
-        let line = Line {
-            language: flow.language.clone().unwrap_or(language),
-            answered: false,
-            typed: VecDeque::new(),
-            playing: None,
-            last_play: 0,
-            deadline: None,
-        };
+        Session::begin(flow, &BTreeMap::new(), Caller { language, ..Caller::default() })
+    }
+
+    /// `flows` are those that there are: the session keeps what it may come to.
+    pub fn begin(flow: Arc<Flow>, flows: &BTreeMap<Name, Arc<Flow>>, caller: Caller) -> Session {
+        let line = Line::new(flow.language.clone().unwrap_or_else(|| caller.language.clone()));
         Session {
             node: flow.start.clone(),
+            others: reachable(&flow, flows),
             flow,
+            stack: Vec::new(),
             line,
+            knowledge: Knowledge { caller, ..Knowledge::default() },
             visits: Vec::new(),
             dropped: 0,
             since: Moment::ZERO,
@@ -156,10 +89,7 @@ impl Session {
     pub fn handle(&mut self, event: Event, now: Now, out: &mut Vec<Command>) {
         match (&self.walk, event) {
             (Walk::Over, _) => {}
-            (_, Event::HungUp) => {
-                self.leave("hung-up", now);
-                self.finish();
-            }
+            (_, Event::HungUp) => self.hung_up(now, out),
             (Walk::Before, Event::Begin) => {
                 let start = self.flow.start.clone();
                 self.go(Step::Leave { outcome: String::new(), to: Some(start) }, now, out);
@@ -168,20 +98,32 @@ impl Session {
             (_, Event::Answered) => {
                 self.line.answered = true;
                 if matches!(self.walk, Walk::Answering) {
-                    let step = self.enter(now, out);
-                    self.go(step, now, out);
+                    self.look_or_enter(now, out);
                 }
             }
-            (Walk::Before | Walk::Answering, Event::Digit(key)) => {
-                Turn { line: &mut self.line, now, out }.keep(key);
+            (Walk::Looking, Event::Queues(queues)) => {
+                self.knowledge.queues = queues;
+                let step = self.enter(now, out);
+                self.go(step, now, out);
             }
+            (_, Event::Queues(_)) => {}
             (Walk::Inside(_), Event::Digit(key)) => {
                 self.steps = 0;
                 self.tell(Heard::Key(key), now, out);
             }
+            (_, Event::Digit(key)) => self.line.keep(key),
             (_, Event::Queue(end)) => self.tell(Heard::Queue(end), now, out),
             (_, Event::Dial(end)) => self.tell(Heard::Dial(end), now, out),
             (_, Event::Transfer(end)) => self.tell(Heard::Transfer(end), now, out),
+            (_, Event::Kept(end)) => self.tell(Heard::Kept(end), now, out),
+            (_, Event::Hours(hours)) => self.tell(Heard::Hours(hours), now, out),
+            (_, Event::Reply { ask, reply }) => {
+                // The answer to a question of a node that the caller has left means nothing.
+                if self.line.asked == Some(ask) {
+                    self.line.asked = None;
+                    self.tell(Heard::Reply(reply), now, out);
+                }
+            }
             (_, Event::Played { play }) => {
                 // The end of something that was replaced in the meantime means nothing.
                 if self.line.playing == Some(play) {
@@ -231,51 +173,96 @@ impl Session {
         matches!(self.walk, Walk::Over)
     }
 
+    /// What an expression makes of what the flow knows now: for tests of flows, and for people who look on.
+    pub fn evaluate(&mut self, expression: &crate::expression::Expression, now: Now) -> crate::expression::Value {
+        let mut unheard = Vec::new();
+        expression.evaluate(&self.turn(now, &mut unheard).known()).unwrap_or_default()
+    }
+
+    fn turn<'a>(&'a mut self, now: Now, out: &'a mut Vec<Command>) -> Turn<'a> {
+        Turn { line: &mut self.line, knowledge: &mut self.knowledge, now, out }
+    }
+
+    /// The caller is gone: on where the node they were in, or one that called its flow, says so.
+    fn hung_up(&mut self, now: Now, out: &mut Vec<Command>) {
+        let next = if self.line.gone || matches!(self.walk, Walk::Before) { None } else { self.on_hangup() };
+        self.leave("hung-up", now);
+        self.line.fall_silent();
+        self.line.gone = true;
+        match next {
+            Some(next) => self.go(Step::Leave { outcome: String::new(), to: Some(next) }, now, out),
+            None => self.finish(),
+        }
+    }
+
+    /// Unwinds to the flow that it stands in.
+    fn on_hangup(&mut self) -> Option<Name> {
+        loop {
+            if let Some(next) = self.here().and_then(|node| node.on_hangup.clone()) {
+                return Some(next);
+            }
+            let Calling { flow, node, .. } = self.stack.pop()?;
+            (self.flow, self.node) = (flow, node);
+        }
+    }
+
+    fn here(&self) -> Option<&Node> {
+        self.flow.nodes.get(&self.node)
+    }
+
     /// Something happened inside a node.
     fn tell(&mut self, heard: Heard, now: Now, out: &mut Vec<Command>) {
         if now.mono.since(self.since) >= SHORTEST_WAIT {
             self.steps = 0;
         }
         let Walk::Inside(state) = self.walk.clone() else { return };
-        let flow = self.flow.clone();
-        let Some(node) = flow.nodes.get(&self.node) else { return };
-        let step = node.verb.hear(state, heard, &mut Turn { line: &mut self.line, now, out });
+        let step = self.hear(state, heard, now, out);
         self.go(step, now, out);
+    }
+
+    fn hear(&mut self, state: State, heard: Heard, now: Now, out: &mut Vec<Command>) -> Step<State> {
+        let flow = self.flow.clone();
+        match flow.nodes.get(&self.node) {
+            Some(node) => node.verb.hear(state, heard, &mut self.turn(now, out)),
+            None => Step::Hangup(Cause::Unavailable),
+        }
+    }
+
+    fn enter(&mut self, now: Now, out: &mut Vec<Command>) -> Step<State> {
+        let flow = self.flow.clone();
+        match flow.nodes.get(&self.node) {
+            Some(node) => node.verb.enter(&mut self.turn(now, out)),
+            None => Step::Hangup(Cause::Unavailable),
+        }
     }
 
     /// Follows the steps from node to node until one of them waits for the world.
     fn go(&mut self, mut step: Step<State>, now: Now, out: &mut Vec<Command>) {
         loop {
-            match step {
+            step = match step {
                 Step::Stay(state) => {
                     self.walk = Walk::Inside(state);
                     return;
                 }
-                Step::Leave { outcome, to: Some(to) } => {
+                Step::Leave { outcome, to } => {
                     self.leave(&outcome, now);
-                    Turn { line: &mut self.line, now, out }.stop_playing();
-                    self.steps += 1;
-                    if self.steps > MAX_STEPS {
-                        return self.hang_up(Cause::Loop, out);
+                    self.turn(now, out).stop_playing();
+                    match to {
+                        Some(to) if &*to == RETURN => match self.return_to_caller(now, out) {
+                            Some(step) => step,
+                            None => return self.hang_up(Cause::Normal, out),
+                        },
+                        Some(to) => match self.arrive(to, now, out) {
+                            Some(step) => step,
+                            None => return,
+                        },
+                        None => return self.hang_up(Cause::Normal, out),
                     }
-                    let Some(node) = self.flow.nodes.get(&to) else {
-                        // A checked flow has no such link; one that was not checked ends here rather than hang.
-                        return self.hang_up(Cause::Unavailable, out);
-                    };
-                    let (verb, speaks) = (Name::from(node.verb.name()), node.verb.speaks());
-                    self.node = to;
-                    self.arrive(verb, now);
-                    if speaks && !self.line.answered {
-                        out.push(Command::Answer);
-                        self.walk = Walk::Answering;
-                        return;
-                    }
-                    step = self.enter(now, out);
                 }
-                Step::Leave { outcome, to: None } => {
-                    self.leave(&outcome, now);
-                    return self.hang_up(Cause::Normal, out);
-                }
+                Step::Call { flow, state } => match self.call(&flow, state, now, out) {
+                    Some(step) => step,
+                    None => return,
+                },
                 Step::GiveAway { outcome } => {
                     self.leave(&outcome, now);
                     return self.finish();
@@ -284,19 +271,80 @@ impl Session {
                     self.leave("hangup", now);
                     return self.hang_up(cause, out);
                 }
-            }
+            };
         }
     }
 
-    fn enter(&mut self, now: Now, out: &mut Vec<Command>) -> Step<State> {
-        let flow = self.flow.clone();
-        match flow.nodes.get(&self.node) {
-            Some(node) => node.verb.enter(&mut Turn { line: &mut self.line, now, out }),
-            None => Step::Hangup(Cause::Unavailable),
+    /// Enters a node, or waits for what must come first; then `None`, as when the walk is over.
+    fn arrive(&mut self, to: Name, now: Now, out: &mut Vec<Command>) -> Option<Step<State>> {
+        self.steps += 1;
+        if self.steps > MAX_STEPS {
+            self.hang_up(Cause::Loop, out);
+            return None;
+        }
+        let Some(node) = self.flow.nodes.get(&to) else {
+            // A checked flow has no such link; one that was not checked ends here rather than hang.
+            self.hang_up(Cause::Unavailable, out);
+            return None;
+        };
+        let (verb, speaks) = (Name::from(node.verb.name()), node.verb.speaks());
+        if speaks && self.line.gone {
+            self.finish();
+            return None;
+        }
+        self.node = to;
+        self.note_arrival(verb, now);
+        if speaks && !self.line.answered {
+            out.push(Command::Answer);
+            self.walk = Walk::Answering;
+            return None;
+        }
+        self.look(out).then(|| self.enter(now, out))
+    }
+
+    fn look_or_enter(&mut self, now: Now, out: &mut Vec<Command>) {
+        if self.look(out) {
+            let step = self.enter(now, out);
+            self.go(step, now, out);
         }
     }
 
-    fn arrive(&mut self, verb: Name, now: Now) {
+    /// False when the node must first be told how busy some queues are.
+    fn look(&mut self, out: &mut Vec<Command>) -> bool {
+        let queues = self.here().map(|node| node.queues.clone()).unwrap_or_default();
+        if queues.is_empty() {
+            return true;
+        }
+        out.push(Command::LookAtQueues { queues });
+        self.walk = Walk::Looking;
+        false
+    }
+
+    /// Into another flow, to come back.
+    fn call(&mut self, name: &str, state: State, now: Now, out: &mut Vec<Command>) -> Option<Step<State>> {
+        self.leave("called", now);
+        let Some(flow) = self.others.get(name).cloned() else {
+            self.hang_up(Cause::Unavailable, out);
+            return None;
+        };
+        if self.stack.len() >= MAX_CALLED {
+            self.hang_up(Cause::Loop, out);
+            return None;
+        }
+        let start = flow.start.clone();
+        let calling = std::mem::replace(&mut self.flow, flow);
+        self.stack.push(Calling { flow: calling, node: self.node.clone(), state });
+        self.arrive(start, now, out)
+    }
+
+    /// Back into the flow that called this one; `None` when nobody has.
+    fn return_to_caller(&mut self, now: Now, out: &mut Vec<Command>) -> Option<Step<State>> {
+        let Calling { flow, node, state } = self.stack.pop()?;
+        (self.flow, self.node) = (flow, node);
+        Some(self.hear(state, Heard::Returned, now, out))
+    }
+
+    fn note_arrival(&mut self, verb: Name, now: Now) {
         if self.visits.len() >= MAX_VISITS {
             self.visits.remove(MAX_VISITS / 2);
             self.dropped += 1;
@@ -313,7 +361,7 @@ impl Session {
     }
 
     fn leave(&mut self, outcome: &str, now: Now) {
-        self.line.deadline = None;
+        self.line.forget_waiting();
         if let Some(visit) = self.visits.last_mut().filter(|visit| visit.left.is_none()) {
             visit.left = Some(now.wall);
             visit.outcome = outcome.to_string();
@@ -321,14 +369,29 @@ impl Session {
     }
 
     fn hang_up(&mut self, cause: Cause, out: &mut Vec<Command>) {
-        out.push(Command::Hangup { cause });
+        if !self.line.gone {
+            out.push(Command::Hangup { cause });
+        }
         self.finish();
     }
 
     fn finish(&mut self) {
         self.walk = Walk::Over;
-        self.line.deadline = None;
-        self.line.playing = None;
-        self.line.typed.clear();
+        self.line.fall_silent();
     }
+}
+
+/// The flows that a caller may come to from this one.
+fn reachable(flow: &Flow, flows: &BTreeMap<Name, Arc<Flow>>) -> BTreeMap<Name, Arc<Flow>> {
+    let mut found = BTreeMap::new();
+    let mut open: Vec<Name> = flow.calls().cloned().collect();
+    while let Some(name) = open.pop() {
+        if let Some(called) = flows.get(&name)
+            && !found.contains_key(&name)
+        {
+            open.extend(called.calls().cloned());
+            found.insert(name, called.clone());
+        }
+    }
+    found
 }

@@ -7,6 +7,7 @@ use super::policy::{Permit, Stage};
 use super::route::Lead;
 use super::transfers::Transfer;
 use crate::acd::{ItemId, OfferId};
+use crate::expression::Requirement;
 use crate::id::{CallId, LegId, Name};
 use crate::ivr::DialEnd;
 use crate::media::{self, ShardId};
@@ -55,10 +56,21 @@ pub struct Call {
     /// When the caller first entered a queue; and that moment again for a queue that they are sent to.
     pub queued_since: Option<Moment>,
     pub kept_arrival: Option<Moment>,
+    /// What the flow says of them to the queue that they enter.
+    pub wish: Wish,
     /// What the legs that are gone have left.
     pub gone: Vec<LegRecord>,
     /// The stays of the sessions that are over; the running one's are in its phase.
     pub path: Vec<ivr::Visit>,
+}
+
+/// What a flow says of a caller to a queue.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Wish {
+    pub need: Option<Requirement>,
+    pub value: Option<f64>,
+    /// Who has left by a key may come back to their place.
+    pub keep_place: bool,
 }
 
 impl Call {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! refuse / hang_up / session_ended -> finish -> drop_leg for each ... the last leg retired -> record -> forgotten
+//!                                          \-> the flow's `on_hangup`, if it has one ... over /
 //! ```
 //!
 //! Invariant: `finish` acts once; a second reason to end changes nothing.
@@ -12,8 +13,11 @@ use super::{Action, EndedBy, Outcome, Pbx, Phase, Timer, cdr};
 use crate::acd::Leaving;
 use crate::id::{CallId, LegId};
 use crate::sip::Status;
-use crate::time::Now;
+use crate::time::{Duration, Now};
 use crate::{ivr, store};
+
+/// How long the flow of a caller who has hung up may go on.
+const AFTERMATH: Duration = Duration::from_secs(10);
 
 impl Pbx {
     /// Refuses a call that was not answered.
@@ -49,17 +53,20 @@ impl Pbx {
         self.leave_queue(id, why, now);
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.phase = Phase::Ended { outcome, by, at: call.clock(now).wall };
-        if let Some(session) = call.session.take() {
-            call.language = session.language().clone();
-            call.path.extend_from_slice(session.visits());
-        }
         tracing::info!(call = %call.reference, outcome = outcome.word(), by = by.word(), "call ended");
         let caller = call.caller;
         // It may have gone over into another call.
         let call_has_it = call.legs.contains(&caller);
         let others: Vec<LegId> = call.legs.iter().copied().filter(|leg| *leg != caller).collect();
         self.timers.cancel(&Timer::CallLimit(id));
-        self.timers.cancel(&Timer::Session(id));
+        if self.stopping {
+            // Nobody will be here to hear what the flow still asks.
+            self.tell_session(id, ivr::Event::HungUp, now);
+        }
+        self.end_flow(id, now, out);
+        if self.calls.get(&id).is_some_and(|call| call.session.is_some()) {
+            self.timers.set(Timer::Aftermath(id), now.mono + AFTERMATH);
+        }
         let ringing: Vec<AttemptId> = self.attempts.values().filter(|it| it.call == id).map(|it| it.id).collect();
         for attempt in ringing {
             self.end_attempt(attempt, None, now, out);
@@ -73,9 +80,32 @@ impl Pbx {
         self.record_when_over(id, now, out);
     }
 
+    /// The flow of a call that is over has nothing left to do: its path is kept.
+    pub(super) fn end_flow(&mut self, id: CallId, now: Now, out: &mut Vec<Action>) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let (Phase::Ended { .. }, Some(session)) = (&call.phase, &call.session) else { return };
+        if session.is_over() {
+            call.language = session.language().clone();
+            call.path.extend_from_slice(session.visits());
+            call.session = None;
+            self.timers.cancel(&Timer::Session(id));
+            self.timers.cancel(&Timer::Aftermath(id));
+            self.record_when_over(id, now, out);
+        }
+    }
+
+    /// What a flow does after its caller has hung up has its time.
+    pub(super) fn aftermath_over(&mut self, id: CallId, now: Now, out: &mut Vec<Action>) {
+        self.tell_session(id, ivr::Event::HungUp, now);
+        self.end_flow(id, now, out);
+    }
+
     /// Writes the record of a call that is over and has no leg left, and forgets it.
     pub(super) fn record_when_over(&mut self, id: CallId, now: Now, out: &mut Vec<Action>) {
-        let over = self.calls.get(&id).is_some_and(|call| matches!(call.phase, Phase::Ended { .. }) && call.legs.is_empty());
+        let over = self
+            .calls
+            .get(&id)
+            .is_some_and(|call| matches!(call.phase, Phase::Ended { .. }) && call.legs.is_empty() && call.session.is_none());
         if !over {
             return;
         }

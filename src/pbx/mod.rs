@@ -166,6 +166,8 @@ enum Timer {
     Session(CallId),
     /// The longest a call may last.
     CallLimit(CallId),
+    /// The longest a flow may go on after its caller has hung up.
+    Aftermath(CallId),
     /// The statistics of a leg that is over have not come.
     Closing(LegId),
     /// Nobody picked up.
@@ -196,6 +198,8 @@ enum Purpose {
     Sip(sip::QueryId),
     /// Where this trunk's host is.
     Trunk(Name),
+    /// A flow asked, by its own count.
+    Flow(CallId, u64),
 }
 
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -274,7 +278,7 @@ impl Pbx {
         match event {
             Event::Sip(input) => self.tell_sip(input, now),
             Event::Media(report) => self.on_media(report, now, out),
-            Event::Answer(answer) => self.on_answer(answer, now),
+            Event::Answer(answer) => self.on_answer(answer, now, out),
             Event::Committed(committed) => self.on_store(committed),
             Event::Control { reply, request } => self.on_control(reply, request, now, out),
             Event::Reload(config) => self.reload(config, now),
@@ -296,7 +300,9 @@ impl Pbx {
                     self.subject = Some(call);
                     let now = self.clock_of(call, now);
                     self.with_session(call, |session, out| session.handle_timeout(now, out));
+                    self.end_flow(call, now, out);
                 }
+                Timer::Aftermath(call) => self.aftermath_over(call, now, out),
                 Timer::CallLimit(call) => self.hang_up(call, Outcome::Completed, now, out),
                 Timer::Closing(leg) => self.retire_leg(leg, now, out),
                 Timer::Ring(attempt) => self.rang_out(attempt, now, out),
@@ -309,7 +315,8 @@ impl Pbx {
                 Timer::Parting => self.trunks.forget_leaving(),
                 Timer::Parked(call) => self.parked_too_long(call, now, out),
                 Timer::Ask(ask) => {
-                    self.on_answer(ask::Answer { id: ask, reply: ask::Reply::Failed("nobody answered in time".into()) }, now)
+                    let reply = ask::Reply::Failed("nobody answered in time".into());
+                    self.on_answer(ask::Answer { id: ask, reply }, now, out);
                 }
             }
             self.settle(now, out);
@@ -374,7 +381,10 @@ impl Pbx {
             };
             match said {
                 Said::Sip(output) => self.on_sip(output, now, out),
-                Said::Ivr(call, command) => self.on_ivr(call, command, now, out),
+                Said::Ivr(call, command) => {
+                    self.on_ivr(call, command, now, out);
+                    self.end_flow(call, now, out);
+                }
                 Said::Acd(action) => self.on_acd(action, now, out),
             }
             words += 1;
@@ -426,13 +436,14 @@ impl Pbx {
         out.push(Action::Write(store::Write { id: WriteId(self.next.write), at: now.wall, what }));
     }
 
-    fn ask(&mut self, question: ask::Question, purpose: Purpose, now: Now, out: &mut Vec<Action>) {
+    fn ask(&mut self, question: ask::Question, purpose: Purpose, patience: Duration, now: Now, out: &mut Vec<Action>) {
         self.next.ask += 1;
         let id = AskId(self.next.ask);
-        let deadline = now.mono + PATIENCE;
+        let deadline = now.mono + patience;
         self.asks.insert(id, purpose);
         if self.asks.len() > ask::MAX_OPEN {
-            self.on_answer(ask::Answer { id, reply: ask::Reply::Failed("too many questions are open".into()) }, now);
+            let reply = ask::Reply::Failed("too many questions are open".into());
+            self.on_answer(ask::Answer { id, reply }, now, out);
             return;
         }
         self.timers.set(Timer::Ask(id), deadline);

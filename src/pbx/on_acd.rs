@@ -33,7 +33,9 @@ impl Pbx {
                 tracing::info!(%agent, %state, "agent");
                 self.watchers.touch(&agent);
             }
-            acd::Action::Moved { .. } => {}
+            acd::Action::Moved { .. } | acd::Action::Joined { .. } => {}
+            acd::Action::PauseAsked { .. } | acd::Action::PauseRefused { .. } | acd::Action::Disposed { .. } => {}
+            acd::Action::Announce(_) | acd::Action::Play { .. } => {}
             acd::Action::ItemOutcome { item, outcome, .. } => self.item_ended(item, &outcome, now, out),
         }
     }
@@ -51,7 +53,7 @@ impl Pbx {
         let caller = call.caller;
         self.items.insert(item, id);
         self.music(id, caller, out);
-        let join = acd::Join { item, queue, class: 0, head_start: Duration::ZERO, arrival };
+        let join = acd::Join::new(item, queue, arrival);
         self.tell_acd(acd::Event::Join(join), now);
     }
 
@@ -101,8 +103,8 @@ impl Pbx {
         let Some(id) = self.items.remove(&item) else { return };
         let end = match outcome {
             ItemOutcome::Answered { .. } | ItemOutcome::AnsweredElsewhere => QueueEnd::Answered,
-            ItemOutcome::Full | ItemOutcome::NoSuchQueue => QueueEnd::Failed,
-            ItemOutcome::FlowedOut | ItemOutcome::EndedByUs => QueueEnd::Overflow,
+            ItemOutcome::Full | ItemOutcome::NoSuchQueue | ItemOutcome::TooManyNeeds => QueueEnd::Failed,
+            ItemOutcome::FlowedOut(_) | ItemOutcome::EndedByUs => QueueEnd::Overflow,
             // By their own will: the flow knows, or the caller is gone.
             ItemOutcome::Abandoned | ItemOutcome::LeftByKey(_) | ItemOutcome::CallbackTaken => return,
         };

@@ -1,12 +1,12 @@
 //! What the world answers, and whom it concerns.
 
-use super::{Pbx, Purpose, Timer};
+use super::{Action, Pbx, Purpose, Timer};
 use crate::ask::{Answer, Reply};
-use crate::sip;
 use crate::time::Now;
+use crate::{ivr, sip};
 
 impl Pbx {
-    pub(super) fn on_answer(&mut self, answer: Answer, now: Now) {
+    pub(super) fn on_answer(&mut self, answer: Answer, now: Now, out: &mut Vec<Action>) {
         self.timers.cancel(&Timer::Ask(answer.id));
         // Only the first answer counts, and only while the question is open.
         let Some(purpose) = self.asks.remove(&answer.id) else { return };
@@ -14,7 +14,7 @@ impl Pbx {
             Purpose::Trunk(trunk) => {
                 let hosts = match answer.reply {
                     Reply::Addresses(hosts) => hosts,
-                    Reply::Failed(_) => Vec::new(),
+                    _ => Vec::new(),
                 };
                 self.found(&trunk, hosts, now);
             }
@@ -25,8 +25,18 @@ impl Pbx {
                         tracing::debug!(why, "a host name could not be resolved");
                         Vec::new()
                     }
+                    // Not an answer to that question.
+                    _ => Vec::new(),
                 };
                 self.tell_sip(sip::Input::Resolved { query, addresses }, now);
+            }
+            Purpose::Flow(call, ask) => {
+                if let Reply::Failed(why) = &answer.reply {
+                    let reference = self.calls.get(&call).map(|call| call.reference.as_str()).unwrap_or_default();
+                    tracing::warn!(call = reference, why, "a flow's question was not answered");
+                }
+                self.tell_session(call, ivr::Event::Reply { ask, reply: answer.reply }, now);
+                self.end_flow(call, now, out);
             }
         }
     }

@@ -78,7 +78,7 @@ impl Pbx {
     fn queue_rows(&self, now: Now) -> Vec<QueueRow> {
         let row = |queue: acd::QueueView| QueueRow {
             name: queue.name.to_string(),
-            strategy: format!("{:?}", queue.strategy),
+            strategy: format!("{:?}", queue.order.then),
             waiting: count(queue.waiting),
             ringing: count(queue.ringing),
             talking: count(queue.talking),
@@ -156,7 +156,7 @@ impl Pbx {
     }
 }
 
-fn count(n: usize) -> u64 {
+pub(super) fn count(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
 }
 

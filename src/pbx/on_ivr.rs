@@ -1,14 +1,16 @@
 //! What a flow wants, and what it means for the others.
 
-use super::call::Purpose;
+use super::call::{self, Wish};
+use super::on_control::count;
 use super::policy::{Errand, Payer, Wanted, Way};
-use super::{Action, Outcome, Pbx, Phase};
+use super::{Action, Outcome, Pbx, Phase, Purpose};
 use crate::acd;
 use crate::id::{CallId, Name};
-use crate::ivr::{Cause, Command};
+use crate::ivr::{Cause, Command, Hours, Keep, KeepEnd, QueueGlance};
 use crate::sip::Status;
 use crate::time::Now;
-use crate::{media, sip};
+use crate::{ivr, media, sip};
+use std::collections::BTreeMap;
 
 impl Pbx {
     pub(super) fn on_ivr(&mut self, id: CallId, command: Command, now: Now, out: &mut Vec<Action>) {
@@ -20,10 +22,18 @@ impl Pbx {
                 let sounds = prompts.into_iter().map(|name| media::Sound { language: language.clone(), name }).collect();
                 self.command_media(call, media::Command::Play { leg: call.caller, play, sounds, repeat }, out);
             }
-            Command::Enqueue { queue } => self.enqueue(id, queue, now, out),
-            Command::LeaveQueue { key } => {
+            Command::Enqueue { queue, need, value } => {
+                if let Some(call) = self.calls.get_mut(&id) {
+                    call.wish = Wish { need, value, keep_place: false };
+                }
+                self.enqueue(id, queue, now, out);
+            }
+            Command::LeaveQueue { key, keep_place } => {
                 let stop = media::Command::Stop { leg: call.caller };
                 self.command_media(call, stop, out);
+                if let Some(call) = self.calls.get_mut(&id) {
+                    call.wish.keep_place = keep_place;
+                }
                 self.leave_queue(id, acd::Leaving::Key(key), now);
                 if let Some(call) = self.calls.get_mut(&id) {
                     call.phase = Phase::InFlow;
@@ -31,12 +41,24 @@ impl Pbx {
             }
             Command::Dial { to, ring } => {
                 let (errand, wanted) = (self.errand_of_flow(id, Way::Flow), self.wanted(&to));
-                self.dial(id, Purpose::Dial, &wanted, errand, ring, now, out);
+                self.dial(id, call::Purpose::Dial, &wanted, errand, ring, now, out);
             }
             Command::Transfer { to, ring } => {
                 let (errand, wanted) = (self.errand_of_flow(id, Way::Transfer), self.wanted(&to));
-                self.dial(id, Purpose::Transfer, &wanted, errand, ring, now, out);
+                self.dial(id, call::Purpose::Transfer, &wanted, errand, ring, now, out);
             }
+            Command::Keep(what) => self.keep(id, &what, now),
+            // Whatever was begun is over already.
+            Command::StopKeeping => {}
+            Command::LookUpHours { calendar } => {
+                let hours = self.hours(&calendar, now);
+                self.tell_session(id, ivr::Event::Hours(hours), now);
+            }
+            Command::LookAtQueues { queues } => {
+                let queues = self.glance(&queues, now);
+                self.tell_session(id, ivr::Event::Queues(queues), now);
+            }
+            Command::Ask { ask, question, patience } => self.ask(question, Purpose::Flow(id, ask), patience, now, out),
             Command::StopPlaying => self.command_media(call, media::Command::Stop { leg: call.caller }, out),
             Command::Hangup { cause } => {
                 if cause == Cause::Loop {
@@ -60,6 +82,40 @@ impl Pbx {
     fn errand_of_flow(&self, id: CallId, way: Way) -> Errand {
         let session = self.calls.get(&id).and_then(|call| call.session.as_ref());
         Errand::new(Payer::Flow(session.map(|session| session.flow().name.clone()).unwrap_or_default()), way)
+    }
+
+    /// Nothing is kept yet: the flow goes on as it does when keeping fails.
+    fn keep(&mut self, id: CallId, what: &Keep, now: Now) {
+        let reference = self.calls.get(&id).map(|call| call.reference.as_str()).unwrap_or_default();
+        let what = match what {
+            Keep::Message { .. } => "a message for a mailbox",
+            Keep::Recording { .. } => "a recording",
+            Keep::Callback { .. } => "a callback",
+            Keep::Survey { .. } => "the answers to a survey",
+        };
+        tracing::warn!(call = reference, "{what} is not kept: this exchange cannot do that yet; the flow takes `failed`");
+        self.tell_session(id, ivr::Event::Kept(KeepEnd::Failed), now);
+    }
+
+    /// A reload may have taken the calendar away from under a flow that began before it.
+    fn hours(&self, calendar: &str, now: Now) -> Hours {
+        let _ = now;
+        tracing::warn!(calendar, "there is no such calendar: taken for closed");
+        Hours::Closed
+    }
+
+    fn glance(&self, wanted: &[Name], now: Now) -> BTreeMap<Name, QueueGlance> {
+        let views = self.acd.queues().into_iter().filter(|queue| wanted.contains(&queue.name));
+        let glance = |queue: acd::QueueView| {
+            let glance = QueueGlance {
+                waiting: count(queue.waiting),
+                agents: count(queue.logged_in),
+                free: count(queue.free),
+                longest_wait: queue.waiting_since.map_or(0, |since| now.mono.since(since).as_secs()),
+            };
+            (queue.name.clone(), glance)
+        };
+        views.map(glance).collect()
     }
 
     /// 200 with the description that was prepared when the port was bound. The flow hears `Answered` when the caller's

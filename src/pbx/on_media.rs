@@ -66,6 +66,7 @@ impl Pbx {
             Lead::Outside(number) => self.ring(id, &Wanted::Number(number), now, out),
             Lead::Code(code, rest) => self.serve(id, code, &rest, now, out),
             Lead::Slot(slot) => self.fetch(id, slot, now, out),
+            Lead::PlaceOf(leg) => self.take_place(id, leg, now, out),
         }
     }
 
@@ -109,7 +110,16 @@ impl Pbx {
         };
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.phase = Phase::InFlow;
-        call.session = Some(Box::new(ivr::Session::new(flow, call.language.clone())));
+        let caller = ivr::Caller {
+            number: call.from.number.clone(),
+            name: call.from.name.clone(),
+            dialled: call.dialled.clone(),
+            source: on_sip::source_words(&call.source),
+            reference: call.reference.clone(),
+            language: call.language.clone(),
+            zone: self.config.zone.clone(),
+        };
+        call.session = Some(Box::new(ivr::Session::begin(flow, &self.config.flows, caller)));
         if call.answered.is_some() {
             self.tell_session(id, ivr::Event::Answered, now);
         }

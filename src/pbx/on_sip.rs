@@ -1,9 +1,9 @@
 //! What the SIP room says, and what it means for the others.
 
-use super::call::{Audio, Leg, Role, ending_words};
+use super::call::{Audio, Leg, Role, Wish, ending_words};
 use super::leg::Farewell;
 use super::route::{self, Lead};
-use super::{Action, Call, EndedBy, Outcome, Pbx, Phase, Purpose, Timer};
+use super::{Action, Call, EndedBy, Outcome, PATIENCE, Pbx, Phase, Purpose, Timer};
 use crate::config::Destination;
 use crate::id::{CallId, LegId};
 use crate::media::{ShardId, Statistics};
@@ -25,7 +25,9 @@ impl Pbx {
         match output {
             Output::Transmit { path, bytes } => out.push(Action::Transmit { path, bytes }),
             Output::Close { connection } => out.push(Action::CloseConnection { connection }),
-            Output::Resolve { query, host } => self.ask(ask::Question::Resolve { host }, Purpose::Sip(query), now, out),
+            Output::Resolve { query, host } => {
+                self.ask(ask::Question::Resolve { host }, Purpose::Sip(query), PATIENCE, now, out)
+            }
             Output::Event(event) => self.on_sip_event(event, now, out),
         }
     }
@@ -88,7 +90,10 @@ impl Pbx {
             self.command_sip(Command::Refuse { dialog, status: Status(503) }, now);
             return;
         }
-        let destination = route::route(&self.config, &invite.source, &invite.dialled);
+        let destination = match invite.replaces {
+            Some(other) => self.replaceable(&invite.source, other),
+            None => route::route(&self.config, &invite.source, &invite.dialled),
+        };
         let (id, leg) = self.new_call(dialog, invite, now);
         self.subject = Some(id);
         let opened = destination.and_then(|to| {
@@ -164,6 +169,7 @@ impl Pbx {
             parked_by: None,
             queued_since: None,
             kept_arrival: None,
+            wish: Wish::default(),
             gone: Vec::new(),
             path: Vec::new(),
         };

@@ -11,13 +11,15 @@
 //! Invariant: a leg belongs to one call at every moment, and a call that has lost its last party ends, with its record linked to
 //! the call that took the party.
 
-use super::call::{Audio, Purpose, With};
+use super::call::{AttemptId, Audio, Purpose, With};
 use super::leg::Farewell;
+use super::route::Lead;
 use super::{Action, EndedBy, Outcome, Pbx, Phase};
 use crate::acd::{self, ItemId};
 use crate::id::{CallId, LegId};
 use crate::ivr::{self, DialEnd, Visit};
 use crate::media::{Command as Media, LegState, ShardId};
+use crate::sip::{DialogId, Source, Status};
 use crate::time::Now;
 use serde::{Deserialize, Serialize};
 
@@ -170,6 +172,8 @@ impl Pbx {
 
     /// The flow that a call came through has nothing more to say to it; its path stays with the call.
     pub(super) fn leave_flow(&mut self, id: CallId, now: Now) {
+        // What it would have done after a hang-up is not done: nobody has hung up.
+        self.tell_session(id, ivr::Event::HungUp, now);
         self.tell_session(id, ivr::Event::HungUp, now);
         let Some(call) = self.calls.get_mut(&id) else { return };
         if let Some(session) = call.session.take() {
@@ -182,10 +186,44 @@ impl Pbx {
     /// The call that rings at an extension is taken by the caller of `id`.
     pub(super) fn pick_up(&mut self, id: CallId, extension: &str, now: Now, out: &mut Vec<Action>) {
         let ringing = self.attempts.values().find(|attempt| {
-            let at = |leg| self.legs.get(leg).is_some_and(|leg| &*leg.party.number == extension && leg.permit.is_some());
+            let at =
+                |leg: &LegId| self.legs.get(leg).is_some_and(|leg| &*leg.party.number == extension && leg.permit.is_some());
             attempt.call != id && attempt.legs.iter().any(at)
         });
-        let Some(ringing) = ringing.cloned() else { return self.nobody(id, now, out) };
+        match ringing.map(|ringing| ringing.id) {
+            Some(ringing) => self.take_ringing(id, ringing, now, out),
+            None => self.nobody(id, now, out),
+        }
+    }
+
+    /// Whether a call may take the place of that session: a phone that rings, or another phone of the same extension.
+    pub(super) fn replaceable(&self, source: &Source, other: DialogId) -> Result<Lead, Status> {
+        let leg = self.dialogs.get(&other).and_then(|leg| self.legs.get(leg)).ok_or(Status(481))?;
+        let own = matches!(source, Source::Extension(_)) && leg.peer == *source;
+        let rings = matches!(source, Source::Extension(_)) && leg.attempt.is_some() && leg.answered.is_none();
+        if own || rings { Ok(Lead::PlaceOf(leg.id)) } else { Err(Status(403)) }
+    }
+
+    /// The caller of `id` takes the place of a leg: answers for a phone that rings, or goes on at another phone.
+    pub(super) fn take_place(&mut self, id: CallId, leg: LegId, now: Now, out: &mut Vec<Action>) {
+        let Some(it) = self.legs.get(&leg).filter(|it| it.session_open) else { return self.nobody(id, now, out) };
+        if let Some(attempt) = it.attempt {
+            return self.take_ringing(id, attempt, now, out);
+        }
+        let into = it.call;
+        let Some((own, call)) = self.calls.get(&id).map(|call| call.caller).zip(self.calls.get(&into)) else { return };
+        let how = match call.phase {
+            _ if call.caller == leg => How::Caller,
+            Phase::Bridged { peer, with } if peer == leg => How::Peer(with),
+            _ => return self.nobody(id, now, out),
+        };
+        self.answer(id, now, out);
+        self.join(own, into, how, now, out);
+    }
+
+    /// The caller of `id` takes the call that rings by this attempt.
+    fn take_ringing(&mut self, id: CallId, ringing: AttemptId, now: Now, out: &mut Vec<Action>) {
+        let Some(ringing) = self.attempts.get(&ringing).cloned() else { return self.nobody(id, now, out) };
         let Some(leg) = self.calls.get(&id).map(|call| call.caller) else { return };
         self.answer(id, now, out);
         self.link(id, ringing.call, now);

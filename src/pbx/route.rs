@@ -8,7 +8,7 @@
 
 use super::policy;
 use crate::config::{Code, Config, Destination, is_dialable};
-use crate::id::Name;
+use crate::id::{LegId, Name};
 use crate::sip::{Source, Status};
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,8 @@ pub enum Lead {
     Code(Code, String),
     /// Whoever is parked there.
     Slot(u32),
+    /// The place of this leg (Replaces, RFC 3891).
+    PlaceOf(LegId),
 }
 
 /// What takes a call to `dialled`, or the status that refuses it.

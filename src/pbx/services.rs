@@ -7,7 +7,7 @@ use super::{Action, Outcome, Pbx, Phase};
 use crate::acd;
 use crate::config::{Code, Forward, When};
 use crate::id::{CallId, Name};
-use crate::media::{Command as Media, Sound};
+use crate::media::{ANY_LANGUAGE, Command as Media, Sound};
 use crate::sip::{Source, Status};
 use crate::time::Now;
 
@@ -77,7 +77,7 @@ impl Pbx {
     pub(super) fn say_done(&mut self, id: CallId, out: &mut Vec<Action>) {
         let play = self.own_play();
         let Some(call) = self.calls.get(&id) else { return };
-        let sounds = vec![Sound { language: call.language.clone(), name: DONE.into() }];
+        let sounds = vec![Sound { language: ANY_LANGUAGE.into(), name: DONE.into() }];
         let command = Media::Play { leg: call.caller, play, sounds, repeat: false };
         out.push(Action::Media { shard: call.shard, command });
     }

@@ -130,7 +130,7 @@ impl Pbx {
             Lead::Slot(slot) if self.parked.contains_key(slot) => Err(Status(486)),
             Lead::Slot(slot) => Ok(Some(*slot)),
             Lead::Code(Code::Park, _) => self.free_slot().map(Some).ok_or(Status(486)),
-            Lead::Code(..) => Err(Status(603)),
+            Lead::Code(..) | Lead::PlaceOf(_) => Err(Status(603)),
             Lead::To(_) | Lead::Outside(_) => Ok(None),
         }
     }
@@ -324,6 +324,6 @@ fn wanted(lead: &Lead) -> Option<Wanted> {
             Some(Wanted::Line { trunk: trunk.clone(), user: user.clone(), open: *open })
         }
         Lead::Outside(number) => Some(Wanted::Number(number.clone())),
-        Lead::To(Destination::Flow(_) | Destination::Queue(_)) | Lead::Code(..) | Lead::Slot(_) => None,
+        Lead::To(Destination::Flow(_) | Destination::Queue(_)) | Lead::Code(..) | Lead::Slot(_) | Lead::PlaceOf(_) => None,
     }
 }

@@ -27,7 +27,7 @@ const LOOK_SOON: Duration = Duration::from_secs(30);
 /// Addresses of one host that are kept.
 const MAX_ADDRESSES: usize = 8;
 /// The longest that a probe waits for its answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PROBE_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a stop waits for registrars to let us go.
 const PARTING: Duration = Duration::from_secs(2);
 
@@ -94,7 +94,9 @@ impl Pbx {
         let Some(address) = self.config.trunks.get(name).and_then(|trunk| trunk.send_to.clone()) else { return };
         match address.host {
             TrunkHost::Address(host) => self.found(name, vec![host], now),
-            TrunkHost::Name(host) => self.ask(ask::Question::Resolve { host }, Purpose::Trunk(name.clone()), now, out),
+            TrunkHost::Name(host) => {
+                self.ask(ask::Question::Resolve { host }, Purpose::Trunk(name.clone()), super::PATIENCE, now, out);
+            }
         }
     }
 
@@ -134,7 +136,7 @@ impl Pbx {
             return self.command_sip(Command::Unwatch { peer: name.clone() }, now);
         };
         let Ok(target) = Uri::parse(format!("sip:{address}")) else { return };
-        let probing = Probing { target, path, interval, patience: PATIENCE.min(interval) };
+        let probing = Probing { target, path, interval, patience: PROBE_PATIENCE.min(interval) };
         self.command_sip(Command::Watch { peer: name.clone(), probing: Box::new(probing) }, now);
     }
 

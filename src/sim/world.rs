@@ -360,10 +360,13 @@ impl World {
     }
 
     fn reply_to(&mut self, Ask { id, question, deadline }: Ask) {
-        let Question::Resolve { host } = &question;
         self.trace.mix(id.0);
-        self.trace.say(self.clock.mono(), || format!("asks for {host}"));
-        let addresses = self.resolve(host);
+        self.trace.say(self.clock.mono(), || format!("asks {question:?}"));
+        // Names are all that this world knows; whatever else is asked has no answer.
+        let addresses = match &question {
+            Question::Resolve { host } => self.resolve(host),
+            _ => Vec::new(),
+        };
         let never = self.rng.chance(self.circumstances.answers_never);
         let fails = addresses.is_empty() || self.rng.chance(self.circumstances.answers_failed);
         let at = self.clock.mono() + draw(REPLY, &mut self.rng);

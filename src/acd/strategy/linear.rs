@@ -2,8 +2,8 @@
 //!
 //! Invariant: the measure is the place in the list.
 
-use super::Candidate;
+use super::Merit;
 
-pub(super) fn measure(candidate: &Candidate) -> u64 {
-    u64::from(candidate.position)
+pub(super) fn measure(merit: &Merit) -> u64 {
+    u64::from(merit.position)
 }

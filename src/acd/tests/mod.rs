@@ -36,19 +36,21 @@ fn now_at(seconds: u64) -> Now {
 /// 20 s of ringing, 5 s of back-off for every refusal, no wrap-up, never paused for silence.
 fn queue(strategy: Strategy) -> Queue {
     let back_off = BackOff { no_answer: secs(5), busy: secs(5), rejected: secs(5), unreachable: secs(5), ..BackOff::default() };
-    Queue { strategy, ring: secs(20), back_off, max_no_answer: 0, ..Queue::default() }
+    Queue { order: strategy.into(), ring: secs(20), back_off, max_no_answer: 0, ..Queue::default() }
 }
 
 /// Always logged in, serving these queues, in the place of the list that the number says.
 fn agent(place: u32, queues: &[&str]) -> Agent {
     let post = Membership { position: place, ..Membership::default() };
-    Agent { login: Login::Always, queues: queues.iter().map(|queue| (name(queue), post.clone())).collect() }
+    let queues = queues.iter().map(|queue| (name(queue), post.clone())).collect();
+    Agent { login: Login::Always, queues, ..Agent::default() }
 }
 
 fn settings(queues: &[(&str, Queue)], agents: &[(&str, Agent)]) -> Settings {
     Settings {
         queues: queues.iter().map(|(one, queue)| (name(one), queue.clone())).collect(),
         agents: agents.iter().map(|(one, agent)| (name(one), agent.clone())).collect(),
+        ..Settings::default()
     }
 }
 
@@ -118,7 +120,8 @@ impl House {
                 self.tell(event)
             }
         };
-        let told = actions.iter().filter(|action| self.with_facts || !is_fact(action)).map(said);
+        let told = actions.iter().filter(|action| !matches!(action, Action::Joined { .. }));
+        let told = told.filter(|action| self.with_facts || !is_fact(action)).map(said);
         told.collect::<Vec<_>>().join(", ")
     }
 }
@@ -139,8 +142,17 @@ fn event(sentence: &str, now: Now) -> Event {
             let extra = |word| rest.iter().position(|one| *one == word).map_or(0, |at| number(rest[at + 1]));
             let class = u16::try_from(extra("class")).expect("a class");
             let (head_start, arrival) = (secs(extra("ahead")), now.mono - secs(extra("waited")));
-            Event::Join(Join { item: item(id), queue: name(queue), class, head_start, arrival })
+            let value = extra("value") * 1000;
+            let text = |word| rest.iter().position(|one| *one == word).map(|at| rest[at + 1]);
+            let need = text("needs").map_or_else(Need::default, need);
+            let contact = text("from").map(name);
+            let join = Join::new(item(id), name(queue), now.mono);
+            Event::Join(Join { class, head_start, arrival, value, need, contact, ..join })
         }
+        ["cut-off", id] => Event::Leave { item: item(id), why: Leaving::CutOff },
+        ["assign", id, agent] => Event::Assign { item: item(id), agent: name(agent) },
+        ["closes", queue] => Event::Open { queue: name(queue), open: false },
+        ["opens", queue] => Event::Open { queue: name(queue), open: true },
         ["hangs-up", id] => Event::Leave { item: item(id), why: Leaving::HungUp },
         ["presses", id, key] => Event::Leave { item: item(id), why: Leaving::Key(key.chars().next().expect("a key")) },
         ["flows-out", id] => Event::Leave { item: item(id), why: Leaving::FlowedOut },
@@ -161,6 +173,11 @@ fn event(sentence: &str, now: Now) -> Event {
         [agent, "logs-out"] => Event::AgentLogout { agent: name(agent) },
         [agent, "pauses", reason] => Event::AgentPause { agent: name(agent), reason: name(reason) },
         [agent, "resumes"] => Event::AgentResume { agent: name(agent) },
+        [agent, "may-pause"] => Event::JudgePause { agent: name(agent), approved: true },
+        [agent, "may-not-pause"] => Event::JudgePause { agent: name(agent), approved: false },
+        [agent, "sent-away", reason] => Event::ForcePause { agent: name(agent), reason: name(reason) },
+        [agent, "called-back"] => Event::ReleaseAgent { agent: name(agent) },
+        [agent, "notes", code] => Event::Dispose { agent: name(agent), code: name(code) },
         [agent, "ready"] => Event::AgentReady { agent: name(agent) },
         [agent, "extends", by] => Event::ExtendWrapUp { agent: name(agent), by: secs(number(by)) },
         [agent, "registers"] => Event::AgentReachable { agent: name(agent) },
@@ -171,18 +188,38 @@ fn event(sentence: &str, now: Now) -> Event {
     }
 }
 
+/// `english>=4`, with `&` and `|` for the words.
+fn need(text: &str) -> Need {
+    let all = crate::expression::Declared::new([("*", crate::expression::Type::Number)]);
+    let text = text.replace('&', " and ").replace('|', " or ");
+    Need::compile(&text, &all).unwrap_or_else(|mistakes| panic!("{text}: {}", mistakes[0]))
+}
+
 fn is_fact(action: &Action) -> bool {
-    matches!(action, Action::OfferEnded { .. } | Action::AgentState { .. })
+    matches!(action, Action::OfferEnded { .. } | Action::AgentState { .. } | Action::Joined { .. })
 }
 
 fn said(action: &Action) -> String {
     match action {
+        Action::Joined { item, .. } => format!("{} joined", item.0),
         Action::Offer { offer, item, agent, .. } => format!("offer {} of {} to {agent}", offer.0, item.0),
         Action::Withdraw { offer, outcome } => format!("withdraw {} {outcome}", offer.0),
         Action::Connect { item, agent, .. } => format!("connect {} {agent}", item.0),
         Action::OfferEnded { offer, outcome, .. } => format!("{} was {outcome}", offer.0),
         Action::AgentState { agent, state } => format!("{agent} {state}"),
+        Action::PauseAsked { agent, reason } => format!("{agent} asks for {reason}"),
+        Action::PauseRefused { agent, reason, why } => format!("{agent} may not {reason}: {why}"),
+        Action::Disposed { agent, item, code, .. } => format!("{agent} notes {code} of {}", item.0),
+        Action::Announce(told) => announced(told),
+        Action::Play { item, prompt } => format!("{} hears {prompt}", item.0),
         Action::Moved { item, from, to } => format!("{} moved {from} {to}", item.0),
         Action::ItemOutcome { item, outcome, .. } => format!("{} {outcome}", item.0),
     }
+}
+
+fn announced(told: &Announcement) -> String {
+    let position = told.position.map(|position| format!(" position {position}"));
+    let wait = told.expected_wait.map(|wait| format!(" wait {}", wait.as_secs()));
+    let comfort = told.comfort.as_ref().map(|prompt| format!(" {prompt}"));
+    format!("{} hears{}{}{}", told.item.0, position.unwrap_or_default(), wait.unwrap_or_default(), comfort.unwrap_or_default())
 }

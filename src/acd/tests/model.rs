@@ -102,7 +102,7 @@ impl Naive {
 
     fn may_take(&self, agent: &str, item: u64) -> bool {
         let caller = &self.callers[&item];
-        let most = if self.settings.queues[&caller.queue].strategy == Strategy::RingAll { RING_ALL_AT_ONCE } else { 1 };
+        let most = if self.settings.queues[&caller.queue].order.then == Strategy::RingAll { RING_ALL_AT_ONCE } else { 1 };
         let rings = self.rings.values().filter(|ring| ring.item == item).count();
         let post = self.settings.agents[agent].queues.get(&caller.queue);
         let serves = post.is_some_and(|post| caller.joined + post.delay <= self.now);
@@ -124,7 +124,7 @@ impl Naive {
             amount * 3_600_000_000_000 * 1_000_000 / logged_in.as_nanos().max(60_000_000_000)
         };
         let idle = person.idle_since.as_nanos();
-        let (wrapped, measure, idle) = match self.settings.queues[queue].strategy {
+        let (wrapped, measure, idle) = match self.settings.queues[queue].order.then {
             Strategy::LongestIdle | Strategy::RingAll => (false, 0, idle),
             Strategy::Linear => (false, u128::from(post.position), 0),
             Strategy::RoundRobin => {
@@ -133,7 +133,7 @@ impl Naive {
             }
             Strategy::FewestCalls => (false, rate(u128::from(person.calls)), idle),
             Strategy::LeastTalk => (false, rate(person.talked.as_millis()), idle),
-            Strategy::Random => unreachable!("chance is not modelled"),
+            other => unreachable!("{other:?} is not modelled"),
         };
         (post.tier, wrapped, measure, idle, post.position, agent.clone())
     }
@@ -365,7 +365,7 @@ impl Naive {
                 self.end_ring_at(agent, OfferOutcome::Busy);
             }
             Event::AgentFreeElsewhere { agent } => self.agents.get_mut(agent).expect("known").own_call = false,
-            Event::Configure(_) => unreachable!("the configuration is not modelled"),
+            other => unreachable!("{other:?} is not modelled"),
         }
     }
 
@@ -413,7 +413,7 @@ fn any_queue() -> impl Generator<Value = Queue> {
     let limits = (0..3u32, prop_oneof![Just(3usize), Just(2000)]);
     (prop::sample::select(&STRATEGIES[..]), 1..30u64, 0..9u64, back_off, limits, 0..2u16).prop_map(
         |(strategy, ring, wrap_up, back_off, (max_no_answer, max_waiting), weight)| Queue {
-            strategy,
+            order: strategy.into(),
             ring: secs(ring),
             wrap_up: secs(wrap_up),
             back_off,
@@ -421,16 +421,17 @@ fn any_queue() -> impl Generator<Value = Queue> {
             weight,
             max_waiting,
             max_head_start: secs(60),
+            ..Queue::default()
         },
     )
 }
 
 fn any_agent() -> impl Generator<Value = Agent> {
     let post = (0..2u16, 0..4u32, prop_oneof![3 => Just(0u64), 1 => Just(7), 1 => Just(12)])
-        .prop_map(|(tier, position, delay)| Membership { tier, position, delay: secs(delay) });
+        .prop_map(|(tier, position, delay)| Membership { tier, position, delay: secs(delay), weight: 1 });
     let posts = prop::collection::btree_map(prop::sample::select(&QUEUES[..]).prop_map(name), post, 0..4);
     let login = prop_oneof![3 => Just(Login::Always), 1 => Just(Login::ByRegistration), 1 => Just(Login::Manual)];
-    (login, posts).prop_map(|(login, queues)| Agent { login, queues })
+    (login, posts).prop_map(|(login, queues)| Agent { login, queues, ..Agent::default() })
 }
 
 fn any_settings() -> impl Generator<Value = Settings> {
@@ -439,6 +440,7 @@ fn any_settings() -> impl Generator<Value = Settings> {
     (queues, agents).prop_map(|(queues, agents)| Settings {
         queues: QUEUES.map(name).into_iter().zip(queues).collect(),
         agents: AGENTS.map(name).into_iter().zip(agents).collect(),
+        ..Settings::default()
     })
 }
 

@@ -77,7 +77,7 @@ impl Storm {
         let (class, head_start) = (u16::from(self.rng.chance(100)), secs(self.rng.below(60).into()));
         let arrival = now - secs(self.rng.below(30).into());
         self.items.insert(item, None);
-        let told = self.house.tell(Event::Join(Join { item, queue, class, head_start, arrival }));
+        let told = self.house.tell(Event::Join(Join { class, head_start, arrival, ..Join::new(item, queue, now) }));
         self.hear(&told);
     }
 
@@ -125,7 +125,7 @@ impl Storm {
                     let talked = self.items.remove(item).unwrap_or_else(|| panic!("{item:?} ends twice"));
                     let answered = matches!(outcome, ItemOutcome::Answered { .. });
                     assert!(
-                        answered == talked.is_some() || *outcome == ItemOutcome::FlowedOut,
+                        answered == talked.is_some() || matches!(outcome, ItemOutcome::FlowedOut(_)),
                         "{item:?} {outcome:?} {talked:?}"
                     );
                     *self.ended.entry(outcome.to_string()).or_default() += 1;
@@ -134,6 +134,8 @@ impl Storm {
                     let acd = &self.house.acd;
                     assert!(acd.has_agent(agent) || matches!(action, Action::AgentState { state: State::Offline, .. }));
                 }
+                Action::Joined { .. } | Action::Announce(_) | Action::Play { .. } => {}
+                Action::PauseAsked { .. } | Action::PauseRefused { .. } | Action::Disposed { .. } => {}
                 Action::Moved { item, .. } => assert!(self.items.contains_key(item)),
             }
         }
@@ -178,7 +180,7 @@ fn any_settings(rng: &mut Rng) -> Settings {
     let mut all = Settings::default();
     for number in 0..QUEUES {
         let queue = Queue {
-            strategy: strategies[rng.below(7) as usize],
+            order: strategies[rng.below(7) as usize].into(),
             ring: secs(rng.below(30).into()),
             wrap_up: secs(rng.below(15).into()),
             back_off: BackOff {
@@ -190,6 +192,7 @@ fn any_settings(rng: &mut Rng) -> Settings {
             weight: u16::from(rng.chance(200)),
             max_waiting: if rng.chance(300) { 4 } else { 2000 },
             max_head_start: secs(30),
+            ..Queue::default()
         };
         if rng.chance(850) {
             all.queues.insert(queue_name(number), queue);
@@ -200,11 +203,11 @@ fn any_settings(rng: &mut Rng) -> Settings {
         for _ in 0..rng.below(4) {
             let delay = if rng.chance(200) { secs(rng.below(20).into()) } else { Duration::ZERO };
             let tier = u16::from(rng.chance(300));
-            queues.insert(queue_name(rng.below(QUEUES)), Membership { tier, position: rng.below(AGENTS), delay });
+            queues.insert(queue_name(rng.below(QUEUES)), Membership { tier, position: rng.below(AGENTS), delay, weight: 1 });
         }
         let login = [Login::Always, Login::Always, Login::ByRegistration, Login::Manual][rng.below(4) as usize];
         if rng.chance(850) {
-            all.agents.insert(agent_name(number), Agent { login, queues });
+            all.agents.insert(agent_name(number), Agent { login, queues, ..Agent::default() });
         }
     }
     all

@@ -5,7 +5,7 @@
 use super::{Heard, Node, Step};
 use crate::id::Name;
 use crate::ivr::reading::NodeFields;
-use crate::ivr::session::Turn;
+use crate::ivr::turn::Turn;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

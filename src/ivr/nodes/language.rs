@@ -1,14 +1,18 @@
-//! `language: {to: en, next: NODE}`: from here on the caller hears this language.
+//! `language: {to: en, next: NODE}`: from here on the caller hears this language. With a template (`to: "{{ customer.language }}"`)
+//! what it makes must be one of the exchange's languages; otherwise nothing changes.
 
 use super::{Heard, Node, Step};
+use crate::expression::Template;
 use crate::id::Name;
 use crate::ivr::reading::NodeFields;
-use crate::ivr::session::Turn;
+use crate::ivr::turn::Turn;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Language {
-    to: Name,
+    to: Template,
+    /// Those that a template may make.
+    known: Vec<Name>,
     next: Name,
 }
 
@@ -18,7 +22,7 @@ impl Node for Language {
     fn read(fields: &mut NodeFields<'_, '_, '_>) -> Option<Language> {
         let to = fields.language("to");
         let next = fields.link("next");
-        Some(Language { to: to?, next: next? })
+        Some(Language { to: to?, known: fields.world.languages.clone(), next: next? })
     }
 
     fn speaks(&self) -> bool {
@@ -26,7 +30,10 @@ impl Node for Language {
     }
 
     fn enter(&self, turn: &mut Turn<'_>) -> Step<()> {
-        turn.speak(self.to.clone());
+        let wanted = self.to.render(&turn.known()).unwrap_or_default();
+        if let Some(language) = self.known.iter().find(|known| ***known == *wanted) {
+            turn.speak(language.clone());
+        }
         Step::leave("next", Some(self.next.clone()))
     }
 

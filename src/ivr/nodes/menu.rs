@@ -11,16 +11,12 @@
 
 use super::{Heard, Node, Step};
 use crate::id::Name;
+use crate::ivr::entry::{DEFAULT_TRIES, DEFAULT_WAIT, MAX_TRIES};
 use crate::ivr::reading::NodeFields;
-use crate::ivr::session::Turn;
+use crate::ivr::turn::Turn;
 use crate::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-const DEFAULT_WAIT: Duration = Duration::from_secs(5);
-const LONGEST_WAIT: Duration = Duration::from_secs(600);
-const DEFAULT_TRIES: u32 = 3;
-const MAX_TRIES: u32 = 100;
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Menu {
@@ -47,7 +43,7 @@ impl Node for Menu {
     fn read(fields: &mut NodeFields<'_, '_, '_>) -> Option<Menu> {
         fields.waits();
         let prompts = fields.prompts("prompt");
-        let wait = fields.duration("wait", DEFAULT_WAIT, Duration::from_millis(1)..=LONGEST_WAIT);
+        let wait = fields.patience("wait", DEFAULT_WAIT);
         let tries = fields.number("tries", DEFAULT_TRIES, 1..=MAX_TRIES);
         let keys = fields.keys("keys");
         let no_input = fields.optional_link("no_input");
@@ -77,7 +73,7 @@ impl Node for Menu {
             }
             Heard::TimeUp if state.number < self.tries => self.ask(state.number + 1, turn),
             Heard::TimeUp => Step::leave("no_input", self.no_input.clone()),
-            Heard::Queue(_) | Heard::Dial(_) | Heard::Transfer(_) => Step::Stay(state),
+            _ => Step::Stay(state),
         }
     }
 }

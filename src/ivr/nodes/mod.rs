@@ -9,17 +9,31 @@
 //! Invariant: a verb never changes; what changes during a call is its `State`, which the session keeps.
 
 mod answer;
+mod authorize;
+mod branch;
+mod calendar;
+mod callback;
+mod collect;
 mod dial;
+mod flow;
 mod hangup;
+mod http;
+mod identify;
 mod language;
 mod menu;
 mod play;
 mod queue;
+mod record;
+mod say;
+mod set;
+mod survey;
 mod transfer;
+mod voicemail;
 
 use super::reading::NodeFields;
-use super::session::Turn;
-use super::{Cause, DialEnd, QueueEnd};
+use super::turn::Turn;
+use super::{Cause, DialEnd, Hours, KeepEnd, QueueEnd};
+use crate::ask::Reply;
 use crate::id::Name;
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +54,7 @@ pub(super) trait Node: Sized {
 }
 
 /// What reaches a node while the caller is in it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub(super) enum Heard {
     /// What the node was playing came to its end.
     Played,
@@ -51,12 +65,25 @@ pub(super) enum Heard {
     Queue(QueueEnd),
     Dial(DialEnd),
     Transfer(DialEnd),
+    /// What became of [`Turn::keep_for_later`].
+    Kept(KeepEnd),
+    /// What [`Turn::look_up_hours`] asked.
+    Hours(Hours),
+    /// What [`Turn::ask`] asked.
+    Reply(Reply),
+    /// The flow that [`Step::Call`] began has come to its end.
+    Returned,
 }
 
 /// What a node decides.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Step<S> {
     Stay(S),
+    /// Into another flow; [`Heard::Returned`] when it is over.
+    Call {
+        flow: Name,
+        state: S,
+    },
     /// On to the next node; to nowhere, the call ends normally.
     Leave {
         outcome: String,
@@ -70,13 +97,14 @@ pub(super) enum Step<S> {
 }
 
 impl<S> Step<S> {
-    fn leave(outcome: impl Into<String>, to: Option<Name>) -> Step<S> {
+    pub fn leave(outcome: impl Into<String>, to: Option<Name>) -> Step<S> {
         Step::Leave { outcome: outcome.into(), to }
     }
 
     fn map<T>(self, kept: impl FnOnce(S) -> T) -> Step<T> {
         match self {
             Step::Stay(state) => Step::Stay(kept(state)),
+            Step::Call { flow, state } => Step::Call { flow, state: kept(state) },
             Step::Leave { outcome, to } => Step::Leave { outcome, to },
             Step::GiveAway { outcome } => Step::GiveAway { outcome },
             Step::Hangup(cause) => Step::Hangup(cause),
@@ -141,11 +169,24 @@ macro_rules! verbs {
 
 verbs! {
     "answer" => Answer(answer),
+    "authorize" => Authorize(authorize),
+    "branch" => Branch(branch),
+    "calendar" => Calendar(calendar),
+    "callback" => Callback(callback),
+    "collect" => Collect(collect),
     "dial" => Dial(dial),
+    "flow" => Flow(flow),
     "hangup" => Hangup(hangup),
+    "http" => Http(http),
+    "identify" => Identify(identify),
     "language" => Language(language),
     "menu" => Menu(menu),
     "play" => Play(play),
     "queue" => Queue(queue),
+    "record" => Record(record),
+    "say" => Say(say),
+    "set" => Set(set),
+    "survey" => Survey(survey),
     "transfer" => Transfer(transfer),
+    "voicemail" => Voicemail(voicemail),
 }

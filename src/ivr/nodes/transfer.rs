@@ -8,7 +8,7 @@ use super::{Heard, Node, Step};
 use crate::id::Name;
 use crate::ivr::DialEnd;
 use crate::ivr::reading::NodeFields;
-use crate::ivr::session::Turn;
+use crate::ivr::turn::Turn;
 use crate::time::Duration;
 use serde::{Deserialize, Serialize};
 

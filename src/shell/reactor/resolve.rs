@@ -15,8 +15,10 @@ pub const AT_ONCE: usize = 16;
 
 /// Answers its question within `patience`, or not at all: the core keeps the deadline as well.
 pub async fn answer(ask: Ask, patience: Duration, fence: Fence, turns: Arc<Semaphore>, herald: Herald) {
-    let Question::Resolve { host } = ask.question;
     let work = async {
+        let Question::Resolve { host } = ask.question else {
+            return Reply::Failed("nobody here can answer that".into());
+        };
         if let Ok(address) = host.parse::<IpAddr>() {
             return Reply::Addresses(vec![address]);
         }
