@@ -11,6 +11,8 @@
 mod queues;
 #[path = "sim/scenarios.rs"]
 mod scenarios;
+#[path = "sim/transfers.rs"]
+mod transfers;
 
 use centrala::sim::{self, Failure, Tale, Variant};
 use std::collections::BTreeMap;

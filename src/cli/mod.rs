@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   centrala run ------------------> (main starts the daemon)
-//!   centrala check | sounds -------> files
-//!   centrala status | calls | queues | agents | agent | watch | registrations | cdr | stop --client--> DATA/control.sock --> the daemon
+//!   centrala check | sounds | outbound -> files
+//!   centrala status | calls | queues | agents | agent | watch | registrations | trunks | cdr | stop --client--> DATA/control.sock --> the daemon
 //!   centrala phone | demo --softphone--> SIP and RTP --> any exchange
 //! ```
 //!
@@ -26,6 +26,7 @@ mod cdr;
 pub mod check;
 mod client;
 mod demo;
+mod outbound;
 mod phone;
 mod queues;
 mod registrations;
@@ -35,6 +36,7 @@ pub mod sounds;
 mod status;
 mod stop;
 mod table;
+mod trunks;
 mod watch;
 
 use clap::{Parser, Subcommand};
@@ -65,6 +67,8 @@ pub enum Command {
     Sounds(sounds::Sounds),
     Phone(phone::Phone),
     Demo(demo::Demo),
+    Outbound(outbound::Outbound),
+    Trunks(trunks::Trunks),
 }
 
 /// Everything but `run`, which is the daemon's.
@@ -85,6 +89,8 @@ pub fn ask(command: &Command) -> ExitCode {
         Command::Stop(arguments) => stop::run(arguments),
         Command::Phone(arguments) => phone::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
+        Command::Outbound(arguments) => outbound::run(arguments),
+        Command::Trunks(arguments) => trunks::run(arguments),
     };
     match answered {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,20 +3,22 @@
 //! Who holds the call is its [`Phase`]. Legs come and go while the call lasts; each leaves its record with the call. Invariant: a leg
 //! stands in the exchange as long as its port is granted, and a call until its last leg is gone and its record is written.
 
+use super::policy::{Permit, Stage};
+use super::route::Lead;
+use super::transfers::Transfer;
 use crate::acd::{ItemId, OfferId};
-use crate::config::Destination;
 use crate::expression::Requirement;
 use crate::id::{CallId, LegId, Name};
 use crate::ivr::DialEnd;
 use crate::media::{self, ShardId};
 use crate::sdp::{Agreed, Description};
 use crate::sip::message::Uri;
-use crate::sip::{DialogId, Path, Source};
+use crate::sip::{Carried, DialogId, Path, Source};
 use crate::store::{LegRecord, PartyNumber};
 use crate::time::{Duration, Moment, Now, Wall};
 use crate::{ivr, sip};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -44,6 +46,18 @@ pub struct Call {
     pub queue: Option<Name>,
     /// When, and why, the other party of the last talk went: what ends in the same moment was ended by them.
     pub parted: Option<(Moment, EndedBy)>,
+    /// What the caller brought along, of which only a trusted trunk is believed.
+    pub carried: Carried,
+    /// The leg that the caller hears before anybody has answered.
+    pub early: Option<LegId>,
+    /// The caller's phone was told of early sound: from then on ringing is for us to play.
+    pub heard_early: bool,
+    /// Somebody is sending the caller on.
+    pub transfer: Option<Transfer>,
+    pub parked_by: Option<Name>,
+    /// When the caller first entered a queue; and that moment again for a queue that they are sent to.
+    pub queued_since: Option<Moment>,
+    pub kept_arrival: Option<Moment>,
     /// What the flow says of them to the queue that they enter.
     pub wish: Wish,
     /// What the legs that are gone have left.
@@ -73,9 +87,15 @@ impl Call {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Phase {
     /// The destination is known; the caller's audio port is being bound.
-    Routing { to: Destination },
+    Routing { to: Lead },
     /// A flow speaks with the caller.
     InFlow,
+    /// A word or a tone of the exchange's own, and then the end.
+    Told,
+    /// Somebody is on their way to the caller, from another call.
+    Joining,
+    /// Left at this slot until somebody fetches them.
+    Parked { slot: u32 },
     /// The caller waits in a queue, and hears music.
     Waiting { item: ItemId },
     /// Somebody's phones ring for this caller: `attempt` of the exchange's books.
@@ -100,6 +120,9 @@ impl Phase {
         match self {
             Phase::Routing { .. } => "routing",
             Phase::InFlow => "in-flow",
+            Phase::Told => "told",
+            Phase::Joining => "joining",
+            Phase::Parked { .. } => "parked",
             Phase::Waiting { .. } => "waiting",
             Phase::Ringing { .. } => "ringing",
             Phase::Bridged { .. } => "bridged",
@@ -116,11 +139,16 @@ pub struct Attempt {
     pub purpose: Purpose,
     /// Those that ring, or will as soon as their port is bound.
     pub legs: BTreeSet<LegId>,
+    /// How long they ring, unless a stage says otherwise.
     pub ring: Duration,
     /// One of them rings, and the caller has been told.
     pub rings: bool,
     /// The best reason that one of them has given for not answering.
     pub refusal: Option<DialEnd>,
+    /// What is tried next, when these have failed.
+    pub then: VecDeque<Stage>,
+    /// What is tried now.
+    pub stage: Stage,
 }
 
 /// Why phones ring.
@@ -132,6 +160,8 @@ pub enum Purpose {
     Dial,
     /// Somebody is given the call: when they take it the flow is over.
     Transfer,
+    /// Somebody is sent the caller by one who talked with them.
+    Referred,
 }
 
 /// One set of phones ringing together.
@@ -202,6 +232,10 @@ pub struct Leg {
     pub target: Option<Target>,
     /// The attempt that it rings for.
     pub attempt: Option<AttemptId>,
+    /// What allows it to be called, as long as it is counted.
+    pub permit: Option<Permit>,
+    /// It has answered, and has yet to press the key that says that somebody is there.
+    pub confirming: bool,
     /// Where the peer's signalling comes from, as far as it is known.
     pub peer_host: IpAddr,
     pub audio: Audio,
@@ -255,6 +289,8 @@ pub struct Target {
     pub peer: Source,
     pub role: Role,
     pub party: PartyNumber,
+    /// Without it nobody is called.
+    pub permit: Permit,
 }
 
 /// Where a leg's socket is in its life.

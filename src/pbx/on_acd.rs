@@ -1,8 +1,8 @@
 //! What the queue engine says, and what it means for the others; and what it is told of the agents' phones.
 
 use super::call::{Purpose, With};
-use super::dial::dial_end;
 use super::leg::Farewell;
+use super::policy::{Errand, Payer, Wanted, Way};
 use super::{Action, Pbx, Phase, Said};
 use crate::acd::{self, ItemId, ItemOutcome, OfferId};
 use crate::config::Phone;
@@ -29,7 +29,10 @@ impl Pbx {
                 self.winners.remove(&offer);
                 tracing::debug!(%agent, %outcome, rang_ms = rang.as_millis(), "an offer ended");
             }
-            acd::Action::AgentState { agent, state } => tracing::info!(%agent, %state, "agent"),
+            acd::Action::AgentState { agent, state } => {
+                tracing::info!(%agent, %state, "agent");
+                self.watchers.touch(&agent);
+            }
             acd::Action::Moved { .. } | acd::Action::Joined { .. } => {}
             acd::Action::PauseAsked { .. } | acd::Action::PauseRefused { .. } | acd::Action::Disposed { .. } => {}
             acd::Action::Announce(_) | acd::Action::Play { .. } => {}
@@ -45,10 +48,11 @@ impl Pbx {
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.phase = Phase::Waiting { item };
         call.queue = Some(queue.clone());
+        let arrival = call.kept_arrival.take().unwrap_or(now.mono);
+        call.queued_since.get_or_insert(arrival);
         let caller = call.caller;
         self.items.insert(item, id);
         self.music(id, caller, out);
-        let arrival = now.mono;
         let join = acd::Join::new(item, queue, arrival);
         self.tell_acd(acd::Event::Join(join), now);
     }
@@ -62,8 +66,9 @@ impl Pbx {
 
     fn offer(&mut self, offer: OfferId, item: ItemId, agent: &str, ring: Duration, now: Now, out: &mut Vec<Action>) {
         let Some(call) = self.items.get(&item).copied() else { return };
-        let targets = self.phones_of_agent(agent);
-        match self.attempt(call, Purpose::Offer { offer, item }, targets, ring, now, out) {
+        let agent = Name::from(agent);
+        let errand = Errand::new(Payer::Agent(agent.clone()), Way::Offer);
+        match self.attempt(call, Purpose::Offer { offer, item }, &Wanted::Agent(agent), errand, ring, now, out) {
             Ok(attempt) => {
                 self.offers.insert(offer, attempt);
             }
@@ -131,7 +136,7 @@ impl Pbx {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let call = leg.call;
         match leg.attempt.take() {
-            Some(attempt) => self.phone_failed(attempt, id, dial_end(ending), now, out),
+            Some(attempt) => self.phone_refused(attempt, id, ending, now, out),
             None => self.party_left(call, id, ending, now, out),
         }
         // One that had answered, and was not bridged yet, leaves its offer unanswered.
@@ -151,7 +156,7 @@ impl Pbx {
             .iter()
             .filter(|(_, agent)| match &agent.phone {
                 Phone::Extension(extension) => self.endpoint.bindings(extension).next().is_some(),
-                Phone::Address(_) => true,
+                Phone::Address(_) | Phone::Telephone(_) => true,
             })
             .map(|(name, _)| name.clone())
             .collect();

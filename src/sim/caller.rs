@@ -149,6 +149,9 @@ pub enum Quirk {
     Holds(Duration),
     /// Asks whether the exchange is still there, this long after the answer.
     Probes(Duration),
+    /// Joins whoever they talk with on another line to this call (an attended transfer), this long after the answer, or, where
+    /// nobody answers, after dialling.
+    Joins(Duration),
     /// Everything said by this phone is said twice.
     Echoes,
     /// A proxy on the way says 100 to whatever the phone asks.
@@ -170,6 +173,7 @@ impl Quirk {
             Quirk::NamedContact => "has a named contact",
             Quirk::Holds(_) => "holds",
             Quirk::Probes(_) => "probes",
+            Quirk::Joins(_) => "joins two calls",
             Quirk::Echoes => "says everything twice",
             Quirk::Proxied => "has a hasty proxy",
             Quirk::Steered => "is steered on the way",
