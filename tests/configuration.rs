@@ -246,12 +246,18 @@ fn queues_agents_and_where_numbers_lead_are_judged_at_their_places() {
     for (yaml, expected) in [
         ("queues: {night: }", &["c.yaml:1:10 queue `night` has no agents: its callers wait in vain"][..]),
         ("queues: {night: {}}\nagents: {1001: {queues: {night: {tier: 2, position: 7, delay: 90s}}}}", &[]),
-        ("agents: {x: {address: 'sip:x@${trunk_uas}'}, y: {address: 'sip:y@127.0.0.1', login: always}}", &[]),
+        (
+            "agents: {x: {address: 'sip:x@${trunk_uas}'}, y: {address: 'sip:y@127.0.0.1', login: always}}",
+            &["c.yaml:1:46 agent `y` is in no queue, and in no group that a queue adds: no call reaches them"],
+        ),
         (
             "queues: {n: {strategy: longest, ring: 0s, wrapup: 1s, back_off: {no_anwser: 5s, busy: 1ms}, max_waiting: 0}}",
             &[
                 "c.yaml:1:10 queue `n` has no agents: its callers wait in vain",
-                "c.yaml:1:24 `strategy` is one of longest_idle, ring_all, linear, round_robin, fewest_calls, least_talk, random, not `longest`",
+                "c.yaml:1:24 `strategy` is one of longest_idle, ring_all, ring_in_turn, linear, round_robin, fewest_calls, least_talk, \
+                 best_skill, random, weighted_random, leastrecent, ringall, rrmemory, rrordered, fewestcalls, wrandom, \
+                 longest-idle-agent, ring-all, round-robin, top-down, sequentially-by-agent-order, agent-with-least-talk-time, \
+                 agent-with-fewest-calls, not `longest`",
                 "c.yaml:1:39 `ring` is from 1s to 10m, not 0ms",
                 "c.yaml:1:43 queue `n` has no field `wrapup`; did you mean wrap_up?",
                 "c.yaml:1:66 `back_off` has no field `no_anwser`; did you mean no_answer?",

@@ -339,7 +339,7 @@ impl Exchange {
             Action::Media { shard, command } => self.parts.media.command(shard, command).map(Event::Media),
             Action::Ask(ask) => {
                 let patience = ask.deadline.since(now.mono);
-                self.parts.reactor.ask(ask, patience).err().map(Event::Answer)
+                self.parts.reactor.ask(ask, patience).map(Event::Answer)
             }
             Action::Write(write) => {
                 self.parts.diary.write(write);

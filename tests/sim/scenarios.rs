@@ -200,11 +200,23 @@ fn a_phone_that_dies_leaves_nothing_once_calls_may_last_no_longer() {
     }
 }
 
+/// The copy may be read as another call, or be answered in the place of the right one: what is promised of every world is all that
+/// is promised here, and that the exchange is as good as new for the next caller.
+#[test]
+fn a_damaged_copy_of_an_invite_costs_at_most_that_call() {
+    for step in 0..40 {
+        let damaged = Plan { quirk: Quirk::Mangles, leaves: Leaves::AfterDialling(MS(2_000 + 10 * step)), ..Plan::to("100") };
+        let next = Plan { leaves: Leaves::AfterAnswer(S(4)), ..Plan::to("100") };
+        let lives = vec![Life::stranger("+48221234567", vec![damaged, next])];
+        let world = lived(&format!("leaves after {step} times 10 ms"), lives, calm());
+        let next = &world.people()[0].attempts[1];
+        assert_eq!(spoken(&next.heard, &"pl".into()), ["welcome", "main-menu"], "{step}");
+    }
+}
+
 #[test]
 fn a_call_survives_a_hold_a_probe_and_a_contact_that_is_a_name() {
-    for quirk in
-        [Quirk::Holds(MS(200)), Quirk::Probes(S(1)), Quirk::NamedContact, Quirk::Echoes, Quirk::Mangles, Quirk::Proxied]
-    {
+    for quirk in [Quirk::Holds(MS(200)), Quirk::Probes(S(1)), Quirk::NamedContact, Quirk::Echoes, Quirk::Proxied] {
         let plan = Plan { quirk, presses: vec![(S(6), '0')], ..Plan::to("100") };
         let expected = Expected {
             hears: &["welcome", "main-menu"],

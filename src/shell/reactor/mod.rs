@@ -164,11 +164,11 @@ impl Reactor {
         }
     }
 
-    /// Works on a question for at most `patience`; answered by news, or at once.
-    pub fn ask(&self, ask: Ask, patience: Duration) -> Result<(), Answer> {
+    /// Works on a question for at most `patience`. Answered by news; at once where there is no room for it.
+    pub fn ask(&self, ask: Ask, patience: Duration) -> Option<Answer> {
         let id = ask.id;
-        let order = Order::Resolve { ask, patience };
-        self.orders.try_send(order).map_err(|_| Answer { id, reply: Reply::Failed("the exchange is too busy to ask".into()) })
+        let refused = self.orders.try_send(Order::Resolve { ask, patience }).is_err();
+        refused.then(|| Answer { id, reply: Reply::Failed("the exchange is too busy to ask".into()) })
     }
 
     /// Answers somebody at the control socket.
