@@ -8,7 +8,7 @@ use super::route::Lead;
 use super::transfers::Transfer;
 use crate::acd::{ItemId, OfferId};
 use crate::expression::Requirement;
-use crate::id::{CallId, LegId, Name};
+use crate::id::{CallId, LegId, Name, PlayId};
 use crate::ivr::DialEnd;
 use crate::media::{self, ShardId};
 use crate::sdp::{Agreed, Description};
@@ -33,6 +33,8 @@ pub struct Call {
     pub language: Name,
     /// The flow that the caller walks, also while they wait, ring or talk.
     pub session: Option<Box<ivr::Session>>,
+    /// Flows that it has begun with: each counts its plays from one.
+    pub flows_begun: u64,
     /// All legs of a call live on one shard.
     pub shard: ShardId,
     pub started: Wall,
@@ -73,7 +75,20 @@ pub struct Wish {
     pub keep_place: bool,
 }
 
+/// Where a flow's own count of its plays ends.
+const PLAYS: u64 = 1 << 32;
+
 impl Call {
+    /// A flow's play, as no other flow of this call counts it.
+    pub fn play_of(&self, play: PlayId) -> PlayId {
+        PlayId(self.flows_begun * PLAYS + play.0)
+    }
+
+    /// The flow's own count of a play, if it is the running flow's.
+    pub fn own_play(&self, play: PlayId) -> Option<PlayId> {
+        play.0.checked_sub(self.flows_begun * PLAYS).filter(|own| *own < PLAYS).map(PlayId)
+    }
+
     /// The civil time as this call counts it: from its start on, whatever the machine's clock is set to meanwhile, so that every
     /// duration in its record is right.
     pub fn clock(&self, now: Now) -> Now {

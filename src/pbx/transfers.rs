@@ -56,15 +56,18 @@ impl Pbx {
     /// The one whom `by` talks with, and how.
     fn other_of(&self, call: CallId, by: LegId) -> Option<(LegId, With)> {
         let call = self.calls.get(&call)?;
-        let Phase::Bridged { peer, with } = call.phase else { return None };
-        if by == peer {
-            Some((call.caller, with))
-        } else if by == call.caller && with == With::Party {
-            // A customer may not send an agent away; a person may send on whom they have called.
-            Some((peer, with))
-        } else {
-            None
+        match call.phase {
+            Phase::Bridged { peer, with } if by == peer => Some((call.caller, with)),
+            Phase::Bridged { peer, with } if by == call.caller => Some((peer, with)),
+            _ => None,
         }
+    }
+
+    /// The one whom `by` may send on. A customer may not send an agent away; a person may send on whom they have called.
+    fn sent_by(&self, id: CallId, by: LegId) -> Result<(LegId, With), Status> {
+        let customer = self.calls.get(&id).is_some_and(|call| call.caller == by);
+        let other = self.other_of(id, by).filter(|(_, with)| !customer || *with == With::Party);
+        other.ok_or(Status(603))
     }
 
     fn blind(
@@ -76,7 +79,7 @@ impl Pbx {
         now: Now,
         out: &mut Vec<Action>,
     ) -> Result<(), Status> {
-        let (other, with) = self.other_of(id, by).ok_or(Status(603))?;
+        let (other, with) = self.sent_by(id, by)?;
         let source = self.legs.get(&by).map(|leg| leg.peer.clone()).ok_or(Status(481))?;
         let lead = route::route(&self.config, &source, &asked.dialled)?;
         let slot = self.slot_for(&lead)?;
@@ -243,7 +246,7 @@ impl Pbx {
         now: Now,
         out: &mut Vec<Action>,
     ) -> Result<(), Status> {
-        let (other, with) = self.other_of(id, by).ok_or(Status(603))?;
+        let (other, with) = self.sent_by(id, by)?;
         let second = self.dialogs.get(&replaced).copied().ok_or(Status(481))?;
         let same = |leg: &LegId| self.legs.get(leg).map(|leg| leg.peer.clone());
         let into = self.legs.get(&second).map(|leg| leg.call).ok_or(Status(481))?;
