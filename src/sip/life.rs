@@ -4,6 +4,7 @@
 
 use super::endpoint::{Endpoint, introduce};
 use super::message::{Method, Name as Header, Request, Response};
+use super::refresh;
 use super::session::{Act, Clock, Event as Happens, Exchange, Next, Phase, Unacknowledged, step};
 use super::transaction::{GIVE_UP, Owner, T1, T2, TxId};
 use super::uas::REMIND;
@@ -88,6 +89,9 @@ impl Endpoint {
                 }
             }
             Clock::Glare => self.offer_after_glare(id, now, out),
+            Clock::Promise => self.promise_due(id, now, out),
+            Clock::Refresh => self.refresh(id, now, out),
+            Clock::Expire => self.expired(id, now, out),
             Clock::Trying => {
                 if let Exchange::Theirs { tx, response, .. } = &session.exchange {
                     let (tx, mut trying) = (*tx, (**response).clone());
@@ -120,15 +124,23 @@ impl Endpoint {
     }
 
     pub(super) fn accept(&mut self, id: DialogId, sdp: &Description, now: Now, out: &mut Vec<Output>) {
+        if self.accept_later(id, sdp) {
+            return;
+        }
         let Some(session) = self.sessions.get(&id).filter(|session| session.phase == Phase::Ringing) else { return };
         let (cseq, offered) = (session.invite_cseq, !session.offered);
         let (Some(tx), Some(mut response)) = (session.invite, self.response_to_invite(id, Status(200))) else { return };
         introduce(&mut response);
         response.set_body("application/sdp", sdp.to_bytes());
+        let mut refreshing = None;
         if let Some(session) = self.sessions.get_mut(&id) {
             session.invite = None;
             session.response = None;
+            session.local = Some(Box::new(sdp.clone()));
+            refreshing = session.refreshing;
         }
+        refresh::confirm(&mut response, refreshing);
+        self.keep_alive(id, refreshing, now);
         self.clocks.cancel(&(id, Clock::Remind));
         self.say_until_acknowledged(id, tx, cseq, offered, response.to_bytes(), now, out);
         self.advance(id, Happens::Accept, now, out);
@@ -175,7 +187,9 @@ impl Endpoint {
     ) {
         response.status = status;
         response.reason = status.reason_phrase().to_string();
-        response.headers.remove(Header::RecordRoute);
+        for of_success in [Header::RecordRoute, Header::SessionExpires, Header::Require] {
+            response.headers.remove(of_success);
+        }
         self.transactions.say(tx, status, response.to_bytes(), now.mono, out);
     }
 

@@ -10,7 +10,9 @@ use super::endpoint::{ALLOW, Endpoint, SUPPORTED};
 use super::life::description;
 use super::message::{Method, Name as Header, NameAddr, Request, Response, Uri};
 use super::paths;
+use super::refresh;
 use super::registrar::without_headers;
+use super::reliable::{Heed, Heeded, OPTION};
 use super::session::{Clock, Event as Happens, Exchange, Phase, Session, UNAVAILABLE};
 use super::transaction::{Heard, Notice, Owner, TxId};
 use super::{DialogId, Ending, Event, OutgoingCall, Output, Path, Status, Transport};
@@ -57,8 +59,11 @@ impl Endpoint {
         };
         let mut invite = dialog.request(Method::Invite);
         invite.headers.set(Header::Allow, ALLOW);
-        invite.headers.set(Header::Supported, SUPPORTED);
+        // A reliable answer to a call without an offer would have to make it, and be answered in its PRACK.
+        let supported = if call.sdp.is_some() { format!("{SUPPORTED}, {OPTION}") } else { SUPPORTED.to_string() };
+        invite.headers.set(Header::Supported, supported);
         carried::write(&call.carried, call.diversion_header, &host, &mut invite);
+        refresh::ask(&mut invite, &self.settings.session, None);
         if let Some(sdp) = &call.sdp {
             invite.set_body("application/sdp", sdp.to_bytes());
         }
@@ -79,6 +84,12 @@ impl Endpoint {
             owed: None,
             challenges: 0,
             early_tag: None,
+            promised: None,
+            heeded: Heeded::default(),
+            refreshing: None,
+            takes_updates: false,
+            is_lengthened: false,
+            local: call.sdp.map(Box::new),
             is_referring: false,
             credentials: call.credentials.map(Box::new),
             proof: None,
@@ -153,6 +164,9 @@ impl Endpoint {
                     session.early_tag = Some(tag.to_string());
                 }
                 self.advance(id, Happens::Provisional, now, out);
+                if self.heed(id, response, now, out) == Heed::Drop {
+                    return;
+                }
                 let is_wanted = self.sessions.get(&id).is_some_and(|session| session.phase == Phase::Proceeding);
                 if is_wanted && response.status.0 > 100 {
                     out.push(Output::Event(Event::Progress { dialog: id, status: response.status, sdp }));
@@ -162,6 +176,7 @@ impl Endpoint {
             200..=299 => self.invite_accepted(id, notice.tx, is_current, response, sdp, now, out),
             _ if !is_current => {}
             401 | 407 if self.challenged(id, &notice, response, now, out) => {}
+            422 if self.lengthened(id, &notice, response, now, out) => {}
             _ => {
                 if let Some(session) = self.sessions.get_mut(&id)
                     && matches!(session.phase, Phase::Calling | Phase::Proceeding)
@@ -203,6 +218,7 @@ impl Endpoint {
         }
         session.dialog.answered(&response.headers);
         session.challenges = 0;
+        let sdp = sdp.or_else(|| session.heeded.answer_of(response.to_().tag()));
         let event = match (session.offered, &sdp) {
             (true, Some(_)) => Happens::Success,
             (false, Some(_)) => Happens::SuccessWithOffer,
@@ -211,6 +227,7 @@ impl Endpoint {
         if event == Happens::SuccessWithoutAnswer && matches!(session.phase, Phase::Calling | Phase::Proceeding) {
             session.ending = Ending::Refused { status: Status(488), contacts: Vec::new(), retry_after: None };
         }
+        self.refreshed_by(id, response, now);
         self.look_up(id, out);
         self.advance(id, event, now, out);
         match self.sessions.get(&id).map(|session| session.phase) {
@@ -282,6 +299,27 @@ impl Endpoint {
             return false;
         }
         session.challenges += 1;
+        self.send_again(id, notice, request, path, now, out);
+        true
+    }
+
+    /// 422: our INVITE once more, with the interval that the peer wants (RFC 4028 section 7.4).
+    fn lengthened(&mut self, id: DialogId, notice: &Notice, response: &Response, now: Now, out: &mut Vec<Output>) -> bool {
+        let Some(session) = self.sessions.get_mut(&id) else { return false };
+        let is_wanted = matches!(session.phase, Phase::Calling | Phase::Proceeding) && !session.is_lengthened;
+        let Some((request, path)) = notice.request.as_deref().filter(|_| is_wanted) else { return false };
+        let mut request = request.clone();
+        if !refresh::ask_longer(&mut request, response) {
+            return false;
+        }
+        session.is_lengthened = true;
+        self.send_again(id, notice, request, *path, now, out);
+        true
+    }
+
+    /// A request of the session as a new transaction with the next number, in the place of the refused one.
+    fn send_again(&mut self, id: DialogId, notice: &Notice, mut request: Request, path: Path, now: Now, out: &mut Vec<Output>) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
         session.dialog.local_cseq += 1;
         let cseq = session.dialog.local_cseq;
         request.set_cseq(cseq);
@@ -300,7 +338,6 @@ impl Endpoint {
             *of_offer = tx;
             *number = cseq;
         }
-        true
     }
 
     pub(super) fn bye_answered(&mut self, id: DialogId, notice: Notice, response: &Response, now: Now, out: &mut Vec<Output>) {

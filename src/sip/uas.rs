@@ -11,7 +11,9 @@ use super::carried;
 use super::dialog::Dialog;
 use super::endpoint::{ALLOW, Endpoint, SUPPORTED, introduce};
 use super::message::{Method, Name as Header, NameAddr, Request, Response};
+use super::refresh::Refreshing;
 use super::registrar::Registration;
+use super::reliable::{Heeded, OPTION};
 use super::session::{Clock, Event as Happens, Exchange, Phase, Session, UNAVAILABLE};
 use super::transaction::{Owner, TxId, request_key};
 use super::{DialogId, Ending, Event, IncomingCall, Output, Party, Path, Rejection, Source, Status};
@@ -93,7 +95,8 @@ impl Endpoint {
     pub(super) fn has_extensions(&mut self, request: &Request, tx: TxId, now: Now, out: &mut Vec<Output>) -> bool {
         let ours: Vec<&str> = SUPPORTED.split(", ").collect();
         let mut foreign = request.require();
-        foreign.retain(|option| !ours.iter().any(|known| known.eq_ignore_ascii_case(option)));
+        let is_ours = |option: &str| ours.iter().chain([&OPTION]).any(|known| known.eq_ignore_ascii_case(option));
+        foreign.retain(|option| !is_ours(option));
         if !foreign.is_empty() {
             self.refuse_with(request, tx, Status(420), &[(Header::Unsupported, &foreign.join(", "))], now, out);
         }
@@ -131,8 +134,9 @@ impl Endpoint {
             self.rejected(path, Status(503), Rejection::Limit("dialogs".to_string()), out);
             return self.refuse_with(&request, tx, Status(503), &[(Header::RetryAfter, RETRY_AFTER)], now, out);
         }
+        let Some(refreshing) = self.agree_interval(&request, tx, now, out) else { return };
         self.transactions.set_merge_key(tx, merge_key);
-        self.ring(&request, path, tx, source, offer, replaces, now, out);
+        self.ring(&request, path, tx, source, offer, replaces, refreshing, now, out);
     }
 
     /// An INVITE that we have sent ourselves, and that came back to us: a loop (RFC 3261 section 16.3, item 4).
@@ -151,6 +155,7 @@ impl Endpoint {
         source: Source,
         offer: Option<Description>,
         replaces: Option<DialogId>,
+        refreshing: Option<Refreshing>,
         now: Now,
         out: &mut Vec<Output>,
     ) {
@@ -193,6 +198,12 @@ impl Endpoint {
             owed: None,
             challenges: 0,
             early_tag: None,
+            promised: self.promise(request),
+            heeded: Heeded::default(),
+            refreshing,
+            takes_updates: request.allow().contains(&Method::Update),
+            is_lengthened: false,
+            local: None,
             is_referring: false,
             credentials: None,
             proof: None,

@@ -26,12 +26,13 @@ fn a_call_is_answered_and_hung_up_by_either_side_over_either_transport() {
 }
 
 #[test]
-fn an_idle_call_has_no_timers() {
+fn an_idle_call_has_no_timers_but_those_that_keep_it() {
     let mut pair = Pair::trunk(2, Transport::Udp);
     pair.connect();
     pair.run(Duration::from_secs(60));
-    for side in &pair.sides {
-        assert_eq!(side.endpoint.census(), Census { dialogs: 1, ..Census::default() });
+    // Who called refreshes it; either side knows when it ends.
+    for (side, timers) in [(EXCHANGE, 1), (PHONE, 2)] {
+        assert_eq!(pair.sides[side].endpoint.census(), Census { dialogs: 1, timers, ..Census::default() });
     }
 }
 
@@ -442,7 +443,7 @@ fn what_we_do_not_do_inside_a_call_is_refused_and_the_call_goes_on() {
         assert_eq!(pair.response(EXCHANGE).status, Status(status));
     }
     pair.run(Duration::from_secs(40));
-    assert_eq!(pair.sides[EXCHANGE].endpoint.census(), Census { dialogs: 1, ..Census::default() });
+    assert_eq!(pair.sides[EXCHANGE].endpoint.census(), Census { dialogs: 1, timers: 1, ..Census::default() });
     pair.command(EXCHANGE, Command::Hangup { dialog: theirs, reason: None });
     pair.settle();
     pair.check_that_nothing_is_left();

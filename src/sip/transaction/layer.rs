@@ -40,6 +40,10 @@ pub enum Owner {
     Bye(DialogId),
     Probe(DialogId),
     Digit(DialogId),
+    /// Our PRACK of a provisional answer.
+    Prack(DialogId),
+    /// Our UPDATE that only refreshes it.
+    Refresh(DialogId),
     /// Our REFER in it.
     Refer(DialogId),
     /// A NOTIFY that says how a REFER of theirs goes.
@@ -277,7 +281,7 @@ impl Transactions {
         };
         // Read back before the table lets go of it.
         let request = match response.status.0 {
-            401 | 407 | 423 => own_request(&transaction.bytes).map(|request| Box::new((request, transaction.path))),
+            401 | 407 | 422 | 423 => own_request(&transaction.bytes).map(|request| Box::new((request, transaction.path))),
             _ => None,
         };
         let notice = self.step(tx, happening, Some(response), now, out)?;
