@@ -27,7 +27,7 @@ impl Sipp {
         let child = Command::new("sipp")
             .arg("-sf")
             .arg(&file)
-            .args(["-i", address, "-p", &port.to_string(), "-mi", address, "-min_rtp_port", &media.to_string()])
+            .args(["-i", address, "-p", &port.to_string(), "-mi", address, "-mp", &media.to_string()])
             .args(["-m", &wanted.to_string(), "-timeout", "30", "-timeout_error", "-nostdin", "-trace_err", "-error_file"])
             .arg(folder.join(&format!("{name}.errors")))
             .current_dir(folder.join(""))
