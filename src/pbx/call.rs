@@ -57,6 +57,17 @@ pub struct Wish {
     pub value: Option<f64>,
     /// Who has left by a key may come back to their place.
     pub keep_place: bool,
+    /// Since when they wait in the queue that they are in, a place that they kept included.
+    pub entered: Moment,
+    /// The place that they have when they wait again.
+    pub place: Option<Kept>,
+}
+
+/// A place in a queue; `None`: in whichever is next.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Kept {
+    pub queue: Option<Name>,
+    pub arrival: Moment,
 }
 
 impl Call {

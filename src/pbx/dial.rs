@@ -307,6 +307,8 @@ impl Pbx {
             out.push(Action::Media { shard: call.shard, command });
             let event = if purpose == Purpose::Transfer { ivr::Event::Transfer(why) } else { ivr::Event::Dial(why) };
             self.tell_session(id, event, now);
+        } else if call.answered.is_some() {
+            self.hang_up(id, super::Outcome::Completed, now, out);
         } else {
             self.refuse(id, status(why), now, out);
         }

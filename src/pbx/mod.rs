@@ -20,10 +20,12 @@
 //! | `words` | the contract with whatever drives the exchange |
 //! | `call` | a call, its legs, who holds it |
 //! | `ports` | media ports, granted and resting |
+//! | `queueing` | what the queue engine does, kept for the records and the next start |
 //! | `route` | where a dialled number leads |
 //! | `leg` | a leg's audio: port, offer, answer, renegotiation; the end of a leg |
 //! | `dial` | making phones ring: attempts, the race between them |
 //! | `bridge` | two people talk: joining, hold, the silence of one who has vanished |
+//! | `explain` | why a caller waits and an agent sits, in sentences |
 //! | `finish` | how a call ends, however it ends |
 //! | `cdr` | a finished call as a record |
 //! | `on_*` | translators: one total `match` each over what one room says |
@@ -37,6 +39,7 @@ mod call;
 mod cdr;
 mod checks;
 mod dial;
+mod explain;
 mod finish;
 mod leg;
 mod on_acd;
@@ -47,6 +50,7 @@ mod on_media;
 mod on_sip;
 mod on_store;
 mod ports;
+mod queueing;
 mod route;
 mod words;
 
@@ -101,6 +105,8 @@ pub struct Pbx {
     /// Which leg picked an offer up, until the engine has said whether it was in time.
     #[serde(with = "crate::time::pairs")]
     winners: BTreeMap<OfferId, LegId>,
+    /// Items that have ended, with the references of their calls.
+    recent_items: VecDeque<(ItemId, String)>,
     /// Calls that an extension is on without the queue engine's doing.
     own_calls: BTreeMap<Name, u32>,
     agents_by_extension: BTreeMap<Name, Vec<Name>>,
@@ -191,6 +197,7 @@ impl Pbx {
             items: BTreeMap::new(),
             offers: BTreeMap::new(),
             winners: BTreeMap::new(),
+            recent_items: VecDeque::new(),
             own_calls: BTreeMap::new(),
             agents_by_extension: BTreeMap::new(),
             ports: Ports::new(config.media.first_port, config.media.last_port, rng.u32()),
