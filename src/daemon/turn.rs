@@ -15,7 +15,7 @@ use crate::shell::log::Log;
 use crate::shell::media::Media;
 use crate::shell::notify::Notify;
 use crate::shell::reactor::{News, Reactor};
-use crate::shell::store::Diary;
+use crate::shell::store::{Diary, Queueing};
 use crate::shell::sys::clock;
 use crate::shell::sys::epoll::Epoll;
 use crate::shell::sys::signals::{Signal, Signals};
@@ -137,6 +137,13 @@ impl Exchange {
     /// What the store kept over the restart.
     pub fn restore(&mut self, bindings: Vec<BindingRow>, now: Now) {
         self.guarded(now, |pbx, out| pbx.restore(bindings, now, out));
+        self.carry_out(now);
+        self.settle(now);
+    }
+
+    /// Agents and places, after the phones are back.
+    pub fn restore_queues(&mut self, kept: Queueing, now: Now) {
+        self.guarded(now, |pbx, out| pbx.restore_queues(&kept.agents, kept.places.clone(), now, out));
         self.carry_out(now);
         self.settle(now);
     }

@@ -55,9 +55,8 @@ pub struct Call {
     /// Somebody is sending the caller on.
     pub transfer: Option<Transfer>,
     pub parked_by: Option<Name>,
-    /// When the caller first entered a queue; and that moment again for a queue that they are sent to.
+    /// When the caller first entered a queue.
     pub queued_since: Option<Moment>,
-    pub kept_arrival: Option<Moment>,
     /// What the flow says of them to the queue that they enter.
     pub wish: Wish,
     /// What the legs that are gone have left.
@@ -73,6 +72,17 @@ pub struct Wish {
     pub value: Option<f64>,
     /// Who has left by a key may come back to their place.
     pub keep_place: bool,
+    /// Since when they wait in the queue that they are in, a place that they kept included.
+    pub entered: Moment,
+    /// The place that they have when they wait again.
+    pub place: Option<Kept>,
+}
+
+/// A place in a queue; `None`: in whichever is next.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Kept {
+    pub queue: Option<Name>,
+    pub arrival: Moment,
 }
 
 /// Where a flow's own count of its plays ends.

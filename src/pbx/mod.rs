@@ -20,6 +20,7 @@
 //! | `words` | the contract with whatever drives the exchange |
 //! | `call` | a call, its legs, who holds it |
 //! | `ports` | media ports, granted and resting |
+//! | `queueing` | what the queue engine does, kept for the records and the next start |
 //! | `route` | where a dialled number leads |
 //! | `leg` | a leg's audio: port, offer, answer, renegotiation; the end of a leg |
 //! | `policy` | who may call whom: without its permit no phone rings |
@@ -30,6 +31,7 @@
 //! | `transfers`, `parking`, `services` | REFER; callers left at a slot; what a code does |
 //! | `presence` | lamps, agents' states: who is told how somebody stands |
 //! | `bridge` | two people talk: joining, hold, the silence of one who has vanished |
+//! | `explain` | why a caller waits and an agent sits, in sentences |
 //! | `finish` | how a call ends, however it ends |
 //! | `cdr` | a finished call as a record |
 //! | `on_*` | translators: one total `match` each over what one room says |
@@ -43,6 +45,7 @@ mod call;
 mod cdr;
 mod checks;
 mod dial;
+mod explain;
 mod finish;
 mod leg;
 mod on_acd;
@@ -57,6 +60,7 @@ mod parties;
 pub mod policy;
 mod ports;
 mod presence;
+mod queueing;
 mod route;
 mod services;
 mod targets;
@@ -119,6 +123,8 @@ pub struct Pbx {
     /// Which leg picked an offer up, until the engine has said whether it was in time.
     #[serde(with = "crate::time::pairs")]
     winners: BTreeMap<OfferId, LegId>,
+    /// Items that have ended, with the references of their calls.
+    recent_items: VecDeque<(ItemId, String)>,
     /// Calls that an extension is on without the queue engine's doing.
     own_calls: BTreeMap<Name, u32>,
     agents_by_extension: BTreeMap<Name, Vec<Name>>,
@@ -235,6 +241,7 @@ impl Pbx {
             items: BTreeMap::new(),
             offers: BTreeMap::new(),
             winners: BTreeMap::new(),
+            recent_items: VecDeque::new(),
             own_calls: BTreeMap::new(),
             agents_by_extension: BTreeMap::new(),
             policy: Policy::default(),

@@ -25,7 +25,7 @@ impl Pbx {
             }
             Command::Enqueue { queue, need, value } => {
                 if let Some(call) = self.calls.get_mut(&id) {
-                    call.wish = Wish { need, value, keep_place: false };
+                    call.wish = Wish { need, value, keep_place: false, ..call.wish.clone() };
                 }
                 self.enqueue(id, queue, now, out);
             }

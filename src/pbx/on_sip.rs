@@ -169,7 +169,6 @@ impl Pbx {
             transfer: None,
             parked_by: None,
             queued_since: None,
-            kept_arrival: None,
             wish: Wish::default(),
             gone: Vec::new(),
             path: Vec::new(),

@@ -11,7 +11,7 @@
 //!
 //! Invariant: an accepted REFER gets exactly one last word.
 
-use super::call::{AttemptId, Purpose, With};
+use super::call::{AttemptId, Kept, Purpose, With};
 use super::leg::Farewell;
 use super::on_sip::shortened;
 use super::parties::How;
@@ -313,7 +313,7 @@ impl Pbx {
     /// Whoever is sent on keeps the place that their first queue gave them.
     fn keep_place(&mut self, id: CallId) {
         if let Some(call) = self.calls.get_mut(&id) {
-            call.kept_arrival = call.queued_since;
+            call.wish.place = call.queued_since.map(|arrival| Kept { queue: None, arrival });
         }
     }
 }

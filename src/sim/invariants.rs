@@ -289,7 +289,7 @@ impl Ledger {
                 self.records.insert(record.reference.clone(), record.clone());
                 Written::Ended(record.reference.clone())
             }
-            What::Bound(_) | What::Unbound { .. } => Written::Other,
+            What::Bound(_) | What::Unbound { .. } | What::Queue(_) | What::Agent(_) => Written::Other,
         };
         let before = self.writes.insert(write.id, written);
         judge(Invariant::WritesAreBounded, before.is_none(), || format!("{:?} is on its way already", write.id))?;

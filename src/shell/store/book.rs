@@ -2,6 +2,7 @@
 //!
 //! Invariant: a group of writes is on the disk whole or not at all, and never twice: `progress` is part of each transaction.
 
+use super::queueing::{self, Queueing};
 use crate::id::Name;
 use crate::store::schema::{ERASE_PARTY, FACT_VERSION, MIGRATIONS, WRITER_PRAGMAS};
 use crate::store::{BindingRow, CRASH_LOST, CallRecord, CallStarted, PartyNumber, PathStep, What, Write};
@@ -31,6 +32,7 @@ pub struct Restored {
     pub bindings: Vec<BindingRow>,
     /// Calls that were going on when the last run died; they are closed now, with a fact each.
     pub crash_lost: usize,
+    pub queueing: Queueing,
 }
 
 pub struct Book {
@@ -78,8 +80,9 @@ impl Book {
         let transaction = connection.transaction().map_err(unusable)?;
         let crash_lost = close_lost_calls(&transaction, now).map_err(unusable)?;
         let bindings = live_bindings(&transaction, now).map_err(unusable)?;
+        let queueing = queueing::restore(&transaction, now).map_err(unusable)?;
         transaction.commit().map_err(unusable)?;
-        Ok(Restored { bindings, crash_lost })
+        Ok(Restored { bindings, crash_lost, queueing })
     }
 
     /// One transaction for the whole group.
@@ -220,6 +223,8 @@ fn record(transaction: &Transaction<'_>, write: &Write) -> rusqlite::Result<()> 
         What::CallEnded(call) => call_ended(transaction, write.at, call),
         What::Bound(binding) => bound(transaction, write.at, binding),
         What::Unbound { user, contact } => unbound(transaction, write.at, user, contact),
+        What::Queue(it) => queueing::happened(transaction, write.at, it),
+        What::Agent(it) => queueing::agent(transaction, write.at, it),
     }
 }
 
@@ -406,7 +411,7 @@ fn unbound(transaction: &Transaction<'_>, at: Wall, user: &str, contact: &str) -
     fact(transaction, at, "unbound", None, None, &BindingFact { user, contact })
 }
 
-fn fact(
+pub(super) fn fact(
     transaction: &Transaction<'_>,
     at: Wall,
     kind: &str,
@@ -426,7 +431,7 @@ fn number(transaction: &Transaction<'_>, number: &str) -> rusqlite::Result<i64> 
     find_party(transaction, number, "")
 }
 
-fn party(transaction: &Transaction<'_>, party: &PartyNumber) -> rusqlite::Result<i64> {
+pub(super) fn party(transaction: &Transaction<'_>, party: &PartyNumber) -> rusqlite::Result<i64> {
     find_party(transaction, &party.number, &party.name)
 }
 
