@@ -9,6 +9,7 @@
 //!   stream     TCP cut where it hurts
 //!   trunks     providers that want a password, refuse, are silent, die  scenario  SIPp as anybody
 //!   transfers  REFER by baresip and SIPp, lamps
+//!   nat        a phone behind a router of our own making
 //!   policy     a thousand attack strings, and a provider that counts
 //!   start      what stops a start, in one sentence
 //! ```
@@ -22,6 +23,7 @@ mod endings;
 mod exchange;
 mod lab;
 mod line;
+mod nat;
 mod phones;
 mod policy;
 mod refusals;

@@ -191,7 +191,8 @@ fn finished(command: &mut Command) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{command:?} ({error}): {}", said(&output)))
 }
 
-fn driver(name: &str) -> Command {
+/// One of our drivers of strange phones, with the Python that they need.
+pub fn driver(name: &str) -> Command {
     let mut command = Command::new(&*PYTHON);
     command.arg("-B").arg(house().join("tests/phones").join(name)).stdin(Stdio::null());
     command

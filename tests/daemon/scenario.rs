@@ -21,7 +21,9 @@ impl Sipp {
     /// Starts SIPp at `address` with these steps, for one call or as many as are `wanted`.
     pub fn start(folder: &Folder, name: &str, address: &str, steps: &str, wanted: u32) -> Sipp {
         let (port, file) = (free_port(address), folder.join(&format!("{name}.xml")));
-        let xml = format!("<?xml version=\"1.0\"?>\n<scenario name=\"{name}\">\n{steps}\n</scenario>\n");
+        // SIPp takes a variable that is kept and never used for a mistake.
+        let kept = if steps.contains("assign_to=\"1\"") { "<Reference variables=\"1,2,3\"/>\n" } else { "" };
+        let xml = format!("<?xml version=\"1.0\"?>\n<scenario name=\"{name}\">\n{steps}\n{kept}</scenario>\n");
         fs::write(&file, xml).expect("our own folder");
         let media = free_port(address) & !7;
         let child = Command::new("sipp")
@@ -85,17 +87,22 @@ pub fn answer(status: &str, headers: &str, body: &str) -> String {
     ))
 }
 
-/// 180, 200 and the ACK of a call that comes.
+/// 180, 200 and the ACK of a call that comes; who calls whom, and where from, is kept for `asks`.
 pub fn picks_up() -> String {
+    let keep = |number: u8, header: &str, what: &str| {
+        format!("<ereg regexp=\"{what}\" search_in=\"hdr\" header=\"{header}:\" assign_to=\"{number}\"/>")
+    };
+    let kept = format!("{}{}{}", keep(1, "From", ".*"), keep(2, "To", ".*"), keep(3, "Contact", "sip:[^&gt;]*"));
+    let invite = format!("<recv request=\"INVITE\"><action>{kept}</action></recv>\n");
     let ok = answer("200 OK", "Content-Type: application/sdp\n", BODY);
-    format!("{}{}{ok}{}", receive("request=\"INVITE\""), answer("180 Ringing", "", ""), receive("request=\"ACK\""))
+    format!("{invite}{}{ok}{}", answer("180 Ringing", "", ""), receive("request=\"ACK\""))
 }
 
 /// A request inside the call that came.
 pub fn asks(method: &str, headers: &str) -> String {
     send(&format!(
-        "{method} [next_url] SIP/2.0\nVia: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]\nMax-Forwards: 70\n\
-         From: [last_To:value]\nTo: [last_From:value]\n[last_Call-ID:]\nCSeq: 7 {method}\n\
+        "{method} [$3] SIP/2.0\nVia: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]\nMax-Forwards: 70\n\
+         From: [$2];tag=[pid]t[call_number]\nTo: [$1]\n[last_Call-ID:]\nCSeq: 7 {method}\n\
          Contact: <sip:[local_ip]:[local_port]>\n{headers}Content-Length: 0\n\n"
     ))
 }

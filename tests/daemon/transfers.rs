@@ -46,7 +46,7 @@ fn baresip_sends_whom_it_has_called_on_to_somebody_else() {
 fn sipp_sends_its_caller_on_and_is_told_of_the_progress() {
     let folder = Folder::new("refer-in");
     let notified = || format!("{}{}", receive("request=\"NOTIFY\""), answer("200 OK", "", ""));
-    let target = "Refer-To: <sip:412@[remote_ip]:[remote_port]>\n";
+    let target = "Refer-To: <sip:412@exchange.example>\n";
     // Told once that it is tried, perhaps that it rings, and in the end of the answer; then it is let go.
     let refers = format!(
         "{}{}{}{}{}<recv request=\"NOTIFY\" optional=\"true\" next=\"1\"/>\n<recv request=\"BYE\" next=\"2\"/>\n\
