@@ -1,7 +1,7 @@
 //! The exchange's own invariants, and the way out when one is broken.
 
 use super::call::{Audio, Purpose, Role};
-use super::{Action, Outcome, Pbx, Phase};
+use super::{Action, Outcome, Pbx, Phase, Timer};
 use crate::time::Now;
 use std::collections::BTreeSet;
 

@@ -80,6 +80,7 @@ use crate::store;
 use crate::time::{Duration, Moment, Now, Timers, Wall};
 use crate::{ask, ivr, media};
 use call::Leg;
+use leg::Farewell;
 use parties::Joining;
 use policy::Policy;
 use ports::Ports;
@@ -190,6 +191,8 @@ enum Timer {
     Allowance(LegId),
     /// Nobody has fetched a parked caller.
     Parked(CallId),
+    /// Whoever sent somebody on has had time to hang up.
+    LetGo(LegId),
     /// The trunks are to be found, watched, registered at.
     Trunks,
     /// A trunk's host is looked for again.
@@ -320,6 +323,7 @@ impl Pbx {
                 Timer::Trunks => self.begin_trunks(now, out),
                 Timer::Trunk(trunk) => self.look_up(&trunk, now, out),
                 Timer::Parting => self.trunks.forget_leaving(),
+                Timer::LetGo(leg) => self.drop_leg(leg, Farewell::HangUp, now, out),
                 Timer::Parked(call) => self.parked_too_long(call, now, out),
                 Timer::Ask(ask) => {
                     let reply = ask::Reply::Failed("nobody answered in time".into());

@@ -17,14 +17,17 @@ use super::on_sip::shortened;
 use super::parties::How;
 use super::policy::{Errand, Payer, Refusal, Wanted, Way};
 use super::route::{self, Lead};
-use super::{Action, Outcome, Pbx, Phase};
+use super::{Action, Outcome, Pbx, Phase, Timer};
 use crate::acd;
 use crate::config::{Code, Destination};
 use crate::id::{CallId, LegId};
 use crate::media::Command as Media;
 use crate::sip::{Command, DialogId, Diverted, Referral, ReferralId, Source, Status};
-use crate::time::Now;
+use crate::time::{Duration, Now};
 use serde::{Deserialize, Serialize};
+
+/// How long a referrer has to hang up by itself.
+const LET_GO: Duration = Duration::from_millis(500);
 
 /// A transfer that is going on.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -151,11 +154,9 @@ impl Pbx {
     }
 
     fn ring_for(&mut self, id: CallId, transfer: Transfer, wanted: &Wanted, errand: Errand, now: Now, out: &mut Vec<Action>) {
-        let referral = transfer.referral;
         if let Some(call) = self.calls.get_mut(&id) {
             call.transfer = Some(transfer);
         }
-        self.command_sip(Command::ReportReferral { referral, status: Status(100) }, now);
         match self.attempt(id, Purpose::Referred, wanted, errand, super::dial::RING, now, out) {
             Ok(attempt) => self.rings_for(id, attempt, now, out),
             Err(failure) => {
@@ -183,8 +184,17 @@ impl Pbx {
     /// The referrer hears that it is done, and is let go.
     fn transferred(&mut self, id: CallId, transfer: Transfer, now: Now, out: &mut Vec<Action>) {
         self.command_sip(Command::ReportReferral { referral: transfer.referral, status: Status(200) }, now);
-        self.drop_leg(transfer.by, Farewell::HangUp, now, out);
+        self.let_go(transfer.by, now, out);
         self.served(id, transfer.with, now);
+    }
+
+    /// A referrer hangs up by itself when it hears that it is done; one that does not is hung up on, a moment after the NOTIFY.
+    fn let_go(&mut self, leg: LegId, now: Now, out: &mut Vec<Action>) {
+        if self.legs.get(&leg).is_some_and(|leg| leg.session_open) {
+            self.timers.set(Timer::LetGo(leg), now.mono + LET_GO);
+        } else {
+            self.drop_leg(leg, Farewell::HangUp, now, out);
+        }
     }
 
     /// The agent who has sent a caller on is done with them.
@@ -263,7 +273,7 @@ impl Pbx {
                 self.accepted(id, referral, now);
                 self.let_alone(id, other, now, out);
                 self.let_alone(into, third, now, out);
-                self.drop_leg(by, Farewell::HangUp, now, out);
+                self.let_go(by, now, out);
                 self.drop_leg(second, Farewell::HangUp, now, out);
                 self.meanwhile(id);
                 self.meanwhile(into);
@@ -278,7 +288,7 @@ impl Pbx {
             Phase::Ringing { .. } | Phase::Waiting { .. } | Phase::InFlow | Phase::Parked { .. } if waits => {
                 self.accepted(id, referral, now);
                 self.let_alone(id, other, now, out);
-                self.drop_leg(by, Farewell::HangUp, now, out);
+                self.let_go(by, now, out);
                 self.meanwhile(id);
                 if let With::Agent { item } = with {
                     self.tell_acd(acd::Event::CallEnded { item }, now);

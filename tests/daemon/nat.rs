@@ -17,7 +17,7 @@ use std::time::Duration;
 
 const S: fn(u64) -> Duration = Duration::from_secs;
 const PHONE: &str = "192.168.77.2";
-const PASSWORD: &str = "a long enough secret";
+const PASSWORD: &str = "a-long-enough-secret";
 
 struct Nat {
     number: u32,

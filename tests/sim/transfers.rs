@@ -40,7 +40,7 @@ fn a_caller_who_is_sent_on_talks_with_the_second_and_the_first_is_let_go() {
         assert_eq!(next.from, CALLER, "{second} sees who calls, not who sends");
         assert!((4_900..5_200).contains(&talked(next)), "{second}: {next:?}");
         let gap = first.ended.expect("let go").since(next.picked_up.expect("picked up"));
-        assert!(gap < MS(200), "{second}: let go {gap:?} later");
+        assert!(gap < MS(700), "{second}: let go {gap:?} later");
         assert_eq!(world.people()[2].attempts[0].outcome, Some(Outcome::Released), "{second}");
         let [record] = records(&world)[..] else { panic!("one record") };
         assert_eq!(record.legs.len(), 3, "{second}");
@@ -124,7 +124,7 @@ fn two_calls_of_one_phone_become_one_and_the_records_name_each_other() {
         let (first, third) = (&received(&world, 0)[0], &received(&world, 1)[0]);
         // 1003 rings from 1 s, talks from 2 s, is answered at 5 s (by the queue at 4), and joins the two 2 s later; the third
         // hangs up at 15 s.
-        assert!((3_900..5_300).contains(&talked(first)), "{number}: {}", talked(first));
+        assert!((3_900..5_700).contains(&talked(first)), "{number}: {}", talked(first));
         assert!((9_900..10_200).contains(&talked(third)), "{number}: {}", talked(third));
         assert_eq!(world.people()[2].attempts[0].outcome, Some(Outcome::Released), "{number}");
         let records = records(&world);
@@ -177,7 +177,7 @@ fn a_caller_who_is_parked_hears_music_until_somebody_fetches_them() {
         let dials = if slot == "*5" { "701" } else { slot };
         let fetches = Life::extension("1005", vec![Plan { at: S(8), leaves: Leaves::AfterAnswer(S(4)), ..Plan::to(dials) }]);
         let world = lived(slot, vec![parks, fetches, calls("1003")], calm());
-        assert!(talked(&received(&world, 0)[0]) < 2_500, "{slot}: who parks is free");
+        assert!(talked(&received(&world, 0)[0]) < 2_700, "{slot}: who parks is free");
         assert_eq!(world.people()[1].attempts[0].outcome, Some(Outcome::HungUp), "{slot}");
         let heard: Vec<&str> = world.people()[2].attempts[0].heard.iter().map(|sound| &*sound.name).collect();
         assert_eq!(heard.last(), Some(&"hold-music"), "{slot}");
