@@ -100,10 +100,14 @@ pub fn picks_up() -> String {
 
 /// A request inside the call that came.
 pub fn asks(method: &str, headers: &str) -> String {
+    asks_with(method, headers, "")
+}
+
+pub fn asks_with(method: &str, headers: &str, body: &str) -> String {
     send(&format!(
         "{method} [$3] SIP/2.0\nVia: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]\nMax-Forwards: 70\n\
          From: [$2];tag=[pid]t[call_number]\nTo: [$1]\n[last_Call-ID:]\nCSeq: 7 {method}\n\
-         Contact: <sip:[local_ip]:[local_port]>\n{headers}Content-Length: 0\n\n"
+         Contact: <sip:[local_ip]:[local_port]>\n{headers}Content-Length: [len]\n\n{body}"
     ))
 }
 

@@ -4,7 +4,7 @@ use crate::exchange::{Exchange, Folder, until};
 use crate::lab::copied;
 use crate::line::{Call, Line};
 use crate::phones::{From, baresip};
-use crate::scenario::{Sipp, accept, answer, pause, picks_up, receive};
+use crate::scenario::{Sipp, accept, answer, asks_with, pause, picks_up, receive};
 use std::fs;
 use std::net::UdpSocket;
 use std::path::PathBuf;
@@ -176,4 +176,71 @@ fn a_provider_that_dies_in_the_middle_of_a_call_ends_it_with_its_cause() {
     });
     let record = &exchange.records(1)[0];
     assert_eq!((&record["outcome"], &record["ended_by"]), (&"failed".into(), &"network".into()), "{record}");
+}
+
+#[test]
+fn the_sound_before_an_answer_is_let_through_and_told_of_once() {
+    let folder = Folder::new("early");
+    let progress = || answer("183 Session Progress", "Content-Type: application/sdp\n", SDP);
+    let steps = format!(
+        "{}{}{}{}{}{}{}{}{}",
+        receive("request=\"INVITE\""),
+        progress(),
+        pause(200),
+        progress(),
+        pause(200),
+        answer("180 Ringing", "", ""),
+        answer("200 OK", "Content-Type: application/sdp\n", SDP),
+        receive("request=\"ACK\""),
+        accept("BYE")
+    );
+    let mut provider = Sipp::start(&folder, "early", PROVIDER, &steps, 1);
+    let trunks = format!("  acme: {{send_to: \"{PROVIDER}:{}\"}}\n", provider.port);
+    let lab = lab_with(&folder, &trunks, "outbound: {via: acme, classes: [national]}\n");
+    let exchange = Exchange::with("early-daemon", &lab);
+    let mut line = Line::udp("127.0.0.1", exchange.sip);
+    let mut call = Call::new(&line, "1001", "221234567", exchange.sip);
+    line.send(call.invite(None));
+    let challenge = line.expect(S(5), |message| message.answers("INVITE")).expect("a challenge");
+    line.send(call.ack(&challenge));
+    let credentials = call.credentials("INVITE", &challenge, "pw1001");
+    line.send(call.invite(Some(&credentials)));
+    let mut told = Vec::new();
+    let answer = line.expect(S(5), |message| {
+        if (101..200).contains(&message.status()) {
+            told.push((message.status(), message.body.contains("m=audio")));
+        }
+        message.answers("INVITE")
+    });
+    let answer = answer.unwrap_or_else(|| panic!("no answer\n{}", exchange.log()));
+    assert_eq!((told, answer.status()), (vec![(183, true)], 200), "{}", exchange.log());
+    line.send(call.ack(&answer));
+    line.send(call.bye());
+    provider.is_content(S(10)).unwrap_or_else(|why| panic!("{why}\n{}", exchange.log()));
+}
+
+#[test]
+fn an_agent_at_a_telephone_outside_presses_1_and_has_the_call() {
+    let folder = Folder::new("mobile");
+    let key = asks_with("INFO", "Content-Type: application/dtmf-relay\n", "Signal=1\nDuration=160\n");
+    let person = format!("{}{}{key}{}{}", picks_up(), pause(500), receive("response=\"200\""), accept("BYE"));
+    let mut provider = Sipp::start(&folder, "person", PROVIDER, &person, 1);
+    let trunks = format!("  acme: {{send_to: \"{PROVIDER}:{}\"}}\n", provider.port);
+    let lab = lab_with(&folder, &trunks, "outbound: {via: acme, classes: [national]}\n");
+    let agents = "agents:\n  mobile: {telephone: \"+48601234567\", queues: [support]}\n";
+    fs::write(lab.join("agents.yaml"), agents).expect("our copy");
+    let exchange = Exchange::with("mobile-daemon", &lab);
+    std::thread::scope(|scope| {
+        let caller = scope.spawn(|| baresip(&exchange, From::Extension("1001"), "100", "wait=1,dtmf=2,wait=4", &[]));
+        let talking = until(S(10), || exchange.calls().iter().any(|call| call["holder"] == "agent mobile").then_some(()));
+        assert!(talking.is_some(), "{}", exchange.log());
+        caller.join().expect("baresip");
+    });
+    provider.is_content(S(10)).unwrap_or_else(|why| panic!("{why}\n{}", exchange.log()));
+    let record = &exchange.records(1)[0];
+    let legs = record["legs"].as_array().expect("legs");
+    assert!(
+        legs.iter().any(|leg| leg["role"] == "agent" && leg["number"] == "mobile" && leg["answered"].is_string()),
+        "{record}"
+    );
 }

@@ -217,3 +217,46 @@ fn a_phone_of_the_house_calls_outside_and_a_caller_from_outside_does_not() {
     assert!(received(&world, 0).is_empty());
     assert_eq!(world.people()[1].attempts[0].outcome, Some(Outcome::Refused(403)));
 }
+
+/// 1003 or whoever dials these codes, one after the other from the second second on.
+fn dials_codes(user: &str, codes: &[(u64, &str)], manners: Vec<Manner>) -> Life {
+    let calls = codes.iter().map(|(at, code)| Plan { at: S(*at), ..Plan::to(code) }).collect();
+    Life { manners, ..Life::extension(user, calls) }
+}
+
+fn outcomes(world: &World, who: usize) -> Vec<Option<Outcome>> {
+    world.people()[who].attempts.iter().map(|attempt| attempt.outcome).collect()
+}
+
+#[test]
+fn an_agent_goes_to_lunch_by_a_code_and_comes_back_by_another() {
+    let agent = dials_codes("1001", &[(1, "*13"), (12, "*10")], vec![answers(S(1), Some(S(3)))]);
+    let caller = Life::stranger(CALLER, vec![Plan { at: S(4), ..Plan::to("600") }]);
+    let world = lived("lunch", vec![agent, caller], calm());
+    assert_eq!(outcomes(&world, 0), [Some(Outcome::Released); 2], "both codes are answered with a tone");
+    let heard: Vec<&str> = world.people()[0].attempts[0].heard.iter().map(|sound| &*sound.name).collect();
+    assert_eq!(heard, ["done"]);
+    let [call] = received(&world, 0) else { panic!("one call comes") };
+    assert!(call.came.as_nanos() > received_after(&world, 12), "not during lunch: {call:?}");
+    let nobody = dials_codes("1003", &[(1, "*13")], Vec::new());
+    let world = lived("no agent", vec![nobody], calm());
+    assert_eq!(outcomes(&world, 0), [Some(Outcome::Refused(403))]);
+}
+
+/// So many seconds after the beginning of a world, as its moments count.
+fn received_after(world: &World, seconds: i64) -> i64 {
+    let dialled = world.people()[0].attempts[0].dialled.expect("dialled in the first second");
+    dialled.as_nanos() + (seconds - 1) * 1_000_000_000
+}
+
+#[test]
+fn a_forward_is_made_by_a_code_judged_at_once_and_taken_back() {
+    let away = dials_codes("1003", &[(1, "*211004"), (3, "*21701234567"), (14, "#21")], vec![answers(S(1), Some(S(2)))]);
+    let other = Life::agent("1004", vec![answers(S(1), Some(S(2)))]);
+    let callers = [6, 18].map(|at| Life::stranger(CALLER, vec![Plan { at: S(at), ..Plan::to("1003") }]));
+    let world = lived("forwards", [away, other].into_iter().chain(callers).collect(), calm());
+    let [made, premium, back] = outcomes(&world, 0)[..] else { panic!("three codes") };
+    assert_eq!((made, back), (Some(Outcome::Released), Some(Outcome::Released)));
+    assert_eq!(premium, Some(Outcome::Refused(403)), "what may not be dialled may not be forwarded to");
+    assert_eq!((received(&world, 0).len(), received(&world, 1).len()), (1, 1), "the first call went to 1004, the second not");
+}
