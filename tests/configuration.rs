@@ -411,3 +411,88 @@ fn a_folder_that_is_not_there_is_one_sentence() {
     let why = files::gather(Path::new("no/such/folder")).expect_err("it is not there");
     assert_eq!(why, "could not read the configuration folder `no/such/folder`: there is no such file or folder");
 }
+
+/// What stands around an example, where the example does not say it itself.
+const AROUND: &[(&str, &str)] = &[
+    ("extensions", "extensions: {1001: {password: '${file:1001}'}, 1002: {password: '${file:1001}'}}"),
+    ("trunks", "trunks: {acme: {send_to: 192.0.2.1}, other: {send_to: 192.0.2.2}, spare: {send_to: 192.0.2.3}}"),
+    ("outbound", "outbound: {via: acme, classes: [national]}"),
+    ("trunk_groups", "trunk_groups: {main: [acme]}"),
+    ("ring_groups", "ring_groups: {sales: {members: [1001]}}"),
+];
+
+#[test]
+fn the_examples_of_providers_and_phones_are_good_each_by_itself() {
+    let flow = "start: a\nnodes:\n  a: {hangup: {}}\n";
+    let mut blocks = 0;
+    for text in [include_str!("../docs/providers.md"), include_str!("../docs/phones.md")] {
+        for block in text.split("```yaml").skip(1).filter_map(|block| block.split("```").next()) {
+            // One secret is as good as another.
+            let block = ["${file:1002}", "${file:/etc/centrala/acme}"]
+                .iter()
+                .fold(block.to_string(), |text, secret| text.replace(secret, "${file:1001}"));
+            let said = |section: &str| block.lines().any(|line| line.starts_with(&format!("{section}:")));
+            let mut files = vec![("z.yaml", block.as_str()), ("ivr-flows/main.yaml", flow), ("ivr-flows/voicemail.yaml", flow)];
+            files.push(("y.yaml", "numbers: {100: {flow: main}, 101: {flow: voicemail}}"));
+            if said("numbers") {
+                files.pop();
+            }
+            let names = ["a.yaml", "b.yaml", "c.yaml", "d.yaml", "e.yaml"];
+            let around = names.iter().zip(AROUND).filter(|(_, (section, _))| !said(section));
+            files.extend(around.map(|(name, (_, text))| (*name, *text)));
+            let wrong: Vec<_> = faults(&files, &Overrides::default());
+            let wrong: Vec<_> = wrong.into_iter().filter(|fault| !fault.contains("no number leads to this flow")).collect();
+            assert_eq!(wrong, Vec::<String>::new(), "{block}");
+            blocks += 1;
+        }
+    }
+    assert!(blocks >= 9, "{blocks}");
+}
+
+#[test]
+fn who_may_call_outside_is_judged_at_its_place() {
+    for (text, expected) in [
+        (
+            "outbound: {via: acme, classes: [national, international]}",
+            "the class `international` opens nothing by itself: name the countries, as `international: [\"+49\"]`",
+        ),
+        (
+            "outbound: {via: acme, classes: [national], international: ['+49']}",
+            "countries are named, and the class `international` is not among the `classes`",
+        ),
+        ("outbound: {classes: [national]}", "`outbound` lacks `via`"),
+        ("outbound: {via: acmee}", "no trunk or group of trunks `acmee`; did you mean acme?"),
+        ("outbound: {via: in}", "trunk `in` has no `send_to`: it only brings calls"),
+        (
+            "outbound: {via: acme, caller: '+48221234567'}",
+            "+48221234567 is not one of our `numbers`: to show another's number is forbidden",
+        ),
+        ("outbound: {via: acme, accounts: {1003: {}}}", "no extension `1003`; did you mean 1001?"),
+        (
+            "outbound: {via: acme, classes: [nationl]}",
+            "a class is one of national, premium, international, not `nationl`; did you mean national?",
+        ),
+        (
+            "outbound: {via: acme, night: {from: '25:00', to: '06:00'}}",
+            "`from` is a time of the day in quotes, as \"22:00\", not `25:00`",
+        ),
+        ("outbound: {via: acme, night: {from: '22:00', to: '06:00', zone: Warsaw}}", "no time zone `Warsaw`; as Europe/Warsaw"),
+        ("trunk_groups: {g: [acme, acme]}", "`acme` stands here twice"),
+        ("feature_codes: {login: '11'}", "a code begins with `*` or `#`, at most 6 in all, as \"*21\", not `11`"),
+        ("feature_codes: {login: '*2', logout: '*21'}", "`*21` cannot be told from `*2`"),
+        ("parking: {slots: 710-701}", "`slots` is the first and the last, as 701-710, at most 1000, not `710-701`"),
+        (
+            "ring_groups: {sales: {members: [1001, 1009]}}",
+            "no extension `1009`; a telephone outside begins with its plus; did you mean 1001?",
+        ),
+        ("numbers: {9: {trunk: acme, user: '+4930123456'}}", "`+4930123456` is international, which `outbound` does not open"),
+        (
+            "numbers: {9: {trunk: acme, user: desk, open: true}}",
+            "only in a lab is a trunk's line `open` to callers from outside; elsewhere a flow sends them there",
+        ),
+    ] {
+        let base = "extensions: {1001: {password: '${file:1001}'}}\ntrunks: {acme: {send_to: 192.0.2.1}, in: {}}";
+        let found = faults(&[("a.yaml", base), ("b.yaml", text)], &Overrides::default());
+        assert!(found.iter().any(|fault| fault.starts_with("b.yaml:1:") && fault.contains(expected)), "{text}: {found:#?}");
+    }
+}

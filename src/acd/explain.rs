@@ -204,7 +204,11 @@ impl Acd {
     /// Who would be asked for somebody who came now, if the queue had nobody waiting; `None` when nobody could.
     pub fn would_ask(&self, join: &Join, now: Now) -> Option<Name> {
         let line = self.lines.find(&join.queue)?;
-        let item = Item::new(join, Vec::new(), line, &self.lines.at(line).settings, self.joins + 1, now.mono);
+        let mut item = Item::new(join, Vec::new(), line, &self.lines.at(line).settings, self.joins + 1, now.mono);
+        let it = self.lines.at(line);
+        let steps = it.settings.steps.iter().enumerate();
+        let begins = steps.filter(|(index, step)| step.after.is_zero() && (step.when.is_none() || it.held & (1 << index) != 0));
+        item.begun = begins.filter_map(|(index, _)| Some((u8::try_from(index).ok()?, now.mono))).collect();
         let terms = self.terms(&item, now.mono);
         let at = now.mono;
         let free = self.desks.iter().filter(|(desk, _)| self.obstacle_to(*desk, &item, &terms, at).is_none());

@@ -3,7 +3,8 @@
 //! ```text
 //!   centrala run ------------------> (main starts the daemon)
 //!   centrala check | sounds | outbound -> files
-//!   centrala status | calls | queues | agents | agent | watch | registrations | trunks | cdr | stop --client--> DATA/control.sock --> the daemon
+//!   centrala status | calls | queues | queue | callback | explain | agents | agent | watch | registrations | trunks | cdr | stop
+//!                                            --client--> DATA/control.sock --> the daemon
 //!   centrala phone | demo --softphone--> SIP and RTP --> any exchange
 //! ```
 //!
@@ -26,8 +27,10 @@ mod cdr;
 pub mod check;
 mod client;
 mod demo;
+mod explain;
 mod outbound;
 mod phone;
+mod queue;
 mod queues;
 mod registrations;
 mod run;
@@ -59,6 +62,9 @@ pub enum Command {
     Calendar(calendar::Calendar),
     Registrations(registrations::Registrations),
     Queues(queues::Queues),
+    Queue(queue::Queue),
+    Callback(queue::Callback),
+    Explain(explain::Explain),
     Agents(agents::Agents),
     Agent(agent::Agent),
     Watch(watch::Watch),
@@ -82,6 +88,9 @@ pub fn ask(command: &Command) -> ExitCode {
         Command::Calendar(arguments) => return calendar::run(arguments),
         Command::Registrations(arguments) => registrations::run(arguments),
         Command::Queues(arguments) => queues::run(arguments),
+        Command::Queue(arguments) => queue::run(arguments),
+        Command::Callback(arguments) => queue::callbacks(arguments),
+        Command::Explain(arguments) => explain::run(arguments),
         Command::Agents(arguments) => agents::run(arguments),
         Command::Agent(arguments) => agent::run(arguments),
         Command::Watch(arguments) => watch::run(arguments),

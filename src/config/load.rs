@@ -43,9 +43,12 @@ fn assemble(
     let (language, languages) = general::languages(sections, sources, faults);
     let context = Context { lab, languages: &languages, overrides, secrets };
     let Signalling { settings, extensions, trunks, accounts } = signalling::read(sections, &context, faults);
-    let world = sources.world(&languages, sections);
+    let mut world = sources.world(&languages, sections);
     let context = queues::Context { lab, overrides, world: &world };
-    let Queues { settings: acd, queues, agents, families } = queues::read(sections, &context, faults);
+    let Queues { settings: mut acd, queues, agents, families } = queues::read(sections, &context, faults);
+    let zone = general::zone(sections, faults);
+    acd.zone = zone.parse().ok();
+    world.skills = acd.agents.values().flat_map(|agent| agent.skills.keys().cloned()).collect();
     let flows = Flow::read_all(&sources.flows, &world, faults);
     let sends = numbers::trunks(sections);
     let outbound = outbound::read(sections, &sends, &world.extensions, faults);
@@ -76,7 +79,7 @@ fn assemble(
         numbers,
         flows,
         languages,
-        zone: general::zone(sections, faults),
+        zone,
         mailboxes: mailboxes::read(sections, faults),
         warnings: Vec::new(),
     }

@@ -236,6 +236,14 @@ pub struct Queue {
     pub music: Name,
 }
 
+/// The sounds with which a waiting caller is told their place (`queue-position-1` to `queue-position-10`, `queue-position-more`) and the
+/// expected wait in minutes (`queue-wait-1` ... `queue-wait-60`, `queue-wait-more`): whole sentences, so that each language says
+/// them in its own grammar.
+pub const POSITION_PROMPT: &str = "queue-position-";
+pub const WAIT_PROMPT: &str = "queue-wait-";
+pub const MOST_POSITION: usize = 10;
+pub const MOST_MINUTES: u64 = 60;
+
 /// The music of whoever is on hold, and of queues that name no other.
 pub const HOLD_MUSIC: &str = "hold-music";
 

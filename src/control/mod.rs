@@ -24,6 +24,15 @@ pub enum Request {
         calendar: String,
         order: CalendarOrder,
     },
+    /// Why a call waits where it waits, or an agent is offered what they are offered.
+    Explain(Explain),
+    /// Who waits in a queue, and what a supervisor orders there.
+    Queue {
+        queue: String,
+        order: QueueOrder,
+    },
+    /// Those who are to be called back.
+    Callbacks,
     /// Finished calls, newest first. Answered by the daemon's read-only connection, not by the core.
     Cdr {
         limit: u32,
@@ -50,8 +59,12 @@ pub enum Response {
     Queues(Vec<QueueRow>),
     Agents(Vec<AgentRow>),
     Calendars(Vec<CalendarRow>),
+    Explanation(Explanation),
+    Waiting(Vec<WaitingRow>),
     Cdr(Vec<serde_json::Value>),
     Done,
+    /// Done, with something to say of it.
+    Told(String),
     Failed(String),
 }
 
@@ -114,8 +127,76 @@ pub struct LiveCall {
 pub enum AgentOrder {
     Login,
     Logout,
-    Pause { reason: String },
+    /// The agent's own wish.
+    Pause {
+        reason: String,
+    },
     Resume,
+    /// A supervisor agrees to a pause that was asked for, or not.
+    Approve,
+    Deny,
+    /// A supervisor sends them away, whatever the rules say, and calls them back.
+    Force {
+        reason: String,
+    },
+    Release,
+    /// Ends the wrap-up, or moves its end.
+    Ready,
+    Extend {
+        by_ms: u64,
+    },
+    /// What the present or last call was about.
+    Dispose {
+        code: String,
+    },
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Explain {
+    /// By its reference, or the beginning of it.
+    Call(String),
+    Agent(String),
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum QueueOrder {
+    Show,
+    /// A call by its reference, to another queue, its place kept.
+    Move {
+        call: String,
+        to: String,
+    },
+    /// To this agent now, past order and skills.
+    Pick {
+        call: String,
+        agent: String,
+    },
+}
+
+/// Sentences for people, the same as data for programs.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Explanation {
+    pub lines: Vec<String>,
+    pub data: serde_json::Value,
+}
+
+/// Somebody in a queue.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct WaitingRow {
+    pub queue: String,
+    /// From 1; `None` for one who talks.
+    pub position: Option<u64>,
+    /// The call's reference.
+    pub call: String,
+    pub from: String,
+    pub kind: String,
+    pub waited_ms: u64,
+    pub class: u16,
+    pub head_start_ms: u64,
+    /// Who is rung for them, or talks with them.
+    pub agents: Vec<String>,
 }
 
 /// The longest pause reason.
@@ -151,6 +232,11 @@ pub struct AgentRow {
     pub talked_ms: u64,
     /// Offers in a row that they did not answer.
     pub no_answers: u64,
+    /// The reason of a pause that a supervisor is to agree to.
+    #[serde(default)]
+    pub wish: Option<String>,
+    #[serde(default)]
+    pub skills: std::collections::BTreeMap<String, u8>,
 }
 
 /// `until` is a time of day, a date, both, or a duration, in the calendar's zone: `14:00`, `2026-12-24 14:00`, `2h`.

@@ -82,6 +82,7 @@ pub fn start(options: Options) -> Result<Exchange, Refused> {
     let parts = Parts { pbx, config: Arc::clone(&config), doors, reactor, media, diary, signals, options, lock, log };
     let mut exchange = Exchange::new(parts).map_err(|fault| format!("could not start: {fault}"))?;
     exchange.restore(restored.bindings, restored.overrides, now);
+    exchange.restore_queues(restored.queueing, now);
     tell(&announcement, &config.sip.listeners, begun);
     exchange.ready();
     Ok(exchange)

@@ -16,7 +16,7 @@ use crate::shell::log::Log;
 use crate::shell::media::Media;
 use crate::shell::notify::Notify;
 use crate::shell::reactor::{News, Reactor};
-use crate::shell::store::Diary;
+use crate::shell::store::{Diary, Queueing};
 use crate::shell::sys::clock;
 use crate::shell::sys::epoll::Epoll;
 use crate::shell::sys::signals::{Signal, Signals};
@@ -141,6 +141,13 @@ impl Exchange {
     pub fn restore(&mut self, bindings: Vec<BindingRow>, overrides: Vec<OverrideRow>, now: Now) {
         self.guarded(now, |pbx, out| pbx.restore(bindings, now, out));
         self.parts.pbx.restore_overrides(overrides);
+        self.carry_out(now);
+        self.settle(now);
+    }
+
+    /// Agents and places, after the phones are back.
+    pub fn restore_queues(&mut self, kept: Queueing, now: Now) {
+        self.guarded(now, |pbx, out| pbx.restore_queues(&kept.agents, kept.places.clone(), now, out));
         self.carry_out(now);
         self.settle(now);
     }

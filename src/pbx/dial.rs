@@ -42,17 +42,19 @@ const MAX_REST: Duration = Duration::from_secs(300);
 pub struct Failure {
     pub why: DialEnd,
     pub refusal: Option<Refusal>,
+    /// A flow or a queue takes the caller instead.
+    pub instead: Option<Destination>,
 }
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Failure {
-        Failure { why: refusal.dial_end(), refusal: Some(refusal) }
+        Failure { why: refusal.dial_end(), refusal: Some(refusal), instead: None }
     }
 }
 
 impl From<DialEnd> for Failure {
     fn from(why: DialEnd) -> Failure {
-        Failure { why, refusal: None }
+        Failure { why, refusal: None, instead: None }
     }
 }
 
@@ -89,9 +91,16 @@ impl Pbx {
             stage: Stage::default(),
         };
         self.attempts.insert(id, attempt);
-        self.next_stage(id, now, out).map(|()| id).inspect_err(|_| {
-            self.attempts.remove(&id);
-        })
+        let Err(failure) = self.next_stage(id, now, out) else { return Ok(id) };
+        if let Some(it) = self.attempts.get_mut(&id) {
+            it.refusal = Some(failure.why);
+        }
+        if self.forward_on(id, now) && self.next_stage(id, now, out).is_ok() {
+            return Ok(id);
+        }
+        let instead = self.forward_inside(id);
+        self.attempts.remove(&id);
+        Err(Failure { instead, ..failure })
     }
 
     /// The log, and the count that an administrator sees.
@@ -567,6 +576,7 @@ impl Pbx {
                     call.phase = Phase::Ringing { attempt };
                 }
             }
+            Err(Failure { instead: Some(destination), .. }) => self.lead(call, destination, now, out),
             Err(failure) => self.dial_ended(call, purpose, failure, now, out),
         }
     }

@@ -20,6 +20,7 @@
 //! | `words` | the contract with whatever drives the exchange |
 //! | `call` | a call, its legs, who holds it |
 //! | `ports` | media ports, granted and resting |
+//! | `queueing` | what the queue engine does, kept for the records and the next start |
 //! | `route` | where a dialled number leads |
 //! | `leg` | a leg's audio: port, offer, answer, renegotiation; the end of a leg |
 //! | `policy` | who may call whom: without its permit no phone rings |
@@ -31,6 +32,7 @@
 //! | `presence` | lamps, agents' states: who is told how somebody stands |
 //! | `bridge` | two people talk: joining, hold, the silence of one who has vanished |
 //! | `calendars` | what calendars say, and operators instead |
+//! | `explain` | why a caller waits and an agent sits, in sentences |
 //! | `finish` | how a call ends, however it ends |
 //! | `cdr` | a finished call as a record |
 //! | `on_*` | translators: one total `match` each over what one room says |
@@ -45,6 +47,7 @@ mod call;
 mod cdr;
 mod checks;
 mod dial;
+mod explain;
 mod finish;
 mod leg;
 mod on_acd;
@@ -59,6 +62,7 @@ mod parties;
 pub mod policy;
 mod ports;
 mod presence;
+mod queueing;
 mod route;
 mod services;
 mod targets;
@@ -78,6 +82,7 @@ use crate::store;
 use crate::time::{Duration, Moment, Now, Timers, Wall};
 use crate::{ask, calendar, ivr, media};
 use call::Leg;
+use leg::Farewell;
 use parties::Joining;
 use policy::Policy;
 use ports::Ports;
@@ -121,6 +126,8 @@ pub struct Pbx {
     /// Which leg picked an offer up, until the engine has said whether it was in time.
     #[serde(with = "crate::time::pairs")]
     winners: BTreeMap<OfferId, LegId>,
+    /// Items that have ended, with the references of their calls.
+    recent_items: VecDeque<(ItemId, String)>,
     /// Calls that an extension is on without the queue engine's doing.
     own_calls: BTreeMap<Name, u32>,
     agents_by_extension: BTreeMap<Name, Vec<Name>>,
@@ -191,6 +198,8 @@ enum Timer {
     Allowance(LegId),
     /// Nobody has fetched a parked caller.
     Parked(CallId),
+    /// Whoever sent somebody on has had time to hang up.
+    LetGo(LegId),
     /// The trunks are to be found, watched, registered at.
     Trunks,
     /// A trunk's host is looked for again.
@@ -242,6 +251,7 @@ impl Pbx {
             items: BTreeMap::new(),
             offers: BTreeMap::new(),
             winners: BTreeMap::new(),
+            recent_items: VecDeque::new(),
             own_calls: BTreeMap::new(),
             agents_by_extension: BTreeMap::new(),
             policy: Policy::default(),
@@ -322,6 +332,7 @@ impl Pbx {
                 Timer::Trunks => self.begin_trunks(now, out),
                 Timer::Trunk(trunk) => self.look_up(&trunk, now, out),
                 Timer::Parting => self.trunks.forget_leaving(),
+                Timer::LetGo(leg) => self.drop_leg(leg, Farewell::HangUp, now, out),
                 Timer::Parked(call) => self.parked_too_long(call, now, out),
                 Timer::Ask(ask) => {
                     let reply = ask::Reply::Failed("nobody answered in time".into());

@@ -20,11 +20,12 @@ impl Pbx {
             Command::Answer => self.answer(id, now, out),
             Command::Play { play, language, prompts, repeat } => {
                 let sounds = prompts.into_iter().map(|name| media::Sound { language: language.clone(), name }).collect();
+                let play = call.play_of(play);
                 self.command_media(call, media::Command::Play { leg: call.caller, play, sounds, repeat }, out);
             }
             Command::Enqueue { queue, need, value } => {
                 if let Some(call) = self.calls.get_mut(&id) {
-                    call.wish = Wish { need, value, keep_place: false };
+                    call.wish = Wish { need, value, keep_place: false, ..call.wish.clone() };
                 }
                 self.enqueue(id, queue, now, out);
             }

@@ -14,7 +14,7 @@
 use super::call::{AttemptId, Audio, Purpose, With};
 use super::leg::Farewell;
 use super::route::Lead;
-use super::{Action, EndedBy, Outcome, Pbx, Phase};
+use super::{Action, EndedBy, Outcome, Pbx, Phase, cdr};
 use crate::acd::{self, ItemId};
 use crate::id::{CallId, LegId};
 use crate::ivr::{self, DialEnd, Visit};
@@ -91,7 +91,10 @@ impl Pbx {
             // Whom it was to meet has gone: it has nobody any more.
             return self.hang_up(from, Outcome::Completed, now, out);
         }
-        self.go_over(leg, from, into);
+        if from != into {
+            self.link(from, into, now);
+            self.go_over(leg, from, into, now);
+        }
         match how {
             How::Peer(with) => self.joined_as_peer(leg, into, with, now, out),
             How::Caller => self.joined_as_caller(leg, into, now, out),
@@ -99,13 +102,16 @@ impl Pbx {
         self.end_when_empty(from, into, now, out);
     }
 
-    /// The books follow the leg.
-    fn go_over(&mut self, leg: LegId, from: CallId, into: CallId) {
-        if let Some(it) = self.legs.get_mut(&leg) {
-            it.call = into;
-        }
+    /// The books follow the leg; its part in the call that it leaves stays in that call's record.
+    fn go_over(&mut self, leg: LegId, from: CallId, into: CallId, now: Now) {
+        let clock = self.clock_of(from, now);
+        let Some(it) = self.legs.get_mut(&leg) else { return };
+        it.call = into;
+        let mut part = it.clone();
+        part.end(clock.wall, "joined");
         if let Some(call) = self.calls.get_mut(&from) {
             call.legs.remove(&leg);
+            call.gone.push(cdr::leg_record(&part, clock));
         }
         if let Some(call) = self.calls.get_mut(&into) {
             call.legs.insert(leg);
@@ -141,11 +147,9 @@ impl Pbx {
 
     /// The call that a party has left for another ends; what is left of it is hung up.
     fn end_when_empty(&mut self, id: CallId, other: CallId, now: Now, out: &mut Vec<Action>) {
-        if id == other {
-            return;
+        if id != other {
+            self.finish(id, Outcome::Completed, EndedBy::Exchange, Farewell::HangUp, now, out);
         }
-        self.link(id, other, now);
-        self.finish(id, Outcome::Completed, EndedBy::Exchange, Farewell::HangUp, now, out);
     }
 
     /// Each of the two records names the other.
@@ -226,7 +230,6 @@ impl Pbx {
         let Some(ringing) = self.attempts.get(&ringing).cloned() else { return self.nobody(id, now, out) };
         let Some(leg) = self.calls.get(&id).map(|call| call.caller) else { return };
         self.answer(id, now, out);
-        self.link(id, ringing.call, now);
         let item = match ringing.purpose {
             Purpose::Offer { item, .. } => Some(item),
             Purpose::Dial | Purpose::Transfer | Purpose::Referred => None,

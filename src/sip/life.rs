@@ -89,6 +89,7 @@ impl Endpoint {
                 }
             }
             Clock::Glare => self.offer_after_glare(id, now, out),
+            Clock::Promise => self.promise_due(id, now, out),
             Clock::Refresh => self.refresh(id, now, out),
             Clock::Expire => self.expired(id, now, out),
             Clock::Trying => {
@@ -123,6 +124,9 @@ impl Endpoint {
     }
 
     pub(super) fn accept(&mut self, id: DialogId, sdp: &Description, now: Now, out: &mut Vec<Output>) {
+        if self.accept_later(id, sdp) {
+            return;
+        }
         let Some(session) = self.sessions.get(&id).filter(|session| session.phase == Phase::Ringing) else { return };
         let (cseq, offered) = (session.invite_cseq, !session.offered);
         let (Some(tx), Some(mut response)) = (session.invite, self.response_to_invite(id, Status(200))) else { return };

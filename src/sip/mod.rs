@@ -40,6 +40,7 @@ mod referring;
 mod refresh;
 mod registrar;
 mod registration;
+mod reliable;
 mod replaces;
 pub mod session;
 mod settings;

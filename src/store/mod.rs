@@ -11,11 +11,13 @@
 //! |---|---|
 //! | here | the words: what is written, and the answer |
 //! | `schema.rs` | the tables as SQL text, and how they grow |
+//! | `queueing.rs` | what happens in queues: facts and rows |
 //! | `reports.rs` | the shape of what is read back by people and programs |
 //!
 //! Invariant: telephone numbers and names of people stand in the table `parties` and nowhere else, so that forgetting somebody
 //! touches one row and no fact.
 
+pub mod queueing;
 pub mod reports;
 pub mod schema;
 
@@ -48,6 +50,10 @@ pub enum What {
     CalendarCleared {
         calendar: Name,
     },
+    /// Something happened to a call in a queue.
+    Queue(queueing::QueueFact),
+    /// What an agent does now.
+    Agent(queueing::AgentFact),
 }
 
 /// `outcome` says whether it is on the disk.

@@ -4,7 +4,7 @@
 //! ([`crate::time::Wall`]). Invariant: a migration that was ever released is never edited; columns are only added.
 
 /// Each step is applied once, in its own transaction.
-pub const MIGRATIONS: &[&str] = &[FIRST, CALENDARS];
+pub const MIGRATIONS: &[&str] = &[FIRST, CALENDARS, QUEUEING];
 
 /// The version that facts are written with. A reader of facts must know every version up to its own.
 pub const FACT_VERSION: u32 = 1;
@@ -106,6 +106,24 @@ CREATE TABLE calendar_overrides (
     until INTEGER NOT NULL,
     body TEXT NOT NULL
 ) WITHOUT ROWID;
+";
+
+const QUEUEING: &str = "
+-- Agents as they are, for the next start; `body` is JSON.
+CREATE TABLE agents (
+    agent TEXT PRIMARY KEY,
+    body TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- Who waits in which queue; `lost` is when a restart found them gone.
+CREATE TABLE waiting (
+    reference TEXT PRIMARY KEY,
+    queue TEXT NOT NULL,
+    party INTEGER NOT NULL REFERENCES parties (id),
+    arrival INTEGER NOT NULL,
+    lost INTEGER
+) WITHOUT ROWID;
+CREATE INDEX waiting_parties ON waiting (party);
 ";
 
 /// Forgets one person: every fact and record stays, nobody can be found by it.

@@ -71,8 +71,13 @@ impl Exchange {
 
     /// The exchange with the configuration in `config`, started and ready.
     pub fn with(test: &str, config: &Path) -> Exchange {
+        Exchange::at(test, config, "127.0.0.1:0")
+    }
+
+    /// The same, listening there.
+    pub fn at(test: &str, config: &Path, sip: &str) -> Exchange {
         let folder = Folder::new(test);
-        let (child, sip) = start(config, &folder);
+        let (child, sip) = start(config, sip, &folder);
         Exchange { child, config: config.to_owned(), sip, folder }
     }
 
@@ -80,7 +85,7 @@ impl Exchange {
     pub fn crash_and_restart(&mut self) {
         self.child.kill().expect("it was running");
         self.child.wait().expect("it was our child");
-        (self.child, self.sip) = start(&self.config, &self.folder);
+        (self.child, self.sip) = start(&self.config, "127.0.0.1:0", &self.folder);
     }
 
     /// Asks the daemon to stop as systemd would, and waits; true when it went with exit code 0.
@@ -170,10 +175,9 @@ impl Drop for Exchange {
     }
 }
 
-fn start(config: &Path, folder: &Folder) -> (Child, SocketAddr) {
+fn start(config: &Path, sip: &str, folder: &Folder) -> (Child, SocketAddr) {
     let log = File::options().create(true).append(true).open(folder.join("log")).expect("a file of ours");
-    let mut child =
-        run(config, "127.0.0.1:0", &folder.join("data")).stdout(Stdio::piped()).stderr(log).spawn().expect("our own binary");
+    let mut child = run(config, sip, &folder.join("data")).stdout(Stdio::piped()).stderr(log).spawn().expect("our own binary");
     let printed = lines(child.stdout.take().expect("piped"));
     let mut said = String::new();
     let until = Instant::now() + START_LIMIT;

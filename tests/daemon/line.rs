@@ -265,6 +265,15 @@ impl Call {
         self.request("BYE", &target, "", "")
     }
 
+    /// Asks to be told of the calls of whom this is addressed to (RFC 4235).
+    pub fn subscribe(&mut self, credentials: Option<&str>) -> String {
+        self.cseq += 1;
+        self.branch += 1;
+        let contact = format!("Contact: <sip:{}@{}>\r\n", self.user, self.local);
+        let wants = "Event: dialog\r\nAccept: application/dialog-info+xml\r\nExpires: 300\r\n";
+        self.request("SUBSCRIBE", &self.uri, &format!("{contact}{wants}{}", credentials.unwrap_or_default()), "")
+    }
+
     pub fn options(&mut self) -> String {
         self.cseq += 1;
         self.branch += 1;

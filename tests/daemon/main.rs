@@ -16,6 +16,10 @@
 //!   start         what stops a start, in one sentence
 //!   rtp_safety    strangers at the media ports
 //!   hold          every way to ask for it                                       telephone  a line that speaks and listens
+//!   trunks     providers that want a password, refuse, are silent, die  scenario  SIPp as anybody
+//!   transfers  REFER by baresip and SIPp, lamps
+//!   nat        a phone behind a router of our own making
+//!   policy     a thousand attack strings, and a provider that counts
 //! ```
 //!
 //! Invariant: nothing here shares code with the exchange; what the tests know of SIP they know from the RFCs.
@@ -35,12 +39,17 @@ mod hold;
 mod lab;
 mod line;
 mod live;
+mod nat;
 mod phones;
+mod policy;
 mod refusals;
 mod rtp_safety;
+mod scenario;
 mod start;
 mod stream;
 mod survival;
 mod telephone;
 mod torture;
+mod transfers;
+mod trunks;
 mod walks;

@@ -67,7 +67,8 @@ impl Node for Queue {
     fn hear(&self, state: (), heard: Heard, turn: &mut Turn<'_>) -> Step<()> {
         match heard {
             Heard::Queue(QueueEnd::Answered) => Step::leave("answered", self.answered.clone()),
-            Heard::Queue(QueueEnd::Overflow) => {
+            // An overflow that rang somebody else, in vain, goes on as any other.
+            Heard::Queue(QueueEnd::Overflow) | Heard::Transfer(_) => {
                 let to = self.overflow.as_ref().unwrap_or(&self.failed);
                 Step::leave("overflow", Some(to.clone()))
             }

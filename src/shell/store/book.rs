@@ -3,6 +3,7 @@
 //! Invariant: a group of writes is on the disk whole or not at all, and never twice: `progress` is part of each transaction.
 
 use super::calendars;
+use super::queueing::{self, Queueing};
 use crate::id::Name;
 use crate::store::schema::{ERASE_PARTY, FACT_VERSION, MIGRATIONS, WRITER_PRAGMAS};
 use crate::store::{BindingRow, CRASH_LOST, CallRecord, CallStarted, OverrideRow, PartyNumber, PathStep, What, Write};
@@ -34,6 +35,7 @@ pub struct Restored {
     pub overrides: Vec<OverrideRow>,
     /// Calls that were going on when the last run died; they are closed now, with a fact each.
     pub crash_lost: usize,
+    pub queueing: Queueing,
 }
 
 pub struct Book {
@@ -82,8 +84,9 @@ impl Book {
         let crash_lost = close_lost_calls(&transaction, now).map_err(unusable)?;
         let bindings = live_bindings(&transaction, now).map_err(unusable)?;
         let overrides = calendars::live(&transaction, now).map_err(unusable)?;
+        let queueing = queueing::restore(&transaction, now).map_err(unusable)?;
         transaction.commit().map_err(unusable)?;
-        Ok(Restored { bindings, overrides, crash_lost })
+        Ok(Restored { bindings, overrides, crash_lost, queueing })
     }
 
     /// One transaction for the whole group.
@@ -226,6 +229,8 @@ fn record(transaction: &Transaction<'_>, write: &Write) -> rusqlite::Result<()> 
         What::Unbound { user, contact } => unbound(transaction, write.at, user, contact),
         What::CalendarSaid(row) => calendars::said(transaction, write.at, row),
         What::CalendarCleared { calendar } => calendars::cleared(transaction, write.at, calendar),
+        What::Queue(it) => queueing::happened(transaction, write.at, it),
+        What::Agent(it) => queueing::agent(transaction, write.at, it),
     }
 }
 
@@ -432,7 +437,7 @@ fn number(transaction: &Transaction<'_>, number: &str) -> rusqlite::Result<i64> 
     find_party(transaction, number, "")
 }
 
-fn party(transaction: &Transaction<'_>, party: &PartyNumber) -> rusqlite::Result<i64> {
+pub(super) fn party(transaction: &Transaction<'_>, party: &PartyNumber) -> rusqlite::Result<i64> {
     find_party(transaction, &party.number, &party.name)
 }
 

@@ -11,15 +11,18 @@
 //! | here | the thread, its queue, the gathering |
 //! | `book.rs` | the open database: migrations, one group at a time, what a restart finds |
 //! | `calendars.rs` | what operators say instead of calendars |
+//! | `queueing.rs` | facts of queues and agents |
 //! | `reading.rs` | read-only reports |
 //!
 //! Invariant: every write that was taken is answered exactly once, in order, after its transaction is on the disk or given up.
 
 mod book;
 mod calendars;
+mod queueing;
 pub mod reading;
 
 pub use book::{Book, Restored, Unusable};
+pub use queueing::Queueing;
 
 use super::sys::wake::Wake;
 use crate::store::{Committed, Write};

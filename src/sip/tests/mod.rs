@@ -7,6 +7,7 @@ mod outside;
 mod pair;
 mod random;
 mod registrar;
+mod reliable;
 mod subscriptions;
 mod transfers;
 mod trunks;
