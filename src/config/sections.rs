@@ -18,6 +18,7 @@ const ONCE: &[&str] = &[
     "sounds",
     "listeners",
     "registrar",
+    "session_timers",
     "media",
     "storage",
     "logging",
