@@ -23,10 +23,10 @@ fn strangers_at_every_media_port_are_not_heard_and_hear_nothing() {
     let folder = Folder::new("rtp-safety-lab");
     let lab = copied(&folder);
     let mut main = OpenOptions::new().append(true).open(lab.config.join("centrala.yaml")).expect("our copy");
-    writeln!(main, "media: {{ports: {}-{}}}", PORTS.start, PORTS.end - 1).expect("our copy");
+    writeln!(main, "media: {{shards: 3, ports: {}-{}}}", PORTS.start, PORTS.end - 1).expect("our copy");
     let mut exchange = Exchange::with("rtp-safety", &lab.config);
 
-    // Two who talk, and callers in a menu and with a prompt that goes round.
+    // Three media threads. Two who talk, and callers in a menu and with a prompt that goes round.
     let (mut anna, mut bartek) =
         (Telephone::registered(&exchange, "1001"), Telephone::new(&exchange, "127.0.0.1", "1002", "1001"));
     bartek.dial(Some("pw1002"));

@@ -285,6 +285,34 @@ fn more_than_is_read_at_once_is_passed_on_whole_and_in_order() {
 }
 
 #[test]
+fn a_flood_at_a_port_does_not_silence_who_talks_there() {
+    const FRAMES: u16 = 50;
+    let (_exchange, alice, at_a, bob, _) = bridged();
+    let (stranger, over) = (Phone::new(), AtomicBool::new(false));
+    let heard = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::SeqCst) {
+                (0..40).for_each(|number| stranger.say(number, at_a));
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let heard = (0..FRAMES).filter(|number| {
+            alice.say(*number as u8, at_a);
+            // Listening for a frame is the waiting between two.
+            bob.socket.set_read_timeout(Some(Duration::from_millis(20))).expect("a timeout");
+            bob.socket.recv(&mut [0; 2000]).is_ok()
+        });
+        let heard = heard.count();
+        over.store(true, Ordering::SeqCst);
+        heard
+    });
+    assert!(
+        heard > usize::from(FRAMES) * 3 / 4,
+        "of {FRAMES} frames {heard} were heard through a flood of 8,000 packets a second"
+    );
+}
+
+#[test]
 fn two_phones_hear_each_other_and_each_ones_key_reaches_the_other() {
     let (mut exchange, alice, at_a, bob, at_b) = bridged();
     for (_, _, _) in (0..5).map(|_| alice.hear()) {}
