@@ -97,6 +97,12 @@ impl Exchange {
             .success()
     }
 
+    /// Asks the daemon to read its files anew.
+    pub fn reload(&self) {
+        // SAFETY: a signal to our own child, which has not been waited for.
+        unsafe { libc::kill(self.child.id().cast_signed(), libc::SIGHUP) };
+    }
+
     pub fn port(&self) -> String {
         self.sip.port().to_string()
     }

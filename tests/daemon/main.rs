@@ -16,10 +16,11 @@
 //!   start         what stops a start, in one sentence
 //!   rtp_safety    strangers at the media ports
 //!   hold          every way to ask for it                                       telephone  a line that speaks and listens
-//!   trunks     providers that want a password, refuse, are silent, die  scenario  SIPp as anybody
-//!   transfers  REFER by baresip and SIPp, lamps
-//!   nat        a phone behind a router of our own making
-//!   policy     a thousand attack strings, and a provider that counts
+//!   trunks        providers that want a password, refuse, are silent, die        scenario   SIPp as anybody
+//!   transfers     REFER by baresip and SIPp, lamps
+//!   nat           a phone behind a router of our own making
+//!   policy        a thousand attack strings, and a provider that counts
+//!   broken_sounds files damaged under a running exchange
 //! ```
 //!
 //! Invariant: nothing here shares code with the exchange; what the tests know of SIP they know from the RFCs.
@@ -32,6 +33,7 @@ mod agents_cancel;
 mod agents_hold;
 mod agents_lost;
 mod agents_refuse;
+mod broken_sounds;
 mod endings;
 mod exchange;
 mod extensions;
