@@ -25,6 +25,7 @@ mod calls;
 mod cdr;
 pub mod check;
 mod client;
+mod customers;
 mod demo;
 mod phone;
 mod queues;
@@ -55,6 +56,7 @@ pub enum Command {
     Status(status::Status),
     Calls(calls::Calls),
     Calendar(calendar::Calendar),
+    Customers(customers::Customers),
     Registrations(registrations::Registrations),
     Queues(queues::Queues),
     Agents(agents::Agents),
@@ -75,6 +77,7 @@ pub fn ask(command: &Command) -> ExitCode {
         Command::Sounds(arguments) => return sounds::run(arguments),
         Command::Status(arguments) => status::run(arguments),
         Command::Calls(arguments) => calls::run(arguments),
+        Command::Customers(arguments) => customers::run(arguments),
         Command::Calendar(arguments) => return calendar::run(arguments),
         Command::Registrations(arguments) => registrations::run(arguments),
         Command::Queues(arguments) => queues::run(arguments),

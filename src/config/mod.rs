@@ -16,6 +16,7 @@
 //! | `numbers` | what was dialled -> where it leads |
 //! | `queues` | queues, families of them, and agents |
 //! | `families` | queues that are made as they are dialled |
+//! | `hosts` | the web services that flows may ask |
 //! | `calendars` | when the company is open |
 //! | `mailboxes` | where messages are left |
 //! | `load` | all of it together |
@@ -25,6 +26,7 @@
 mod calendars;
 mod families;
 mod general;
+mod hosts;
 mod load;
 mod mailboxes;
 mod numbers;
@@ -35,6 +37,7 @@ mod signalling;
 mod sources;
 
 pub use families::{Family, MAX_FAMILIES, MAX_FAMILY_DIGITS, MAX_MADE};
+pub use hosts::{WebHost, WebHosts};
 pub use load::load;
 pub use secrets::{MIN_SECRET, SecretRef, secret_references};
 pub use sources::{Folders, MAX_FILES, Overrides, Sources, folders};
@@ -78,6 +81,9 @@ pub struct Config {
     /// Where each agent of `acd` is rung.
     pub agents: BTreeMap<Name, Agent>,
     pub families: Vec<Family>,
+    /// The web services that flows may ask. Never written down with the rest: secrets are among it.
+    #[serde(skip)]
+    pub hosts: Arc<WebHosts>,
     pub calendars: BTreeMap<Name, Arc<calendar::Calendar>>,
     /// How each language says numbers, dates and money; those that have a `speech.yaml`.
     pub speech: BTreeMap<Name, Arc<speech::Language>>,

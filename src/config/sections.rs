@@ -25,7 +25,8 @@ const ONCE: &[&str] = &[
     "limits",
 ];
 /// Sections that are lists of names and may be spread over files.
-const SPREAD: &[&str] = &["trunks", "extensions", "numbers", "queues", "queue_families", "agents", "calendars", "mailboxes"];
+const SPREAD: &[&str] =
+    &["trunks", "extensions", "numbers", "queues", "queue_families", "agents", "calendars", "mailboxes", "hosts"];
 
 /// One file, read.
 pub(super) struct Document<'a> {

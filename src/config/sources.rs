@@ -43,6 +43,7 @@ impl Sources {
             calendars: sections.names("calendars"),
             mailboxes: sections.names("mailboxes"),
             flows: self.flows.keys().map(|file| ivr::stem(file)).collect(),
+            hosts: Some(sections.names("hosts")),
             ..ivr::World::default()
         }
     }

@@ -2,6 +2,8 @@
 
 use crate::time::Wall;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -23,6 +25,14 @@ pub enum Request {
         calendar: String,
         order: CalendarOrder,
     },
+    /// At most `limit` customers after this id. Answered by the daemon's read-only connection, not by the core.
+    Customers {
+        after: String,
+        limit: u32,
+    },
+    /// Each replaces the customer of the same id.
+    SaveCustomers(Vec<Customer>),
+    RemoveCustomers(Vec<String>),
     /// Finished calls, newest first. Answered by the daemon's read-only connection, not by the core.
     Cdr {
         limit: u32,
@@ -48,6 +58,7 @@ pub enum Response {
     Queues(Vec<QueueRow>),
     Agents(Vec<AgentRow>),
     Calendars(Vec<CalendarRow>),
+    Customers(Vec<Customer>),
     Cdr(Vec<serde_json::Value>),
     Done,
     Failed(String),
@@ -146,6 +157,41 @@ pub struct AgentRow {
     pub talked_ms: u64,
     /// Offers in a row that they did not answer.
     pub no_answers: u64,
+}
+
+/// Customers in one request or answer at most.
+pub const MAX_CUSTOMERS: usize = 200;
+
+/// A customer as the administrator knows them.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Customer {
+    /// The number that they type to say who they are.
+    pub id: String,
+    pub name: String,
+    /// As [`e164`] writes them.
+    pub numbers: Vec<String>,
+    pub value: f64,
+    pub language: String,
+    pub preferred_agent: String,
+    /// The verifier of their PIN (argon2id), or empty. Never the PIN.
+    pub pin: String,
+    pub fields: BTreeMap<String, String>,
+}
+
+/// Without the verifier.
+impl fmt::Debug for Customer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Customer").field("id", &self.id).field("numbers", &self.numbers.len()).finish_non_exhaustive()
+    }
+}
+
+/// A telephone number as it is compared: digits, and the `+` before them; `0048 22 ...` is `+4822...`.
+pub fn e164(number: &str) -> String {
+    let kept: String = number.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
+    match kept.strip_prefix("00") {
+        Some(rest) if rest.len() >= 7 => format!("+{rest}"),
+        _ => kept,
+    }
 }
 
 /// `until` is a time of day, a date, both, or a duration, in the calendar's zone: `14:00`, `2026-12-24 14:00`, `2h`.

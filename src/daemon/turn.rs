@@ -15,14 +15,14 @@ use crate::shell::log::Log;
 use crate::shell::media::Media;
 use crate::shell::notify::Notify;
 use crate::shell::reactor::{News, Reactor};
-use crate::shell::store::Diary;
+use crate::shell::store::{Diary, Restored};
 use crate::shell::sys::clock;
 use crate::shell::sys::epoll::Epoll;
 use crate::shell::sys::signals::{Signal, Signals};
 use crate::shell::sys::wake::Wake;
 use crate::shell::udp::Doors;
 use crate::sip::Input;
-use crate::store::{BindingRow, Committed, OverrideRow};
+use crate::store::Committed;
 use crate::time::{Duration, Moment, Now};
 use std::collections::VecDeque;
 use std::fs::File;
@@ -135,9 +135,11 @@ impl Exchange {
     }
 
     /// What the store kept over the restart.
-    pub fn restore(&mut self, bindings: Vec<BindingRow>, overrides: Vec<OverrideRow>, now: Now) {
+    pub fn restore(&mut self, restored: Restored, now: Now) {
+        let Restored { bindings, overrides, tallies, .. } = restored;
         self.guarded(now, |pbx, out| pbx.restore(bindings, now, out));
         self.parts.pbx.restore_overrides(overrides);
+        self.parts.pbx.restore_attempts(tallies);
         self.carry_out(now);
         self.settle(now);
     }
@@ -331,7 +333,7 @@ impl Exchange {
             Action::Media { shard, command } => self.parts.media.command(shard, command).map(Event::Media),
             Action::Ask(ask) => {
                 let patience = ask.deadline.since(now.mono);
-                self.parts.reactor.ask(ask, patience).err().map(Event::Answer)
+                self.parts.reactor.ask(ask, patience).err().map(|answer| Event::Answer(*answer))
             }
             Action::Write(write) => {
                 self.parts.diary.write(write);
@@ -416,6 +418,7 @@ impl Exchange {
         let config = Arc::new(start::with_listeners(config, old.sip.listeners.clone()));
         config.warnings.iter().for_each(|warning| warn!("{warning}"));
         self.parts.media.set_library(library);
+        self.parts.reactor.configure(Arc::clone(&config.hosts));
         self.parts.config = Arc::clone(&config);
         self.events.push_back(Event::Reload(config));
         info!("reloaded");

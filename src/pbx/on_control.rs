@@ -12,6 +12,11 @@ use crate::time::{Duration, Now};
 impl Pbx {
     pub(super) fn on_control(&mut self, reply: ReplyId, request: Request, now: Now, out: &mut Vec<Action>) {
         let response = match request {
+            Request::SaveCustomers(list) => return self.save_customers(reply, list, now, out),
+            Request::RemoveCustomers(ids) => return self.remove_customers(reply, ids, now, out),
+            Request::Customers { .. } => {
+                Response::Failed("customers are read from the store, not asked of the exchange".into())
+            }
             Request::Calendars => Response::Calendars(self.calendar_rows(now)),
             Request::Calendar { calendar, order } => return self.order_calendar(reply, calendar.into(), order, now, out),
             Request::Status => Response::Status(self.status()),

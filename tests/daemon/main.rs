@@ -5,6 +5,7 @@
 //!   refusals   wrong passwords, borrowed names                                phones     baresip, SIPp, ears, captures
 //!   endings    every way to end a call leaves nothing                         line       a plain SIP line of our own
 //!   survival   kill -9                                                        lab        the lab, changed
+//!   customers  PINs, calendars, web services
 //!   torture    the 49 messages of RFC 4475, over UDP and TCP
 //!   stream     TCP cut where it hurts
 //!   start      what stops a start, in one sentence
@@ -15,6 +16,7 @@
 // The wall is for the core: a test starts processes, reads clocks and opens sockets.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
+mod customers;
 mod endings;
 mod exchange;
 mod lab;

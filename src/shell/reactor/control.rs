@@ -3,10 +3,10 @@
 //! A client's next request is read when its last answer has left, so a client that does not read holds one answer at most, and
 //! not for long. Invariant: every request is answered once, in order, or its connection is closed.
 
-use super::super::store::{Settled, reading};
+use super::super::store::{Settled, customers, reading};
 use super::conductor::UnixListenerBound;
 use super::{Herald, News, ReactorSettings};
-use crate::control::{MAX_CDR, MAX_REQUEST, Request, Response};
+use crate::control::{MAX_CDR, MAX_CUSTOMERS, MAX_REQUEST, Request, Response};
 use crate::id::ReplyId;
 use crate::time::Duration;
 use std::collections::BTreeMap;
@@ -107,6 +107,7 @@ impl Desk {
         };
         match request {
             Request::Cdr { limit, reference } => self.report(limit.min(MAX_CDR), reference).await,
+            Request::Customers { after, limit } => self.customers(after, limit).await,
             request => self.ask(request).await,
         }
     }
@@ -127,6 +128,23 @@ impl Desk {
             Ok(Ok(response)) => response,
             Ok(Err(_)) => Response::Failed("the daemon is stopping".into()),
             Err(_) => Response::Failed("the daemon did not answer in time".into()),
+        }
+    }
+
+    async fn customers(&self, after: String, limit: u32) -> Response {
+        let Ok(_turn) = self.reports.acquire().await else {
+            return Response::Failed("the daemon is stopping".into());
+        };
+        let (database, settled) = (self.database.clone(), self.settled.clone());
+        let most = u32::try_from(MAX_CUSTOMERS).unwrap_or(u32::MAX);
+        let work = tokio::task::spawn_blocking(move || {
+            settled.wait(SETTLE);
+            customers::after(&database, &after, limit.min(most))
+        });
+        match work.await {
+            Ok(Ok(list)) => Response::Customers(list),
+            Ok(Err(fault)) => Response::Failed(format!("the customers could not be read: {fault}")),
+            Err(_) => Response::Failed("the customers could not be read".into()),
         }
     }
 

@@ -11,12 +11,14 @@
 //! | here | the thread, its queue, the gathering |
 //! | `book.rs` | the open database: migrations, one group at a time, what a restart finds |
 //! | `calendars.rs` | what operators say instead of calendars |
+//! | `customers.rs` | who customers are, and attempts to pass for them |
 //! | `reading.rs` | read-only reports |
 //!
 //! Invariant: every write that was taken is answered exactly once, in order, after its transaction is on the disk or given up.
 
 mod book;
 mod calendars;
+pub mod customers;
 pub mod reading;
 
 pub use book::{Book, Restored, Unusable};
