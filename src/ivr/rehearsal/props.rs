@@ -22,7 +22,7 @@ pub struct Props {
     /// What becomes of messages, recordings, callbacks and surveys.
     pub keeps: Option<KeepEnd>,
     /// Wrong PINs in a row, by customer.
-    wrong: BTreeMap<String, u32>,
+    pub wrong: BTreeMap<String, u32>,
 }
 
 /// A customer, how they are known, and their PIN.
