@@ -16,6 +16,7 @@
 //! | [`fault`], [`ask`], [`control`] | a placed mistake; questions to the world; the words on the control socket | time, id |
 //! | [`expression`] | the typed, bounded language of conditions, templates and skills | time, id, fault |
 //! | [`calendar`] | when a company is open: hours, feasts, exceptions, overrides | time, id, fault |
+//! | [`speech`] | numbers, dates, times and money as recorded fragments, by a language's grammar | time, id, fault |
 //! | [`sdp`], [`rtp`], [`audio`] | session descriptions; packets and telephone-events; codecs and sounds | time |
 //! | [`sip`] | SIP as the RFCs say it: datagrams in, user-agent events out | time, id, sdp |
 //! | [`ivr`] | flows (YAML), and a caller's walk through one; one verb per file | time, id, fault, ask |
@@ -81,5 +82,6 @@ pub mod sdp;
 pub mod shell;
 pub mod sim;
 pub mod sip;
+pub mod speech;
 pub mod store;
 pub mod time;

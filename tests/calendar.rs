@@ -28,7 +28,9 @@ fn every_transition_from_2024_to_2030_is_the_oracles() {
         let ours = printed(env!("CARGO_BIN_EXE_centrala"), &[&arguments[..], &["tests/calendars/config"]].concat());
         let ours = ours.as_array().expect("a list").iter().map(|change| (change["at"].clone(), change["state"].clone()));
         let theirs = oracle[office].as_array().expect("a list").iter().map(|change| (change[0].clone(), change[1].clone()));
-        let (ours, theirs): (Vec<_>, Vec<_>) = (ours.collect(), theirs.collect());
+        let (mut ours, theirs): (Vec<_>, Vec<_>) = (ours.collect(), theirs.collect());
+        // The oracle does not know the names of holidays: one after the other is one to it.
+        ours.dedup_by(|next, before| next.1 == before.1);
         assert!(theirs.len() > 7000, "{office}: the oracle knows {} changes only", theirs.len());
         if let Some((one, other)) = ours.iter().zip(&theirs).find(|(one, other)| one != other) {
             panic!("{office}: we say {one:?}, the oracle {other:?}");

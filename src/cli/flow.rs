@@ -96,7 +96,7 @@ impl Repertoire {
     }
 
     fn props(&self) -> Props {
-        Props { calendars: self.config.calendars.clone(), ..Props::default() }
+        Props { calendars: self.config.calendars.clone(), speech: self.config.speech.clone(), ..Props::default() }
     }
 }
 

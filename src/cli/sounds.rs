@@ -18,6 +18,7 @@ use crate::audio;
 use crate::config;
 use crate::fault::Faults;
 use crate::shell::files;
+use crate::speech::{self, Language, Part, Slot};
 use crate::time::Duration;
 use clap::{Args, Subcommand};
 use lock::{Lock, State};
@@ -58,6 +59,19 @@ enum Verb {
     },
     /// Print every prompt with its length, state and text
     List,
+    /// Print in words how a value is said: `centrala sounds say money "120.10 PLN" --case genitive`
+    Say {
+        /// number, ordinal, position, date, time, duration, money or digits
+        kind: String,
+        /// The value, as a flow writes it
+        value: String,
+        /// The grammatical case that it stands in
+        #[arg(long)]
+        case: Option<String>,
+        /// The gender of what is counted
+        #[arg(long)]
+        gender: Option<String>,
+    },
     /// Exit 2 when a prompt has no sound, or a sound was spoken from another text
     Check,
 }
@@ -83,6 +97,10 @@ fn work(arguments: &Sounds) -> Result<u8, String> {
         let code = match &arguments.verb {
             Verb::Build { command, all } => folder.build(command, *all)?,
             Verb::List => folder.list(),
+            Verb::Say { kind, value, case, gender } => {
+                let slot = Slot { case: case.as_deref().map(Into::into), gender: gender.as_deref().map(Into::into) };
+                say(&arguments.sounds.join(&language), &language, kind, value, &slot)?
+            }
             Verb::Check => folder.check(),
         };
         worst = worst.max(code);
@@ -139,6 +157,35 @@ pub fn texts(sounds: &Path, language: &str) -> Result<BTreeMap<String, String>, 
     Ok(folder.prompts.by_name.iter().map(|(name, prompt)| (name.to_string(), prompt.text.clone())).collect())
 }
 
+/// Prints the words; 2 when there are none for it.
+fn say(folder: &Path, language: &str, kind: &str, value: &str, slot: &Slot) -> Result<u8, String> {
+    let Some(grammar) = grammar(folder, language)? else { return Ok(0) };
+    if !speech::KINDS.contains(&kind) {
+        return Err(format!("`{kind}` is none of {}", speech::KINDS.join(", ")));
+    }
+    match Part::read(kind, value).and_then(|part| grammar.write(&part, slot)) {
+        Some(words) => println!("{language}: {words}"),
+        None => {
+            println!("{language}: `{value}` is no {kind}, or there are no words for it");
+            return Ok(2);
+        }
+    }
+    Ok(0)
+}
+
+/// How the language says numbers and dates; its words are prompts as well. `None` when it does not say.
+fn grammar(folder: &Path, language: &str) -> Result<Option<Language>, String> {
+    let file = folder.join(speech::FILE);
+    if !file.exists() {
+        return Ok(None);
+    }
+    let shown = file.display().to_string();
+    let bytes = files::read_sound(&file).map_err(|why| format!("could not read {shown}: {why}"))?;
+    let mut faults = Faults::new();
+    let grammar = Language::read(language, &shown, &bytes, &mut faults);
+    faults.judge().map(|_| grammar).map_err(|list| list.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+}
+
 /// One language: its texts, and what was spoken of them.
 struct Folder {
     language: String,
@@ -159,7 +206,10 @@ impl Folder {
             let lines: Vec<_> = list.iter().map(ToString::to_string).collect();
             return Err(lines.join("\n"));
         }
-        let prompts = prompts.ok_or_else(|| format!("{shown} has no prompts"))?;
+        let mut prompts = prompts.ok_or_else(|| format!("{shown} has no prompts"))?;
+        if let Some(grammar) = grammar(&path, language)? {
+            prompts.add_words(grammar.fragments().iter().map(|(name, word)| (&**name, word.as_str())));
+        }
         let lock = Lock::read(&path)?;
         Ok(Folder { language: language.to_string(), path, prompts, lock })
     }

@@ -10,6 +10,7 @@ use super::{Config, Destination, Overrides, SecretRef, Sources, calendars, gener
 use crate::fault::{Fault, Faults, Place};
 use crate::id::Name;
 use crate::ivr::{Flow, stem};
+use crate::speech::Language;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -56,6 +57,7 @@ fn assemble(
         queues,
         agents,
         families,
+        speech: speech(sources, faults),
         calendars: calendars::read(sections, sources, faults),
         media: general::media(sections, faults),
         storage: general::storage(sections, faults),
@@ -71,6 +73,14 @@ fn assemble(
         mailboxes: mailboxes::read(sections, faults),
         warnings: Vec::new(),
     }
+}
+
+/// The grammars without faults.
+fn speech(sources: &Sources, faults: &mut Faults) -> BTreeMap<Name, Arc<Language>> {
+    let read = |(name, (file, bytes)): (&Name, &(String, Vec<u8>))| {
+        Some((name.clone(), Arc::new(Language::read(name, file, bytes, faults)?)))
+    };
+    sources.speech.iter().filter_map(read).collect()
 }
 
 fn warn_of_unused(

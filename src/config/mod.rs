@@ -16,8 +16,8 @@
 //! | `numbers` | what was dialled -> where it leads |
 //! | `queues` | queues, families of them, and agents |
 //! | `families` | queues that are made as they are dialled |
-//! | `mailboxes` | where messages are left |
 //! | `calendars` | when the company is open |
+//! | `mailboxes` | where messages are left |
 //! | `load` | all of it together |
 //!
 //! Invariant: every name in a [`Config`] refers to something that exists, and no password is in it.
@@ -44,8 +44,9 @@ pub use crate::calendar::MAX_ICAL;
 use crate::fault::Fault;
 use crate::id::Name;
 use crate::sip::message::Uri;
+pub use crate::speech::FILE as SPEECH_FILE;
 use crate::time::Duration;
-use crate::{acd, calendar, ivr, sip};
+use crate::{acd, calendar, ivr, sip, speech};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -78,9 +79,11 @@ pub struct Config {
     /// Where each agent of `acd` is rung.
     pub agents: BTreeMap<Name, Agent>,
     pub families: Vec<Family>,
+    pub calendars: BTreeMap<Name, Arc<calendar::Calendar>>,
+    /// How each language says numbers, dates and money; those that have a `speech.yaml`.
+    pub speech: BTreeMap<Name, Arc<speech::Language>>,
     /// Where callers leave messages.
     pub mailboxes: BTreeMap<Name, Mailbox>,
-    pub calendars: BTreeMap<Name, Arc<calendar::Calendar>>,
     /// What was dialled -> where it leads, as written; [`Config::destination`] knows the rest.
     pub numbers: BTreeMap<String, Destination>,
     pub flows: BTreeMap<Name, Arc<ivr::Flow>>,

@@ -25,7 +25,7 @@ const ONCE: &[&str] = &[
     "limits",
 ];
 /// Sections that are lists of names and may be spread over files.
-const SPREAD: &[&str] = &["trunks", "extensions", "numbers", "queues", "queue_families", "agents", "mailboxes", "calendars"];
+const SPREAD: &[&str] = &["trunks", "extensions", "numbers", "queues", "queue_families", "agents", "calendars", "mailboxes"];
 
 /// Every section's name, and whether it is a mapping of names.
 pub const SECTIONS: &[(&str, bool)] = &sections();

@@ -26,6 +26,8 @@ pub struct Sources {
     pub icals: BTreeMap<String, Vec<u8>>,
     /// Language -> the names of its `*.wav`.
     pub sounds: BTreeMap<Name, BTreeSet<Name>>,
+    /// Language -> the path and the bytes of its `speech.yaml`.
+    pub speech: BTreeMap<Name, (String, Vec<u8>)>,
     /// Where flows and sounds were looked for.
     pub folders: Folders,
     /// What could not be read at all.

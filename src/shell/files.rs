@@ -42,7 +42,10 @@ pub fn gather(config: &Path) -> Result<Sources, String> {
         Err(error) => sources.unreadable.push(fault(&folders.flows, format!("could not read the flows: {}", reason(&error)))),
     }
     match list(Path::new(&folders.sounds)) {
-        Ok(entries) => sources.sounds = list_sounds(entries, &folders.sounds, &mut sources.unreadable),
+        Ok(entries) => {
+            sources.speech = read_speech(&entries, &folders.sounds, &mut sources.unreadable);
+            sources.sounds = list_sounds(entries, &folders.sounds, &mut sources.unreadable);
+        }
         Err(error) => sources.unreadable.push(fault(&folders.sounds, format!("could not read the sounds: {}", reason(&error)))),
     }
     Ok(sources)
@@ -124,6 +127,21 @@ fn read_yaml(entries: Vec<(String, PathBuf)>, folder: &str, unreadable: &mut Vec
         match read_at_most(&path, MAX_BYTES as u64 + 1) {
             Ok(bytes) => {
                 files.insert(shown, bytes);
+            }
+            Err(error) => unreadable.push(fault(&shown, format!("could not read the file: {}", reason(&error)))),
+        }
+    }
+    files
+}
+
+/// The `speech.yaml` of each language that has one.
+fn read_speech(entries: &[(String, PathBuf)], folder: &str, unreadable: &mut Vec<Fault>) -> BTreeMap<Name, (String, Vec<u8>)> {
+    let mut files = BTreeMap::new();
+    for (language, path) in entries.iter().filter(|(name, path)| is_name(name) && path.join(config::SPEECH_FILE).is_file()) {
+        let shown = format!("{}/{language}/{}", folder.trim_end_matches('/'), config::SPEECH_FILE);
+        match read(&path.join(config::SPEECH_FILE), MAX_BYTES as u64) {
+            Ok(bytes) => {
+                files.insert(Name::from(language.as_str()), (shown, bytes));
             }
             Err(error) => unreadable.push(fault(&shown, format!("could not read the file: {}", reason(&error)))),
         }

@@ -22,6 +22,7 @@ const MAX_TEXT: usize = 2000;
 const DEFAULT_SPEED: u32 = 160;
 /// Part of each sum: a change in how prompts are shaped makes all of them due.
 const SHAPE: &str = "shape 1";
+const TIGHT_SHAPE: &str = "tight 2";
 
 #[derive(Clone, Debug)]
 pub struct Prompts {
@@ -36,6 +37,8 @@ pub struct Prompt {
     pub text: String,
     /// Filled up with silence to exactly this.
     pub length: Option<Duration>,
+    /// A word that others stand beside: with hardly any silence around it.
+    pub tight: bool,
 }
 
 impl Prompts {
@@ -60,10 +63,19 @@ impl Prompts {
         Some(Prompts { voice, speed, by_name })
     }
 
+    /// Adds the words that a language's grammar is made of. A prompt of the same name goes before a word.
+    pub fn add_words<'a>(&mut self, words: impl IntoIterator<Item = (&'a str, &'a str)>) {
+        for (name, word) in words {
+            let prompt = Prompt { text: word.to_string(), length: None, tight: true };
+            self.by_name.entry(name.to_string()).or_insert(prompt);
+        }
+    }
+
     /// Changes with everything that changes the sound.
     pub fn sum(&self, prompt: &Prompt) -> String {
-        let Prompt { text, length } = prompt;
-        sum(format!("{SHAPE}\n{}\n{}\n{length:?}\n{text}", self.voice, self.speed).as_bytes())
+        let Prompt { text, length, tight } = prompt;
+        let shape = if *tight { TIGHT_SHAPE } else { SHAPE };
+        sum(format!("{shape}\n{}\n{}\n{length:?}\n{text}", self.voice, self.speed).as_bytes())
     }
 }
 
@@ -94,5 +106,5 @@ fn prompt(entry: &Entry, reader: &mut Reader<'_>) -> Option<Prompt> {
         reader.fault(entry.value.spot, format!("a prompt's text has 1 to {MAX_TEXT} characters"));
         return None;
     }
-    Some(Prompt { text, length })
+    Some(Prompt { text, length, tight: false })
 }
