@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   centrala run ------------------> (main starts the daemon)
-//!   centrala check | sounds -------> files
+//!   centrala check | flow | schema | sounds -------> files
 //!   centrala status | calls | queues | agents | agent | watch | registrations | cdr | stop --client--> DATA/control.sock --> the daemon
 //!   centrala phone | demo --softphone--> SIP and RTP --> any exchange
 //! ```
@@ -27,10 +27,12 @@ pub mod check;
 mod client;
 mod customers;
 mod demo;
+mod flow;
 mod phone;
 mod queues;
 mod registrations;
 mod run;
+mod schema;
 mod softphone;
 pub mod sounds;
 mod status;
@@ -53,6 +55,8 @@ pub struct Cli {
 pub enum Command {
     Run(run::Run),
     Check(check::Check),
+    Flow(flow::FlowCommand),
+    Schema(schema::Schema),
     Status(status::Status),
     Calls(calls::Calls),
     Calendar(calendar::Calendar),
@@ -74,6 +78,8 @@ pub fn ask(command: &Command) -> ExitCode {
     let answered = match command {
         Command::Run(_) => return ExitCode::from(2),
         Command::Check(arguments) => return check::run(arguments),
+        Command::Flow(arguments) => return flow::run(arguments),
+        Command::Schema(arguments) => schema::run(arguments),
         Command::Sounds(arguments) => return sounds::run(arguments),
         Command::Status(arguments) => status::run(arguments),
         Command::Calls(arguments) => calls::run(arguments),

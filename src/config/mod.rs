@@ -40,6 +40,7 @@ pub use families::{Family, MAX_FAMILIES, MAX_FAMILY_DIGITS, MAX_MADE};
 pub use hosts::{WebHost, WebHosts};
 pub use load::load;
 pub use secrets::{MIN_SECRET, SecretRef, secret_references};
+pub use sections::SECTIONS;
 pub use sources::{Folders, MAX_FILES, Overrides, Sources, folders};
 
 pub use crate::calendar::MAX_ICAL;

@@ -20,6 +20,8 @@ pub struct Sources {
     pub files: BTreeMap<String, Vec<u8>>,
     /// The flows' `*.yaml`, without the tests beside them (`*.test.yaml`).
     pub flows: BTreeMap<String, Vec<u8>>,
+    /// Those tests.
+    pub flow_tests: BTreeMap<String, Vec<u8>>,
     /// `config/*.ics` by their names: dates for calendars.
     pub icals: BTreeMap<String, Vec<u8>>,
     /// Language -> the names of its `*.wav`.

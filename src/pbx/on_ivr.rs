@@ -86,9 +86,11 @@ impl Pbx {
 
     /// A reload may have taken the calendar away from under a flow that began before it.
     fn hours(&self, calendar: &str, now: Now) -> Hours {
-        let _ = now;
-        tracing::warn!(calendar, "there is no such calendar: taken for closed");
-        Hours::Closed
+        let Some(state) = self.calendar_state(calendar, now.wall) else {
+            tracing::warn!(calendar, "there is no such calendar any more: taken for closed");
+            return Hours::Closed;
+        };
+        Hours::from(&state)
     }
 
     fn glance(&self, wanted: &[Name], now: Now) -> BTreeMap<Name, QueueGlance> {

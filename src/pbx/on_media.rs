@@ -92,7 +92,7 @@ impl Pbx {
             language: call.language.clone(),
             zone: self.config.zone.clone(),
         };
-        call.session = Some(Box::new(ivr::Session::begin(flow, &self.config.flows, caller)));
+        call.session = Some(Box::new(ivr::Session::begin(flow, &self.config.flows, &self.config.speech, caller)));
         self.tell_session(id, ivr::Event::Begin, now);
     }
 
