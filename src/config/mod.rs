@@ -18,11 +18,13 @@
 //! | `families` | queues that are made as they are dialled |
 //! | `calendars` | when the company is open |
 //! | `mailboxes` | where messages are left |
+//! | `difference` | what a new configuration changes |
 //! | `load` | all of it together |
 //!
 //! Invariant: every name in a [`Config`] refers to something that exists, and no password is in it.
 
 mod calendars;
+mod difference;
 mod families;
 mod general;
 mod load;
@@ -34,6 +36,7 @@ mod sections;
 mod signalling;
 mod sources;
 
+pub use difference::difference;
 pub use families::{Family, MAX_FAMILIES, MAX_FAMILY_DIGITS, MAX_MADE};
 pub use load::load;
 pub use secrets::{MIN_SECRET, SecretRef, secret_references};

@@ -130,3 +130,19 @@ FROM legs l JOIN parties p ON p.id = l.party WHERE l.call = ?1 ORDER BY l.ordina
 
 pub const STEPS_OF_CALL: &str = "
 SELECT flow, node, verb, entered, \"left\", outcome FROM steps WHERE call = ?1 ORDER BY ordinal";
+/// The outcome of a step in which the caller hung up.
+pub const HUNG_UP: &str = "hung-up";
+
+/// Calls that came through a flow (1) and ended since (2), and those of them that reached nobody.
+pub const FLOW_CALLS: &str = "\
+SELECT count(*), coalesce(sum(NOT EXISTS (
+    SELECT 1 FROM steps r WHERE r.call = c.id AND r.verb IN ('queue', 'dial', 'transfer') AND r.outcome = 'answered')), 0)
+FROM calls c
+WHERE c.ended >= ?2 AND EXISTS (SELECT 1 FROM steps s WHERE s.call = c.id AND s.flow = ?1)";
+
+/// Node, verb, outcome, how often, mean and longest stay in nanoseconds; of a flow (1), in calls that ended since (2).
+pub const FLOW_NODES: &str = "\
+SELECT s.node, s.verb, s.outcome, count(*), avg(s.\"left\" - s.entered), max(s.\"left\" - s.entered) * 1.0
+FROM steps s JOIN calls c ON c.id = s.call
+WHERE s.flow = ?1 AND c.ended >= ?2
+GROUP BY s.node, s.verb, s.outcome ORDER BY s.node, s.verb, s.outcome";
