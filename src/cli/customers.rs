@@ -11,7 +11,7 @@ use crate::shell::sys::clock;
 use crate::shell::{files, pins};
 use clap::{Args, Subcommand};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Customers in one file at most.
 const MAX_ROWS: usize = 200_000;
@@ -69,7 +69,7 @@ pub fn run(arguments: &Customers) -> Result<(), String> {
     }
 }
 
-fn import(file: &PathBuf, place: &Where) -> Result<(), String> {
+fn import(file: &Path, place: &Where) -> Result<(), String> {
     let bytes = files::read_sound(file).map_err(|why| format!("could not read {}: {why}", file.display()))?;
     let text = String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8", file.display()))?;
     let mut client = Client::connect(&place.data)?;
@@ -171,8 +171,7 @@ fn customer<'a>(cells: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Custo
             "id" => customer.id = text,
             "name" => customer.name = text,
             "numbers" | "number" => {
-                let numbers =
-                    cell.split([' ', ';', '|']).map(|number| csv::unguarded(number)).filter(|number| !number.is_empty());
+                let numbers = cell.split([' ', ';', '|']).map(csv::unguarded).filter(|number| !number.is_empty());
                 customer.numbers = numbers.map(e164).collect();
                 if customer.numbers.iter().any(|number| !(1..=32).contains(&number.len())) {
                     return Err(format!("`{cell}` are no telephone numbers, separated by spaces"));

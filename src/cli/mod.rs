@@ -3,7 +3,7 @@
 //! ```text
 //!   centrala run ------------------> (main starts the daemon)
 //!   centrala check | flow | schema | sounds -------> files
-//!   centrala status | calls | queues | agents | agent | watch | registrations | cdr | stop --client--> DATA/control.sock --> the daemon
+//!   centrala status | calls | queues | agents | agent | watch | registrations | cdr | report | reload | rollback | stop --client--> DATA/control.sock --> the daemon
 //!   centrala phone | demo --softphone--> SIP and RTP --> any exchange
 //! ```
 //!
@@ -31,6 +31,9 @@ mod flow;
 mod phone;
 mod queues;
 mod registrations;
+mod reload;
+mod report;
+mod report_flow;
 mod run;
 mod schema;
 mod softphone;
@@ -67,6 +70,9 @@ pub enum Command {
     Agent(agent::Agent),
     Watch(watch::Watch),
     Cdr(cdr::Cdr),
+    Report(report::Report),
+    Reload(reload::Reload),
+    Rollback(reload::Rollback),
     Stop(stop::Stop),
     Sounds(sounds::Sounds),
     Phone(phone::Phone),
@@ -91,6 +97,9 @@ pub fn ask(command: &Command) -> ExitCode {
         Command::Agent(arguments) => agent::run(arguments),
         Command::Watch(arguments) => watch::run(arguments),
         Command::Cdr(arguments) => cdr::run(arguments),
+        Command::Report(arguments) => report::run(arguments),
+        Command::Reload(arguments) => reload::run(arguments),
+        Command::Rollback(arguments) => reload::back(arguments),
         Command::Stop(arguments) => stop::run(arguments),
         Command::Phone(arguments) => phone::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),

@@ -19,11 +19,13 @@
 //! | `hosts` | the web services that flows may ask |
 //! | `calendars` | when the company is open |
 //! | `mailboxes` | where messages are left |
+//! | `difference` | what a new configuration changes |
 //! | `load` | all of it together |
 //!
 //! Invariant: every name in a [`Config`] refers to something that exists, and no password is in it.
 
 mod calendars;
+mod difference;
 mod families;
 mod general;
 mod hosts;
@@ -36,6 +38,7 @@ mod sections;
 mod signalling;
 mod sources;
 
+pub use difference::difference;
 pub use families::{Family, MAX_FAMILIES, MAX_FAMILY_DIGITS, MAX_MADE};
 pub use hosts::{WebHost, WebHosts};
 pub use load::load;

@@ -38,6 +38,15 @@ pub enum Request {
         limit: u32,
         reference: Option<String>,
     },
+    /// What callers did in a flow. Answered as `Cdr` is.
+    FlowReport {
+        flow: String,
+        days: u32,
+    },
+    /// Read the administrator's files again, as SIGHUP does. Answered by the daemon, not by the core.
+    Reload,
+    /// Back to what was in force before the last reload.
+    Rollback,
     /// End as SIGTERM would.
     Stop,
 }
@@ -60,8 +69,51 @@ pub enum Response {
     Calendars(Vec<CalendarRow>),
     Customers(Vec<Customer>),
     Cdr(Vec<serde_json::Value>),
+    Flow(FlowFacts),
+    Reloaded(Reloaded),
+    /// Not reloaded: each fault as `check` prints it.
+    Faulty(Vec<String>),
     Done,
     Failed(String),
+}
+
+/// What a reload has changed.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// One line for each kind of thing.
+    pub changes: Vec<String>,
+    /// What is as it was until the daemon is started anew.
+    pub restart: Vec<String>,
+    pub warnings: Vec<String>,
+}
+
+/// What callers did in a flow.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct FlowFacts {
+    /// Calls that came through it, and those of them that reached no agent and no extension.
+    pub calls: u64,
+    pub contained: u64,
+    pub nodes: Vec<NodeFacts>,
+}
+
+impl FlowFacts {
+    /// `contained / calls`; 0 when there were none.
+    pub fn containment(&self) -> f64 {
+        if self.calls == 0 { 0.0 } else { self.contained as f64 / self.calls as f64 }
+    }
+}
+
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct NodeFacts {
+    pub node: String,
+    pub verb: String,
+    pub entered: u64,
+    /// Times that the caller hung up in it.
+    pub hung_up: u64,
+    pub mean_s: f64,
+    pub longest_s: f64,
+    /// How it was left, and how often.
+    pub outcomes: Vec<(String, u64)>,
 }
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -110,6 +162,9 @@ pub struct LiveCall {
     pub answered: Option<Wall>,
     pub flow: Option<String>,
     pub node: Option<String>,
+    /// Since when they are in that node.
+    #[serde(default)]
+    pub node_since: Option<Wall>,
     pub language: String,
     /// Who has the call: "flow main", "queue support", "agent 1001", "extension 1003".
     pub holder: String,

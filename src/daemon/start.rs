@@ -65,7 +65,8 @@ pub fn start(options: Options) -> Result<Exchange, Refused> {
         silent_after: config.media.silent_after,
         fence,
     };
-    let media = Media::start(settings, library).map_err(|fault| format!("could not start the media threads: {fault}"))?;
+    let media =
+        Media::start(settings, Arc::clone(&library)).map_err(|fault| format!("could not start the media threads: {fault}"))?;
     let control_socket = options.data.join(crate::control::SOCKET);
     let reactor = Reactor::start(ReactorSettings {
         listeners: tcp,
@@ -81,7 +82,7 @@ pub fn start(options: Options) -> Result<Exchange, Refused> {
     let pbx = Pbx::new(Arc::clone(&config), media.shards(), rng, now);
     let announcement = announce::announcement(&config, &secret_files, &options.data);
     let doors = Doors::new(udp, fence);
-    let parts = Parts { pbx, config: Arc::clone(&config), doors, reactor, media, diary, signals, options, lock, log };
+    let parts = Parts { pbx, config: Arc::clone(&config), doors, reactor, media, library, diary, signals, options, lock, log };
     let mut exchange = Exchange::new(parts).map_err(|fault| format!("could not start: {fault}"))?;
     exchange.restore(restored, now);
     tell(&announcement, &config.sip.listeners, begun);

@@ -26,6 +26,9 @@ impl Pbx {
             Request::Agents => Response::Agents(self.agent_rows(now)),
             Request::Agent { agent, order } => self.order_agent(agent.into(), order, now),
             Request::Cdr { .. } => Response::Failed("records are read from the store, not asked of the exchange".into()),
+            Request::FlowReport { .. } | Request::Reload | Request::Rollback => {
+                Response::Failed("this is the daemon's to answer, not the exchange's".into())
+            }
             Request::Stop => {
                 self.stop(now, out);
                 Response::Done
@@ -154,6 +157,7 @@ impl Pbx {
             answered: call.answered,
             flow: here.map(|visit| visit.flow.to_string()),
             node: here.map(|visit| visit.node.to_string()),
+            node_since: here.map(|visit| visit.entered),
             language: language.to_string(),
             holder: self.holder(call),
         }

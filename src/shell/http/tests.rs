@@ -144,3 +144,57 @@ fn an_address_is_read_or_refused() {
         assert_eq!(read(wrong), None, "{wrong}");
     }
 }
+
+/// One connection over TLS, with the test authority's certificate for `localhost`. Its port.
+fn secure_server() -> (u16, std::thread::JoinHandle<bool>) {
+    use rustls_pki_types::pem::PemObject;
+    use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+    use tokio_rustls::rustls::{ServerConfig, crypto};
+    let folder = format!("{}/tests/data/tls", env!("CARGO_MANIFEST_DIR"));
+    let certificate = CertificateDer::from_pem_file(format!("{folder}/server.pem")).expect("a certificate");
+    let key = PrivateKeyDer::from_pem_file(format!("{folder}/server.key")).expect("a key");
+    let config = ServerConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .expect("a pair");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("bound").port();
+    let serve = async move {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        listener.set_nonblocking(true).expect("a socket");
+        let listener = tokio::net::TcpListener::from_std(listener).expect("a socket");
+        let (stream, _) = listener.accept().await.expect("somebody comes");
+        let Ok(mut stream) = tokio_rustls::TlsAcceptor::from(Arc::new(config)).accept(stream).await else { return false };
+        let mut request = vec![0; 4096];
+        let count = stream.read(&mut request).await.unwrap_or(0);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ntrue").await;
+        let _ = stream.shutdown().await;
+        count > 0
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    (port, std::thread::spawn(move || runtime.block_on(serve)))
+}
+
+#[test]
+fn a_certificate_of_the_hosts_own_authority_is_trusted_and_no_other() {
+    let check = |host: &str, ca: Option<String>, expected: Result<serde_json::Value, &str>, asked: bool| {
+        let (port, served) = secure_server();
+        let hosts: WebHosts = [(host.to_string(), WebHost { headers: Vec::new(), ca })].into();
+        let web = Web::new(Arc::new(hosts), Fence { lab: true });
+        let url = format!("https://{host}:{port}/");
+        let reply = ask(&web, &HttpRequest { url, timeout: Duration::from_secs(5), ..request(port, 0) });
+        match (reply, expected) {
+            (Reply::Http(reply), Ok(body)) => assert_eq!(reply.body, body),
+            (Reply::Failed(why), Err(part)) => assert!(why.contains(part), "{why}"),
+            (reply, expected) => panic!("{reply:?}, expected {expected:?}"),
+        }
+        assert_eq!(served.join().expect("no panic"), asked, "{host}");
+    };
+    let own = Some(format!("{}/tests/data/tls/ca.pem", env!("CARGO_MANIFEST_DIR")));
+    check("localhost", own.clone(), Ok(json!(true)), true);
+    // Another name than the certificate's, and an authority that nobody knows.
+    check("127.0.0.1", own, Err("no secure connection"), false);
+    check("localhost", None, Err("no secure connection"), false);
+}

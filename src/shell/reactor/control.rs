@@ -4,11 +4,12 @@
 //! not for long. Invariant: every request is answered once, in order, or its connection is closed.
 
 use super::super::store::{Settled, customers, reading};
+use super::super::sys::clock;
 use super::conductor::UnixListenerBound;
 use super::{Herald, News, ReactorSettings};
 use crate::control::{MAX_CDR, MAX_CUSTOMERS, MAX_REQUEST, Request, Response};
 use crate::id::ReplyId;
-use crate::time::Duration;
+use crate::time::{Duration, Wall};
 use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -108,6 +109,7 @@ impl Desk {
         match request {
             Request::Cdr { limit, reference } => self.report(limit.min(MAX_CDR), reference).await,
             Request::Customers { after, limit } => self.customers(after, limit).await,
+            Request::FlowReport { flow, days } => self.report_flow(flow, days).await,
             request => self.ask(request).await,
         }
     }
@@ -145,6 +147,24 @@ impl Desk {
             Ok(Ok(list)) => Response::Customers(list),
             Ok(Err(fault)) => Response::Failed(format!("the customers could not be read: {fault}")),
             Err(_) => Response::Failed("the customers could not be read".into()),
+        }
+    }
+
+    async fn report_flow(&self, flow: String, days: u32) -> Response {
+        let Ok(_turn) = self.reports.acquire().await else {
+            return Response::Failed("the daemon is stopping".into());
+        };
+        let (database, settled) = (self.database.clone(), self.settled.clone());
+        let span = i64::from(days) * 24 * 3600 * 1_000_000_000;
+        let since = Wall::from_unix_nanos(clock::now().wall.unix_nanos().saturating_sub(span));
+        let work = tokio::task::spawn_blocking(move || {
+            settled.wait(SETTLE);
+            reading::flow(&database, &flow, since)
+        });
+        match work.await {
+            Ok(Ok(facts)) => Response::Flow(facts),
+            Ok(Err(fault)) => Response::Failed(format!("the records could not be read: {fault}")),
+            Err(_) => Response::Failed("the records could not be read".into()),
         }
     }
 
