@@ -6,7 +6,7 @@
 
 use super::desk::Duty;
 use super::line::Stage;
-use super::roster::{SetId, Slot};
+use super::roster::Slot;
 use super::{Acd, Deadline};
 use crate::time::{Moment, Now};
 

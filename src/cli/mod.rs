@@ -2,9 +2,9 @@
 //!
 //! ```text
 //!   centrala run ------------------> (main starts the daemon)
-//!   centrala check | sounds | outbound -> files
-//!   centrala status | calls | queues | queue | callback | explain | agents | agent | watch | registrations | trunks | cdr | stop
-//!                                            --client--> DATA/control.sock --> the daemon
+//!   centrala check | flow | schema | sounds | outbound -> files
+//!   centrala status | calls | queues | queue | callback | explain | agents | agent | watch | registrations | trunks | cdr | report
+//!            | customers | calendar | reload | rollback | stop --client--> DATA/control.sock --> the daemon
 //!   centrala phone | demo --softphone--> SIP and RTP --> any exchange
 //! ```
 //!
@@ -26,14 +26,20 @@ mod calls;
 mod cdr;
 pub mod check;
 mod client;
+mod customers;
 mod demo;
 mod explain;
 mod outbound;
+mod flow;
 mod phone;
 mod queue;
 mod queues;
 mod registrations;
+mod reload;
+mod report;
+mod report_flow;
 mod run;
+mod schema;
 mod softphone;
 pub mod sounds;
 mod status;
@@ -57,9 +63,12 @@ pub struct Cli {
 pub enum Command {
     Run(run::Run),
     Check(check::Check),
+    Flow(flow::FlowCommand),
+    Schema(schema::Schema),
     Status(status::Status),
     Calls(calls::Calls),
     Calendar(calendar::Calendar),
+    Customers(customers::Customers),
     Registrations(registrations::Registrations),
     Queues(queues::Queues),
     Queue(queue::Queue),
@@ -69,6 +78,9 @@ pub enum Command {
     Agent(agent::Agent),
     Watch(watch::Watch),
     Cdr(cdr::Cdr),
+    Report(report::Report),
+    Reload(reload::Reload),
+    Rollback(reload::Rollback),
     Stop(stop::Stop),
     Sounds(sounds::Sounds),
     Phone(phone::Phone),
@@ -82,9 +94,12 @@ pub fn ask(command: &Command) -> ExitCode {
     let answered = match command {
         Command::Run(_) => return ExitCode::from(2),
         Command::Check(arguments) => return check::run(arguments),
+        Command::Flow(arguments) => return flow::run(arguments),
+        Command::Schema(arguments) => schema::run(arguments),
         Command::Sounds(arguments) => return sounds::run(arguments),
         Command::Status(arguments) => status::run(arguments),
         Command::Calls(arguments) => calls::run(arguments),
+        Command::Customers(arguments) => customers::run(arguments),
         Command::Calendar(arguments) => return calendar::run(arguments),
         Command::Registrations(arguments) => registrations::run(arguments),
         Command::Queues(arguments) => queues::run(arguments),
@@ -95,6 +110,9 @@ pub fn ask(command: &Command) -> ExitCode {
         Command::Agent(arguments) => agent::run(arguments),
         Command::Watch(arguments) => watch::run(arguments),
         Command::Cdr(arguments) => cdr::run(arguments),
+        Command::Report(arguments) => report::run(arguments),
+        Command::Reload(arguments) => reload::run(arguments),
+        Command::Rollback(arguments) => reload::back(arguments),
         Command::Stop(arguments) => stop::run(arguments),
         Command::Phone(arguments) => phone::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),

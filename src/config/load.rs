@@ -6,7 +6,9 @@ use super::queues::{self, Queues};
 use super::secrets::Secrets;
 use super::sections::Sections;
 use super::signalling::{self, Context, Signalling};
-use super::{Config, Destination, Overrides, SecretRef, Sources, calendars, general, mailboxes, numbers, outbound, services};
+use super::{
+    Config, Destination, Overrides, SecretRef, Sources, calendars, general, hosts, mailboxes, numbers, outbound, services,
+};
 use crate::fault::{Fault, Faults, Place};
 use crate::id::Name;
 use crate::ivr::{Flow, stem};
@@ -64,6 +66,7 @@ fn assemble(
         queues,
         agents,
         families,
+        hosts: hosts::read(sections, secrets, faults),
         speech: speech(sources, faults),
         calendars: calendars::read(sections, sources, faults),
         media: general::media(sections, faults),

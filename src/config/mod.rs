@@ -21,16 +21,20 @@
 //! | `queues` | queues, families of them, and agents |
 //! | `routing`, `staffing` | how a queue decides; queues and agents judged together |
 //! | `families` | queues that are made as they are dialled |
+//! | `hosts` | the web services that flows may ask |
 //! | `calendars` | when the company is open |
 //! | `mailboxes` | where messages are left |
+//! | `difference` | what a new configuration changes |
 //! | `load` | all of it together |
 //!
 //! Invariant: every name in a [`Config`] refers to something that exists, and no password is in it.
 
 mod calendars;
 mod extensions;
+mod difference;
 mod families;
 mod general;
+mod hosts;
 mod load;
 mod mailboxes;
 mod night;
@@ -48,13 +52,16 @@ mod staffing;
 mod trunks;
 
 pub use extensions::{Extension, Forward};
+pub use difference::difference;
 pub use families::{Family, MAX_FAMILIES, MAX_FAMILY_DIGITS, MAX_MADE};
+pub use hosts::{WebHost, WebHosts};
 pub use load::load;
 pub use night::Night;
 pub use number::{Class, MAX_DIALLED, Number, Plan, is_dialable};
 pub use outbound::{Allowance, Outbound, Via};
 pub use secrets::{MIN_SECRET, SecretRef, secret_references};
 pub use services::{Code, InTurn, Parking, RingGroup, Services, When};
+pub use sections::SECTIONS;
 pub use sources::{Folders, MAX_FILES, Overrides, Sources, folders};
 pub use trunks::{Form, Identity, Trunk, TrunkAccount, TrunkAddress, TrunkHost, TrunkLimits};
 
@@ -102,6 +109,9 @@ pub struct Config {
     /// Where each agent of `acd` is rung.
     pub agents: BTreeMap<Name, Agent>,
     pub families: Vec<Family>,
+    /// The web services that flows may ask. Never written down with the rest: secrets are among it.
+    #[serde(skip)]
+    pub hosts: Arc<WebHosts>,
     pub calendars: BTreeMap<Name, Arc<calendar::Calendar>>,
     /// How each language says numbers, dates and money; those that have a `speech.yaml`.
     pub speech: BTreeMap<Name, Arc<speech::Language>>,

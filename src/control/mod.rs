@@ -2,6 +2,8 @@
 
 use crate::time::Wall;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -33,11 +35,28 @@ pub enum Request {
     },
     /// Those who are to be called back.
     Callbacks,
+    /// At most `limit` customers after this id. Answered by the daemon's read-only connection, not by the core.
+    Customers {
+        after: String,
+        limit: u32,
+    },
+    /// Each replaces the customer of the same id.
+    SaveCustomers(Vec<Customer>),
+    RemoveCustomers(Vec<String>),
     /// Finished calls, newest first. Answered by the daemon's read-only connection, not by the core.
     Cdr {
         limit: u32,
         reference: Option<String>,
     },
+    /// What callers did in a flow. Answered as `Cdr` is.
+    FlowReport {
+        flow: String,
+        days: u32,
+    },
+    /// Read the administrator's files again, as SIGHUP does. Answered by the daemon, not by the core.
+    Reload,
+    /// Back to what was in force before the last reload.
+    Rollback,
     /// End as SIGTERM would.
     Stop,
 }
@@ -61,11 +80,55 @@ pub enum Response {
     Calendars(Vec<CalendarRow>),
     Explanation(Explanation),
     Waiting(Vec<WaitingRow>),
+    Customers(Vec<Customer>),
     Cdr(Vec<serde_json::Value>),
+    Flow(FlowFacts),
+    Reloaded(Reloaded),
+    /// Not reloaded: each fault as `check` prints it.
+    Faulty(Vec<String>),
     Done,
     /// Done, with something to say of it.
     Told(String),
     Failed(String),
+}
+
+/// What a reload has changed.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// One line for each kind of thing.
+    pub changes: Vec<String>,
+    /// What is as it was until the daemon is started anew.
+    pub restart: Vec<String>,
+    pub warnings: Vec<String>,
+}
+
+/// What callers did in a flow.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct FlowFacts {
+    /// Calls that came through it, and those of them that reached no agent and no extension.
+    pub calls: u64,
+    pub contained: u64,
+    pub nodes: Vec<NodeFacts>,
+}
+
+impl FlowFacts {
+    /// `contained / calls`; 0 when there were none.
+    pub fn containment(&self) -> f64 {
+        if self.calls == 0 { 0.0 } else { self.contained as f64 / self.calls as f64 }
+    }
+}
+
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct NodeFacts {
+    pub node: String,
+    pub verb: String,
+    pub entered: u64,
+    /// Times that the caller hung up in it.
+    pub hung_up: u64,
+    pub mean_s: f64,
+    pub longest_s: f64,
+    /// How it was left, and how often.
+    pub outcomes: Vec<(String, u64)>,
 }
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -117,6 +180,9 @@ pub struct LiveCall {
     pub answered: Option<Wall>,
     pub flow: Option<String>,
     pub node: Option<String>,
+    /// Since when they are in that node.
+    #[serde(default)]
+    pub node_since: Option<Wall>,
     pub language: String,
     /// Who has the call: "flow main", "queue support", "agent 1001", "extension 1003".
     pub holder: String,
@@ -237,6 +303,41 @@ pub struct AgentRow {
     pub wish: Option<String>,
     #[serde(default)]
     pub skills: std::collections::BTreeMap<String, u8>,
+}
+
+/// Customers in one request or answer at most.
+pub const MAX_CUSTOMERS: usize = 200;
+
+/// A customer as the administrator knows them.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Customer {
+    /// The number that they type to say who they are.
+    pub id: String,
+    pub name: String,
+    /// As [`e164`] writes them.
+    pub numbers: Vec<String>,
+    pub value: f64,
+    pub language: String,
+    pub preferred_agent: String,
+    /// The verifier of their PIN (argon2id), or empty. Never the PIN.
+    pub pin: String,
+    pub fields: BTreeMap<String, String>,
+}
+
+/// Without the verifier.
+impl fmt::Debug for Customer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Customer").field("id", &self.id).field("numbers", &self.numbers.len()).finish_non_exhaustive()
+    }
+}
+
+/// A telephone number as it is compared: digits, and the `+` before them; `0048 22 ...` is `+4822...`.
+pub fn e164(number: &str) -> String {
+    let kept: String = number.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
+    match kept.strip_prefix("00") {
+        Some(rest) if rest.len() >= 7 => format!("+{rest}"),
+        _ => kept,
+    }
 }
 
 /// `until` is a time of day, a date, both, or a duration, in the calendar's zone: `14:00`, `2026-12-24 14:00`, `2h`.

@@ -31,21 +31,25 @@
 //! | `transfers`, `parking`, `services` | REFER; callers left at a slot; what a code does |
 //! | `presence` | lamps, agents' states: who is told how somebody stands |
 //! | `bridge` | two people talk: joining, hold, the silence of one who has vanished |
+//! | `attempts` | wrong PINs, and who is locked out |
 //! | `calendars` | what calendars say, and operators instead |
 //! | `explain` | why a caller waits and an agent sits, in sentences |
 //! | `finish` | how a call ends, however it ends |
 //! | `cdr` | a finished call as a record |
 //! | `on_*` | translators: one total `match` each over what one room says |
+//! | `customers` | customers on their way into the store |
 //! | `checks` | the invariants, and the way out when one is broken |
 //!
 //! Invariants: rooms never call back: what one says is queued, and [`Pbx::settle`] passes it on until all are silent; every call
 //! that began ends in exactly one record.
 
+mod attempts;
 mod bridge;
 mod calendars;
 mod call;
 mod cdr;
 mod checks;
+mod customers;
 mod dial;
 mod explain;
 mod finish;
@@ -150,6 +154,9 @@ pub struct Pbx {
     replies: BTreeMap<WriteId, ReplyId>,
     /// What operators say instead of calendars.
     overrides: calendar::Overrides,
+    /// Wrong PINs.
+    #[serde(skip)]
+    pins: attempts::Attempts,
     timers: Timers<Timer>,
     next: Counters,
     totals: Totals,
@@ -268,6 +275,7 @@ impl Pbx {
             writes_open: 0,
             replies: BTreeMap::new(),
             overrides: calendar::Overrides::new(),
+            pins: attempts::Attempts::default(),
             timers: Timers::new(),
             next: Counters::default(),
             totals: Totals::default(),
@@ -298,7 +306,7 @@ impl Pbx {
             Event::Sip(input) => self.tell_sip(input, now),
             Event::Media(report) => self.on_media(report, now, out),
             Event::Answer(answer) => self.on_answer(answer, now, out),
-            Event::Committed(committed) => self.on_store(committed, out),
+            Event::Committed(committed) => self.on_store(committed, now, out),
             Event::Control { reply, request } => self.on_control(reply, request, now, out),
             Event::Reload(config) => self.reload(config, now),
         }
@@ -471,6 +479,12 @@ impl Pbx {
             let reply = ask::Reply::Failed("too many questions are open".into());
             self.on_answer(ask::Answer { id, reply }, now, out);
             return;
+        }
+        if let ask::Question::VerifyPin(check) = &question
+            && !self.admit(id, check, now, out)
+        {
+            let reply = ask::Reply::Pin(ask::PinVerdict::Locked);
+            return self.on_answer(ask::Answer { id, reply }, now, out);
         }
         self.timers.set(Timer::Ask(id), deadline);
         out.push(Action::Ask(ask::Ask { id, question, deadline }));

@@ -16,6 +16,11 @@ use crate::time::{Duration, Now};
 impl Pbx {
     pub(super) fn on_control(&mut self, reply: ReplyId, request: Request, now: Now, out: &mut Vec<Action>) {
         let response = match request {
+            Request::SaveCustomers(list) => return self.save_customers(reply, list, now, out),
+            Request::RemoveCustomers(ids) => return self.remove_customers(reply, ids, now, out),
+            Request::Customers { .. } => {
+                Response::Failed("customers are read from the store, not asked of the exchange".into())
+            }
             Request::Calendars => Response::Calendars(self.calendar_rows(now)),
             Request::Calendar { calendar, order } => return self.order_calendar(reply, calendar.into(), order, now, out),
             Request::Status => Response::Status(self.status()),
@@ -30,6 +35,9 @@ impl Pbx {
             Request::Callbacks => Response::Waiting(self.waiting_rows(None, Some(acd::Kind::Callback), now)),
             Request::Agent { agent, order } => self.order_agent(agent.into(), order, now),
             Request::Cdr { .. } => Response::Failed("records are read from the store, not asked of the exchange".into()),
+            Request::FlowReport { .. } | Request::Reload | Request::Rollback => {
+                Response::Failed("this is the daemon's to answer, not the exchange's".into())
+            }
             Request::Stop => {
                 self.stop(now, out);
                 Response::Done
@@ -247,6 +255,7 @@ impl Pbx {
             answered: call.answered,
             flow: here.map(|visit| visit.flow.to_string()),
             node: here.map(|visit| visit.node.to_string()),
+            node_since: here.map(|visit| visit.entered),
             language: language.to_string(),
             holder: self.holder(call),
         }

@@ -120,7 +120,7 @@ impl Pbx {
             zone: self.config.zone.clone(),
         };
         call.flows_begun += 1;
-        call.session = Some(Box::new(ivr::Session::begin(flow, &self.config.flows, caller)));
+        call.session = Some(Box::new(ivr::Session::begin(flow, &self.config.flows, &self.config.speech, caller)));
         if call.answered.is_some() {
             self.tell_session(id, ivr::Event::Answered, now);
         }

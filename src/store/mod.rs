@@ -21,6 +21,7 @@ pub mod queueing;
 pub mod reports;
 pub mod schema;
 
+use crate::control::Customer;
 use crate::id::{Name, WriteId};
 use crate::time::Wall;
 use serde::{Deserialize, Serialize};
@@ -54,6 +55,12 @@ pub enum What {
     Queue(queueing::QueueFact),
     /// What an agent does now.
     Agent(queueing::AgentFact),
+    /// Each replaces the customer of the same id.
+    Customers(Vec<Customer>),
+    /// These ids are no customers any more.
+    CustomersGone(Vec<String>),
+    /// Somebody tried to pass for a customer.
+    Attempt(AttemptNote),
 }
 
 /// `outcome` says whether it is on the disk.
@@ -149,4 +156,43 @@ pub struct OverrideRow {
     pub calendar: Name,
     pub until: Wall,
     pub body: String,
+}
+
+/// An attempt to authorise, and the counts after it. The digits that were typed are not here: `customer` is somebody known.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct AttemptNote {
+    /// The call's reference.
+    pub call: String,
+    pub customer: Option<String>,
+    /// The calling number, unless it is withheld.
+    pub caller: Option<String>,
+    /// "accepted", "refused", "locked".
+    pub verdict: String,
+    /// What has changed.
+    pub counts: Vec<(Counted, Tally)>,
+}
+
+/// Against whom wrong attempts are counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Counted {
+    Customer,
+    Caller,
+}
+
+/// Wrong attempts of late.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Tally {
+    pub wrong: u32,
+    /// When they no longer count.
+    pub forget: Wall,
+    /// Nothing is accepted before.
+    pub locked_until: Option<Wall>,
+}
+
+/// A count as it is kept over a restart: of a customer, or of a calling number.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TallyRow {
+    pub customer: Option<String>,
+    pub caller: Option<String>,
+    pub tally: Tally,
 }

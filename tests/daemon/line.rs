@@ -274,6 +274,15 @@ impl Call {
         self.request("SUBSCRIBE", &self.uri, &format!("{contact}{wants}{}", credentials.unwrap_or_default()), "")
     }
 
+    /// One key, as phones without RFC 4733 send it.
+    pub fn info(&mut self, key: char) -> String {
+        self.cseq += 1;
+        self.branch += 1;
+        let target = self.target.clone().unwrap_or_else(|| self.uri.clone());
+        let body = format!("Signal={key}\r\nDuration=100\r\n");
+        self.request("INFO", &target, "Content-Type: application/dtmf-relay\r\n", &body)
+    }
+
     pub fn options(&mut self) -> String {
         self.cseq += 1;
         self.branch += 1;

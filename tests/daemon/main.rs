@@ -21,6 +21,7 @@
 //!   nat           a phone behind a router of our own making
 //!   policy        a thousand attack strings, and a provider that counts
 //!   broken_sounds files damaged under a running exchange
+//!   customers     PINs, calendars, web services
 //! ```
 //!
 //! Invariant: nothing here shares code with the exchange; what the tests know of SIP they know from the RFCs.
@@ -34,6 +35,7 @@ mod agents_hold;
 mod agents_lost;
 mod agents_refuse;
 mod broken_sounds;
+mod customers;
 mod endings;
 mod exchange;
 mod extensions;

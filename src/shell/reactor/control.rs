@@ -3,12 +3,13 @@
 //! A client's next request is read when its last answer has left, so a client that does not read holds one answer at most, and
 //! not for long. Invariant: every request is answered once, in order, or its connection is closed.
 
-use super::super::store::{Settled, reading};
+use super::super::store::{Settled, customers, reading};
+use super::super::sys::clock;
 use super::conductor::UnixListenerBound;
 use super::{Herald, News, ReactorSettings};
-use crate::control::{MAX_CDR, MAX_REQUEST, Request, Response};
+use crate::control::{MAX_CDR, MAX_CUSTOMERS, MAX_REQUEST, Request, Response};
 use crate::id::ReplyId;
-use crate::time::Duration;
+use crate::time::{Duration, Wall};
 use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -107,6 +108,8 @@ impl Desk {
         };
         match request {
             Request::Cdr { limit, reference } => self.report(limit.min(MAX_CDR), reference).await,
+            Request::Customers { after, limit } => self.customers(after, limit).await,
+            Request::FlowReport { flow, days } => self.report_flow(flow, days).await,
             request => self.ask(request).await,
         }
     }
@@ -127,6 +130,41 @@ impl Desk {
             Ok(Ok(response)) => response,
             Ok(Err(_)) => Response::Failed("the daemon is stopping".into()),
             Err(_) => Response::Failed("the daemon did not answer in time".into()),
+        }
+    }
+
+    async fn customers(&self, after: String, limit: u32) -> Response {
+        let Ok(_turn) = self.reports.acquire().await else {
+            return Response::Failed("the daemon is stopping".into());
+        };
+        let (database, settled) = (self.database.clone(), self.settled.clone());
+        let most = u32::try_from(MAX_CUSTOMERS).unwrap_or(u32::MAX);
+        let work = tokio::task::spawn_blocking(move || {
+            settled.wait(SETTLE);
+            customers::after(&database, &after, limit.min(most))
+        });
+        match work.await {
+            Ok(Ok(list)) => Response::Customers(list),
+            Ok(Err(fault)) => Response::Failed(format!("the customers could not be read: {fault}")),
+            Err(_) => Response::Failed("the customers could not be read".into()),
+        }
+    }
+
+    async fn report_flow(&self, flow: String, days: u32) -> Response {
+        let Ok(_turn) = self.reports.acquire().await else {
+            return Response::Failed("the daemon is stopping".into());
+        };
+        let (database, settled) = (self.database.clone(), self.settled.clone());
+        let span = i64::from(days) * 24 * 3600 * 1_000_000_000;
+        let since = Wall::from_unix_nanos(clock::now().wall.unix_nanos().saturating_sub(span));
+        let work = tokio::task::spawn_blocking(move || {
+            settled.wait(SETTLE);
+            reading::flow(&database, &flow, since)
+        });
+        match work.await {
+            Ok(Ok(facts)) => Response::Flow(facts),
+            Ok(Err(fault)) => Response::Failed(format!("the records could not be read: {fault}")),
+            Err(_) => Response::Failed("the records could not be read".into()),
         }
     }
 

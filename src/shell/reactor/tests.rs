@@ -38,6 +38,7 @@ impl Bench {
             database,
             settled: diary.settled(),
             fence: Fence { lab: true },
+            web: Arc::new(Web::new(Arc::default(), Fence { lab: true })),
             max_connections: MAX_CONNECTIONS,
         };
         let reactor = Reactor::start(settings).expect("a thread");

@@ -12,6 +12,7 @@
 //! | `book.rs` | the open database: migrations, one group at a time, what a restart finds |
 //! | `calendars.rs` | what operators say instead of calendars |
 //! | `queueing.rs` | facts of queues and agents |
+//! | `customers.rs` | who customers are, and attempts to pass for them |
 //! | `reading.rs` | read-only reports |
 //!
 //! Invariant: every write that was taken is answered exactly once, in order, after its transaction is on the disk or given up.
@@ -19,6 +20,7 @@
 mod book;
 mod calendars;
 mod queueing;
+pub mod customers;
 pub mod reading;
 
 pub use book::{Book, Restored, Unusable};
