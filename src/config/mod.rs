@@ -14,7 +14,7 @@
 //! | `signalling` | listeners, registrar, trunks, extensions: what SIP must know |
 //! | `secrets` | `${file:...}` and `${env:...}`; HA1 |
 //! | `numbers` | what was dialled -> where it leads |
-//! | `queues` | queues, families of them, and agents |
+//! | `queues`, `agents` | queues and families of them; agents |
 //! | `routing`, `staffing` | how a queue decides; queues and agents judged together |
 //! | `families` | queues that are made as they are dialled |
 //! | `mailboxes` | where messages are left |
@@ -22,6 +22,7 @@
 //!
 //! Invariant: every name in a [`Config`] refers to something that exists, and no password is in it.
 
+mod agents;
 mod families;
 mod general;
 mod load;
