@@ -39,10 +39,13 @@ fn the_lab_is_what_the_tests_and_the_bench_call() {
     assert_eq!(users, ["1001", "1002", "1003", "1004", "1005"]);
     // printf 1001:centrala:pw1001 | md5sum
     assert_eq!(config.sip.users["1001"].ha1_md5, "24e80240b92d2138042537c42ed0e4c2");
-    assert_eq!(config.trunks["provider"].send_to, Some(uas));
+    assert_eq!(config.trunks["provider"].send_to, Some(uas.into()));
     let addresses: Vec<_> = config.sip.trunks[0].addresses.iter().map(ToString::to_string).collect();
     assert_eq!((&*config.sip.trunks[0].name, addresses), ("provider", vec!["127.0.0.2".to_string(), "127.0.0.3".to_string()]));
-    assert_eq!(config.destination("401"), Some(Destination::Trunk { trunk: "provider".into(), user: "trunk".into() }));
+    assert_eq!(
+        config.destination("401"),
+        Some(Destination::Trunk { trunk: "provider".into(), user: "trunk".into(), open: true })
+    );
     assert_eq!(config.destination("1005"), Some(Destination::Extension("1005".into())));
     assert_eq!(config.destination("1006"), None);
     let numbers: Vec<_> = config
@@ -177,11 +180,11 @@ fn each_section_is_judged_at_its_place() {
             &["c.yaml:3:31 192.0.2.1:5060 is not on loopback (127.0.0.0/8, ::1), which `lab: true` requires"],
         ),
         (
-            "trunks:\n  a: {accept_from: [192.0.2.1, 0.0.0.0]}\n  b: {accept_from: '::ffff:192.0.2.1', send_to: somewhere}",
+            "trunks:\n  a: {accept_from: [192.0.2.1, 0.0.0.0]}\n  b: {accept_from: '::ffff:192.0.2.1', send_to: some where}",
             &[
                 "c.yaml:2:32 0.0.0.0 is not one host's address",
                 "c.yaml:3:20 calls from 192.0.2.1 are trunk `a`'s already, not `b`'s",
-                "c.yaml:3:49 `send_to` is an address and a port, as 192.0.2.1:5060, not `somewhere`",
+                "c.yaml:3:49 `send_to` is a host and perhaps a port, as 192.0.2.1:5060 or sip.example.com, not `some where`",
             ],
         ),
         (
@@ -219,7 +222,7 @@ fn each_section_is_judged_at_its_place() {
         ),
         ("numbers: {200: {flow: mian}}", &["c.yaml:1:23 no flow `mian`; did you mean main?"]),
         ("numbers: {200: {flwo: main}}", &["c.yaml:1:17 a number cannot lead to `flwo`; did you mean flow?"]),
-        ("numbers: {200: {}}", &["c.yaml:1:11 number `200` leads to exactly one thing: flow, extension, queue, trunk"]),
+        ("numbers: {200: {}}", &["c.yaml:1:11 number `200` leads to exactly one thing: flow, extension, group, queue, trunk"]),
         ("numbers: {100: {flow: main}}", &["numbers.yaml:1:11 `100` stands in c.yaml line 1 already"]),
         (
             "numbers: {'2 0': {flow: main}}",

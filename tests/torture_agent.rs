@@ -63,6 +63,7 @@ fn endpoint(users: &[&str]) -> Endpoint {
         users: users.iter().map(|user| (Name::from(*user), secret(user))).collect(),
         trunks: vec![TrunkSource { name: "carrier".into(), addresses: vec![at("192.0.2.200:1").ip()] }],
         registrar: RegistrarSettings::default(),
+        ..Settings::default()
     };
     Endpoint::new(Arc::new(settings), Rng::from_seed(1))
 }
@@ -175,8 +176,12 @@ fn message(name: &str) -> (Request, Vec<u8>) {
 #[test]
 fn what_must_be_said_is_said() {
     for (name, header, value) in [
-        ("intmeth", Header::Allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER"),
-        ("esc02", Header::Allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER"),
+        (
+            "intmeth",
+            Header::Allow,
+            "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER, REFER, NOTIFY, SUBSCRIBE, PRACK",
+        ),
+        ("esc02", Header::Allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER, REFER, NOTIFY, SUBSCRIBE, PRACK"),
         ("bext01", Header::Unsupported, "nothingSupportsThis, nothingSupportsThisEither"),
         ("invut", Header::Accept, "application/sdp"),
         ("lwsdisp", Header::Accept, "application/sdp"),

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //!   centrala run ------------------> (main starts the daemon)
-//!   centrala check | sounds -------> files
-//!   centrala status | calls | queues | queue | callback | explain | agents | agent | watch | registrations | cdr | stop --client--> DATA/control.sock --> the daemon
+//!   centrala check | sounds | outbound -> files
+//!   centrala status | calls | queues | queue | callback | explain | agents | agent | watch | registrations | trunks | cdr | stop
+//!                                            --client--> DATA/control.sock --> the daemon
 //!   centrala phone | demo --softphone--> SIP and RTP --> any exchange
 //! ```
 //!
@@ -26,6 +27,7 @@ pub mod check;
 mod client;
 mod demo;
 mod explain;
+mod outbound;
 mod phone;
 mod queue;
 mod queues;
@@ -36,6 +38,7 @@ pub mod sounds;
 mod status;
 mod stop;
 mod table;
+mod trunks;
 mod watch;
 
 use clap::{Parser, Subcommand};
@@ -68,6 +71,8 @@ pub enum Command {
     Sounds(sounds::Sounds),
     Phone(phone::Phone),
     Demo(demo::Demo),
+    Outbound(outbound::Outbound),
+    Trunks(trunks::Trunks),
 }
 
 /// Everything but `run`, which is the daemon's.
@@ -90,6 +95,8 @@ pub fn ask(command: &Command) -> ExitCode {
         Command::Stop(arguments) => stop::run(arguments),
         Command::Phone(arguments) => phone::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
+        Command::Outbound(arguments) => outbound::run(arguments),
+        Command::Trunks(arguments) => trunks::run(arguments),
     };
     match answered {
         Ok(()) => ExitCode::SUCCESS,

@@ -290,6 +290,7 @@ impl Conversation {
             Report::Unchanged { status, .. } => self.say(&format!("the change was refused: {}", meaning(status))),
             Report::Digit { digit, .. } => self.say(&format!("was sent the key {digit}")),
             // Its driver never probes, and hears of an end by `Over`.
+            Report::Transfer { status, .. } => self.say(&format!("the transfer: {}", meaning(status))),
             Report::Alive { .. } | Report::Ended { .. } => {}
         }
     }
@@ -361,6 +362,7 @@ pub fn ended(ending: &Ending) -> String {
         Ending::Timeout => "nobody answered in time".into(),
         Ending::Gone => "the other side knows nothing of it".into(),
         Ending::Unreachable => "it could not be reached".into(),
+        Ending::Expired => "the session was not refreshed".into(),
         Ending::Ours => "we hung up".into(),
     }
 }

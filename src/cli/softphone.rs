@@ -87,12 +87,13 @@ impl Softphone {
         let settings = Settings {
             exchange: path,
             domain: account.domain.unwrap_or_else(|| host(account.server.ip())),
-            credentials: account.password.map(|password| Credentials { user: account.user.clone(), password }),
+            credentials: account.password.map(|password| Credentials::new(&account.user, &password)),
             user: account.user,
             display: account.display,
             follows_domain: false,
             expires: account.expires,
             ring: Duration::from_secs(180),
+            considers: Duration::ZERO,
         };
         let mut seed = [0; 32];
         rng.fill(&mut seed);

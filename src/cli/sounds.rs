@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// The sounds that are made by arithmetic.
-const MADE: [(&str, Arithmetic); 2] = [(config::HOLD_MUSIC, audio::hold_music), ("ringback", ringback)];
+const MADE: [(&str, Arithmetic); 3] = [(config::HOLD_MUSIC, audio::hold_music), ("ringback", ringback), ("done", done)];
 /// Samples at 8 kHz, full scale at -1 and 1.
 type Arithmetic = fn() -> Vec<f32>;
 
@@ -111,6 +111,12 @@ fn ringback() -> Vec<f32> {
     let mut samples = audio::tone(425.0, 0.2, Duration::from_secs(1));
     samples.resize(5 * audio::RATE as usize, 0.0);
     samples
+}
+
+/// Two short notes that rise: what was dialled is done.
+fn done() -> Vec<f32> {
+    let note = |hertz| audio::tone(hertz, 0.3, Duration::from_millis(160));
+    note(660.0).into_iter().chain(note(880.0)).collect()
 }
 
 /// The languages that have texts.

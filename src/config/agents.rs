@@ -4,7 +4,7 @@
 
 use super::queues::{Context, Queues};
 use super::sections::{Section, entry_name};
-use super::{Agent, Family, Phone};
+use super::{Agent, Family, Number, Phone};
 use crate::acd::{self, Login, MAX_AGENT_WEIGHT, MAX_LEVEL, Membership, Skills};
 use crate::fault::Faults;
 use crate::fault::fields::{Fields, Reader, is_name, shorten};
@@ -84,6 +84,7 @@ impl Queues {
         let phone = match contact {
             Contact::Extension(extension) => Phone::Extension(extension),
             Contact::Address(Some(address)) => Phone::Address(address),
+            Contact::Telephone(number) => Phone::Telephone(number),
             Contact::Address(None) => return,
         };
         self.settings.agents.insert(name.clone(), acd::Agent { login, queues, groups, skills });
@@ -198,9 +199,10 @@ enum Contact {
     Extension(Name),
     /// `None`: it is good, but only `--trunk-uas` says where it is, and it was not said.
     Address(Option<Uri>),
+    Telephone(Number),
 }
 
-/// Their `extension` or `address`; without either, the extension of their name.
+/// Their `extension`, `address` or `telephone`; without any, the extension of their name.
 fn contact(
     agent: &Name,
     spot: Spot,
@@ -210,6 +212,9 @@ fn contact(
     reader: &mut Reader<'_>,
 ) -> Option<Contact> {
     let extensions = &context.world.extensions;
+    if let Some(node) = fields.value("telephone") {
+        return telephone(node, reader);
+    }
     let (extension, spot) = match (fields.value("extension"), fields.value("address")) {
         (None, Some(node)) => {
             let text = reader.text("`address`", node)?;
@@ -235,6 +240,18 @@ fn contact(
         reader.fault(spot, format!("extension `{extension}` is agent `{other}`'s already"));
     }
     Some(Contact::Extension(extension))
+}
+
+/// `+48601234567`: outside, through a trunk.
+fn telephone(node: &Node, reader: &mut Reader<'_>) -> Option<Contact> {
+    let text = reader.text("`telephone`", node)?;
+    let number = Number::parse(text);
+    if number.is_none() {
+        let message =
+            format!("`telephone` is a number with its plus and country, as \"+48601234567\", not `{}`", shorten(text));
+        reader.fault(node.spot, message);
+    }
+    number.map(Contact::Telephone)
 }
 
 /// `sip:USER@ADDRESS:PORT`. `Some(None)`: good, but it is not known where.

@@ -6,7 +6,7 @@ use super::queues::{self, Queues};
 use super::secrets::Secrets;
 use super::sections::Sections;
 use super::signalling::{self, Context, Signalling};
-use super::{Config, Destination, Overrides, SecretRef, Sources, general, mailboxes, numbers};
+use super::{Config, Destination, Overrides, SecretRef, Sources, general, mailboxes, numbers, outbound, services};
 use crate::fault::{Fault, Faults, Place};
 use crate::id::Name;
 use crate::ivr::{Flow, stem};
@@ -41,7 +41,7 @@ fn assemble(
     general::folders(sections, faults);
     let (language, languages) = general::languages(sections, sources, faults);
     let context = Context { lab, languages: &languages, overrides, secrets };
-    let Signalling { settings, extensions, trunks } = signalling::read(sections, &context, faults);
+    let Signalling { settings, extensions, trunks, accounts } = signalling::read(sections, &context, faults);
     let mut world = sources.world(&languages, sections);
     let context = queues::Context { lab, overrides, world: &world };
     let Queues { settings: mut acd, queues, agents, families } = queues::read(sections, &context, faults);
@@ -49,7 +49,11 @@ fn assemble(
     acd.zone = zone.parse().ok();
     world.skills = acd.agents.values().flat_map(|agent| agent.skills.keys().cloned()).collect();
     let flows = Flow::read_all(&sources.flows, &world, faults);
-    let numbers = numbers::read(sections, &world.flows, &world, faults);
+    let sends = numbers::trunks(sections);
+    let outbound = outbound::read(sections, &sends, &world.extensions, faults);
+    let services = services::read(sections, &world.extensions, &world.flows, faults);
+    let context = numbers::Context { lab, flows: &world.flows, world: &world, plan: &outbound };
+    let numbers = numbers::read(sections, &context, faults);
     warn_of_unused(&flows, &numbers, sources, faults);
     Config {
         lab,
@@ -66,6 +70,9 @@ fn assemble(
         folders: sources.folders.clone(),
         extensions,
         trunks,
+        accounts: Arc::new(accounts),
+        outbound,
+        services,
         numbers,
         flows,
         languages,

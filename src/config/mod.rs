@@ -11,7 +11,11 @@
 //! | `sources` | what the shell has read, where it is to read it, and what the command line overrides |
 //! | `sections` | all sections of all files, told apart |
 //! | `general` | lab, languages, media, storage, logging, limits |
-//! | `signalling` | listeners, registrar, trunks, extensions: what SIP must know |
+//! | `signalling` | listeners and registrar: what SIP must know |
+//! | `trunks`, `extensions` | the providers; the phones of the house |
+//! | `number` | what may be dialled, E.164, classes of numbers |
+//! | `outbound`, `night` | who may call whom outside, by which trunks, when |
+//! | `services` | ring groups, parking, feature codes |
 //! | `secrets` | `${file:...}` and `${env:...}`; HA1 |
 //! | `numbers` | what was dialled -> where it leads |
 //! | `queues`, `agents` | queues and families of them; agents |
@@ -23,23 +27,35 @@
 //! Invariant: every name in a [`Config`] refers to something that exists, and no password is in it.
 
 mod agents;
+mod extensions;
 mod families;
 mod general;
 mod load;
 mod mailboxes;
+mod night;
+mod number;
 mod numbers;
+mod outbound;
 mod queues;
 mod routing;
 mod secrets;
 mod sections;
+mod services;
 mod signalling;
 mod sources;
 mod staffing;
+mod trunks;
 
+pub use extensions::{Extension, Forward};
 pub use families::{Family, MAX_FAMILIES, MAX_FAMILY_DIGITS, MAX_MADE};
 pub use load::load;
+pub use night::Night;
+pub use number::{Class, MAX_DIALLED, Number, Plan, is_dialable};
+pub use outbound::{Allowance, Outbound, Via};
 pub use secrets::{MIN_SECRET, SecretRef, secret_references};
+pub use services::{Code, InTurn, Parking, RingGroup, Services, When};
 pub use sources::{Folders, MAX_FILES, Overrides, Sources, folders};
+pub use trunks::{Form, Identity, Trunk, TrunkAccount, TrunkAddress, TrunkHost, TrunkLimits};
 
 use crate::fault::Fault;
 use crate::id::Name;
@@ -48,7 +64,7 @@ use crate::time::Duration;
 use crate::{acd, ivr, sip};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Everything the exchange was told, checked: every name in it refers to something that exists.
@@ -71,6 +87,11 @@ pub struct Config {
     pub limits: Limits,
     pub extensions: BTreeMap<Name, Extension>,
     pub trunks: BTreeMap<Name, Trunk>,
+    /// Who we are to each provider that wants to know. Never written down with the rest, as `sip`.
+    #[serde(skip)]
+    pub accounts: Arc<BTreeMap<Name, sip::Credentials>>,
+    pub outbound: Outbound,
+    pub services: Services,
     /// Queues and their agents as the queue engine is to know them; those of families once they were dialled.
     pub acd: Arc<acd::Settings>,
     /// What the callers of each queue of `acd` are given while they wait.
@@ -202,20 +223,6 @@ impl Default for Limits {
     }
 }
 
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
-pub struct Extension {
-    /// The person or the place, for people to read.
-    pub name: String,
-    pub language: Option<Name>,
-}
-
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
-pub struct Trunk {
-    pub language: Option<Name>,
-    /// Where calls to it are sent; `None` for a trunk that only brings calls.
-    pub send_to: Option<SocketAddr>,
-}
-
 /// What the callers of a queue are given while they wait; how they are served is in `acd`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Queue {
@@ -259,6 +266,8 @@ pub enum Phone {
     Extension(Name),
     /// At this URI, whose host is an address; nobody watches whether it is there.
     Address(Uri),
+    /// At this telephone, through a trunk; who answers presses 1, lest a voice mailbox takes the caller.
+    Telephone(Number),
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -268,10 +277,13 @@ pub enum Destination {
     Extension(Name),
     /// Straight into this queue. It may be one of a family that is yet to be made ([`Config::instantiate`]).
     Queue(Name),
-    /// To this user at the trunk's `send_to`.
+    /// Rings the members of this group.
+    Group(Name),
+    /// To this user at the trunk's `send_to`; for callers from outside only where it is `open` to them.
     Trunk {
         trunk: Name,
         user: String,
+        open: bool,
     },
 }
 

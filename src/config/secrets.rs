@@ -82,6 +82,17 @@ fn parse(text: &str) -> Option<Result<SecretRef, &'static str>> {
 
 /// The password that a field names.
 pub(super) fn password(node: &Node, lab: bool, secrets: Secrets<'_>, reader: &mut Reader<'_>) -> Option<String> {
+    let password = provider_password(node, secrets, reader)?;
+    if !lab && password.chars().count() < MIN_SECRET {
+        let message = format!("the password is shorter than {MIN_SECRET} characters; `${{file:NAME}}` has one made for you");
+        fault(node.spot, message, reader);
+        return None;
+    }
+    Some(password)
+}
+
+/// One that somebody else has chosen for us: as weak as it is.
+pub(super) fn provider_password(node: &Node, secrets: Secrets<'_>, reader: &mut Reader<'_>) -> Option<String> {
     let text = match &node.value {
         Value::Text { text, .. } => text,
         _ => {
@@ -89,26 +100,20 @@ pub(super) fn password(node: &Node, lab: bool, secrets: Secrets<'_>, reader: &mu
             return None;
         }
     };
-    let password = match parse(text) {
-        None => text.clone(),
+    match parse(text) {
+        None => Some(text.clone()),
         Some(Err(why)) => {
             fault(node.spot, format!("a reference to a secret is {why}"), reader);
-            return None;
+            None
         }
         Some(Ok(reference)) => match secrets(&reference) {
-            Ok(password) => password,
+            Ok(password) => Some(password),
             Err(why) => {
                 fault(node.spot, format!("could not read {reference}: {why}"), reader);
-                return None;
+                None
             }
         },
-    };
-    if !lab && password.chars().count() < MIN_SECRET {
-        let message = format!("the password is shorter than {MIN_SECRET} characters; `${{file:NAME}}` has one made for you");
-        fault(node.spot, message, reader);
-        return None;
     }
-    Some(password)
 }
 
 /// Without the excerpt: the secret stands there.

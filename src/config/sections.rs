@@ -23,10 +23,24 @@ const ONCE: &[&str] = &[
     "storage",
     "logging",
     "limits",
+    "outbound",
+    "parking",
+    "feature_codes",
     "skills",
 ];
 /// Sections that are lists of names and may be spread over files.
-const SPREAD: &[&str] = &["trunks", "extensions", "numbers", "queues", "queue_families", "agents", "pauses", "mailboxes"];
+const SPREAD: &[&str] = &[
+    "trunks",
+    "trunk_groups",
+    "extensions",
+    "ring_groups",
+    "numbers",
+    "queues",
+    "queue_families",
+    "agents",
+    "pauses",
+    "mailboxes",
+];
 
 /// One file, read.
 pub(super) struct Document<'a> {

@@ -1,16 +1,15 @@
-//! What SIP must know: listeners, registrar, trunks and extensions -> [`sip::Settings`].
+//! What SIP must know: listeners, registrar, and with `trunks` the extensions -> [`sip::Settings`].
 //!
 //! Invariant: in a lab every listener is on loopback.
 
-use super::general::known_language;
-use super::secrets::{Secrets, password, user_secret};
-use super::sections::{Section, Sections, entry_name, limited};
+use super::secrets::Secrets;
+use super::sections::{Sections, limited};
 use super::{Extension, Overrides, Trunk};
 use crate::fault::fields::{Reader, print_duration};
-use crate::fault::tree::{Node, Value};
+use crate::fault::tree::Node;
 use crate::fault::{Faults, Place};
 use crate::id::Name;
-use crate::sip::{self, Algorithm, Listener, RegistrarSettings, Transport, TrunkSource};
+use crate::sip::{self, Algorithm, Credentials, Listener, RegistrarSettings, Transport};
 use crate::time::Duration;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -18,8 +17,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 const MAX_LISTENERS: usize = 32;
 const MAX_EXTENSIONS: usize = 100_000;
 const MAX_TRUNKS: usize = 1000;
-/// Addresses that one trunk's calls may come from.
-const MAX_SOURCES: usize = 256;
 const DEFAULT_REALM: &str = "centrala";
 const DEFAULT_PORT: u16 = 5060;
 
@@ -39,6 +36,8 @@ pub(super) struct Signalling {
     pub settings: sip::Settings,
     pub extensions: BTreeMap<Name, Extension>,
     pub trunks: BTreeMap<Name, Trunk>,
+    /// Who we are to each provider that wants to know.
+    pub accounts: BTreeMap<Name, Credentials>,
 }
 
 pub(super) fn read(sections: &Sections<'_>, context: &Context<'_>, faults: &mut Faults) -> Signalling {
@@ -167,67 +166,4 @@ fn registrar(sections: &Sections<'_>, faults: &mut Faults) -> RegistrarSettings 
     }
     fields.finish(&mut reader);
     registrar
-}
-
-impl Signalling {
-    fn trunk(&mut self, section: Section<'_>, context: &Context<'_>, faults: &mut Faults) {
-        let mut reader = section.reader(faults);
-        let Some(name) = entry_name("trunk", section, &mut reader) else { return };
-        let Some(mut fields) = reader.fields(format!("trunk `{name}`"), section.entry.spot, section.value()) else { return };
-        let mut addresses = Vec::new();
-        if let Some(node) = fields.value("accept_from") {
-            let items = reader.items(node);
-            if items.len() > MAX_SOURCES {
-                reader.fault(node.spot, format!("at most {MAX_SOURCES} addresses"));
-            }
-            for item in items.iter().take(MAX_SOURCES) {
-                addresses.extend(self.source_address(&name, item, &mut reader));
-            }
-        }
-        let send_to = fields.value("send_to").and_then(|node| send_to(node, context, &mut reader));
-        let language = known_language(&mut fields, context.languages, &mut reader);
-        fields.finish(&mut reader);
-        if !addresses.is_empty() {
-            self.settings.trunks.push(TrunkSource { name: name.clone(), addresses });
-        }
-        self.trunks.insert(name, Trunk { language, send_to });
-    }
-
-    /// One host that may bring this trunk's calls, and no other trunk's.
-    fn source_address(&self, trunk: &str, node: &Node, reader: &mut Reader<'_>) -> Option<IpAddr> {
-        let address = reader.parsed::<IpAddr>("`accept_from`", "an IP address, or a list of them", node)?.to_canonical();
-        if address.is_unspecified() || address.is_multicast() {
-            reader.fault(node.spot, format!("{address} is not one host's address"));
-            return None;
-        }
-        if let Some(other) = self.settings.trunks.iter().find(|other| other.addresses.contains(&address)) {
-            reader.fault(node.spot, format!("calls from {address} are trunk `{}`'s already, not `{trunk}`'s", other.name));
-            return None;
-        }
-        Some(address)
-    }
-
-    fn extension(&mut self, section: Section<'_>, context: &Context<'_>, faults: &mut Faults) {
-        let mut reader = section.reader(faults);
-        let Some(user) = entry_name("extension", section, &mut reader) else { return };
-        let Some(mut fields) = reader.fields(format!("extension `{user}`"), section.entry.spot, section.value()) else {
-            return;
-        };
-        let name = fields.value("name").and_then(|node| reader.text("`name`", node)).unwrap_or_default().to_string();
-        let password = fields.required("password").and_then(|node| password(node, context.lab, context.secrets, &mut reader));
-        let language = known_language(&mut fields, context.languages, &mut reader);
-        fields.finish(&mut reader);
-        if let Some(password) = password {
-            self.settings.users.insert(user.clone(), user_secret(&user, &self.settings.realm, &password));
-        }
-        self.extensions.insert(user, Extension { name, language });
-    }
-}
-
-/// Where calls to a trunk are sent: an address and a port, or `${trunk_uas}` for what the command line says.
-fn send_to(node: &Node, context: &Context<'_>, reader: &mut Reader<'_>) -> Option<SocketAddr> {
-    if matches!(&node.value, Value::Text { text, .. } if text == "${trunk_uas}") {
-        return context.overrides.trunk_uas;
-    }
-    reader.parsed("`send_to`", "an address and a port, as 192.0.2.1:5060", node)
 }

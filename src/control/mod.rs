@@ -9,6 +9,7 @@ pub enum Request {
     Status,
     Calls,
     Registrations,
+    Trunks,
     Queues,
     Agents,
     /// What a supervisor orders an agent, or the agent themself.
@@ -47,6 +48,7 @@ pub enum Response {
     Status(Status),
     Calls(Vec<LiveCall>),
     Registrations(Vec<Registration>),
+    Trunks(Vec<TrunkRow>),
     Queues(Vec<QueueRow>),
     Agents(Vec<AgentRow>),
     Explanation(Explanation),
@@ -78,6 +80,9 @@ pub struct Status {
     pub answered_total: u64,
     pub rejected_total: u64,
     pub panics_contained: u64,
+    /// Calls to the outside that somebody tried and may not.
+    #[serde(default)]
+    pub not_permitted: u64,
     pub listeners: Vec<String>,
     /// What the shell counts: signalling datagrams that found no room or no way out, and those that the lab's fence stopped;
     /// media ticks that began late, and what a full media queue lost.
@@ -234,4 +239,23 @@ pub struct Registration {
     pub transport: String,
     pub expires: Wall,
     pub user_agent: String,
+}
+
+/// One provider as it stands.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct TrunkRow {
+    pub name: String,
+    /// As it is configured; empty for a trunk that only brings calls.
+    pub send_to: String,
+    /// Where it is, as far as it has been found.
+    pub address: String,
+    /// "up", "down", "resting" (it asked for a pause), "not watched", "inbound".
+    pub state: String,
+    pub round_trip_ms: Option<u64>,
+    /// "registered", "refused 403", "not yet", or "-" where we do not.
+    pub registered: String,
+    /// Calls that we have sent there: now, at most, since the start.
+    pub calls: u32,
+    pub max_calls: u32,
+    pub begun: u64,
 }

@@ -52,7 +52,8 @@ fn leads_to(config: &Config, destination: &Destination) -> String {
         }
         Destination::Extension(extension) => format!("extension {extension}"),
         Destination::Queue(queue) => format!("queue {queue}"),
-        Destination::Trunk { trunk, user } => format!("trunk {trunk}, {user}"),
+        Destination::Group(group) => format!("group {group}"),
+        Destination::Trunk { trunk, user, .. } => format!("trunk {trunk}, {user}"),
     }
 }
 

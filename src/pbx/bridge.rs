@@ -4,7 +4,7 @@
 
 use super::call::With;
 use super::leg::Farewell;
-use super::{Action, Outcome, Pbx, Phase, Timer};
+use super::{Action, EndedBy, Outcome, Pbx, Phase, Timer};
 use crate::acd;
 use crate::config::HOLD_MUSIC;
 use crate::id::{CallId, LegId};
@@ -45,6 +45,7 @@ impl Pbx {
 
     /// One leg of a pair ended: what that means for the other.
     pub(super) fn party_left(&mut self, id: CallId, leg: LegId, ending: &Ending, now: Now, out: &mut Vec<Action>) {
+        self.referrer_left(id, leg, now);
         let Some(call) = self.calls.get(&id) else { return };
         let Phase::Bridged { peer, with } = call.phase else { return };
         if peer != leg {
@@ -60,6 +61,10 @@ impl Pbx {
             }
             // The engine answers with the item's outcome, and that leads back to the flow.
             With::Agent { item } => self.tell_acd(acd::Event::CallEnded { item }, now),
+            With::Party if lost && call.session.is_none() => {
+                tracing::warn!(call = %call.reference, "the other side was lost");
+                self.finish(id, Outcome::Failed, EndedBy::Network, Farewell::HangUp, now, out);
+            }
             With::Party => self.back_to_flow(id, ivr::Event::Dial(DialEnd::Answered), now, out),
         }
     }
@@ -150,6 +155,14 @@ impl Pbx {
             self.drop_leg(leg, Farewell::HangUp, now, out);
             self.party_left(call, leg, &Ending::Timeout, now, out);
         }
+    }
+
+    /// The call has lasted as long as its account may pay for.
+    pub(super) fn allowance_over(&mut self, leg: LegId, now: Now, out: &mut Vec<Action>) {
+        let Some(call) = self.legs.get(&leg).map(|leg| leg.call) else { return };
+        tracing::info!(leg = leg.0, "a call has lasted as long as it may");
+        self.drop_leg(leg, Farewell::HangUp, now, out);
+        self.party_left(call, leg, &Ending::Ours, now, out);
     }
 
     /// A key pressed by one of two who talk: the other gets it in the form that was negotiated.

@@ -3,20 +3,22 @@
 //! Who holds the call is its [`Phase`]. Legs come and go while the call lasts; each leaves its record with the call. Invariant: a leg
 //! stands in the exchange as long as its port is granted, and a call until its last leg is gone and its record is written.
 
+use super::policy::{Permit, Stage};
+use super::route::Lead;
+use super::transfers::Transfer;
 use crate::acd::{ItemId, OfferId};
-use crate::config::Destination;
 use crate::expression::Requirement;
-use crate::id::{CallId, LegId, Name};
+use crate::id::{CallId, LegId, Name, PlayId};
 use crate::ivr::DialEnd;
 use crate::media::{self, ShardId};
 use crate::sdp::{Agreed, Description};
 use crate::sip::message::Uri;
-use crate::sip::{DialogId, Path, Source};
+use crate::sip::{Carried, DialogId, Path, Source};
 use crate::store::{LegRecord, PartyNumber};
 use crate::time::{Duration, Moment, Now, Wall};
 use crate::{ivr, sip};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -31,6 +33,8 @@ pub struct Call {
     pub language: Name,
     /// The flow that the caller walks, also while they wait, ring or talk.
     pub session: Option<Box<ivr::Session>>,
+    /// Flows that it has begun with: each counts its plays from one.
+    pub flows_begun: u64,
     /// All legs of a call live on one shard.
     pub shard: ShardId,
     pub started: Wall,
@@ -42,6 +46,17 @@ pub struct Call {
     pub legs: BTreeSet<LegId>,
     /// The queue that the caller came through last.
     pub queue: Option<Name>,
+    /// What the caller brought along, of which only a trusted trunk is believed.
+    pub carried: Carried,
+    /// The leg that the caller hears before anybody has answered.
+    pub early: Option<LegId>,
+    /// The caller's phone was told of early sound: from then on ringing is for us to play.
+    pub heard_early: bool,
+    /// Somebody is sending the caller on.
+    pub transfer: Option<Transfer>,
+    pub parked_by: Option<Name>,
+    /// When the caller first entered a queue.
+    pub queued_since: Option<Moment>,
     /// What the flow says of them to the queue that they enter.
     pub wish: Wish,
     /// What the legs that are gone have left.
@@ -70,7 +85,20 @@ pub struct Kept {
     pub arrival: Moment,
 }
 
+/// Where a flow's own count of its plays ends.
+const PLAYS: u64 = 1 << 32;
+
 impl Call {
+    /// A flow's play, as no other flow of this call counts it.
+    pub fn play_of(&self, play: PlayId) -> PlayId {
+        PlayId(self.flows_begun * PLAYS + play.0)
+    }
+
+    /// The flow's own count of a play, if it is the running flow's.
+    pub fn own_play(&self, play: PlayId) -> Option<PlayId> {
+        play.0.checked_sub(self.flows_begun * PLAYS).filter(|own| *own < PLAYS).map(PlayId)
+    }
+
     /// The civil time as this call counts it: from its start on, whatever the machine's clock is set to meanwhile, so that every
     /// duration in its record is right.
     pub fn clock(&self, now: Now) -> Now {
@@ -82,9 +110,15 @@ impl Call {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Phase {
     /// The destination is known; the caller's audio port is being bound.
-    Routing { to: Destination },
+    Routing { to: Lead },
     /// A flow speaks with the caller.
     InFlow,
+    /// A word or a tone of the exchange's own, and then the end.
+    Told,
+    /// Somebody is on their way to the caller, from another call.
+    Joining,
+    /// Left at this slot until somebody fetches them.
+    Parked { slot: u32 },
     /// The caller waits in a queue, and hears music.
     Waiting { item: ItemId },
     /// Somebody's phones ring for this caller: `attempt` of the exchange's books.
@@ -109,6 +143,9 @@ impl Phase {
         match self {
             Phase::Routing { .. } => "routing",
             Phase::InFlow => "in-flow",
+            Phase::Told => "told",
+            Phase::Joining => "joining",
+            Phase::Parked { .. } => "parked",
             Phase::Waiting { .. } => "waiting",
             Phase::Ringing { .. } => "ringing",
             Phase::Bridged { .. } => "bridged",
@@ -125,9 +162,14 @@ pub struct Attempt {
     pub purpose: Purpose,
     /// Those that ring, or will as soon as their port is bound.
     pub legs: BTreeSet<LegId>,
+    /// How long they ring, unless a stage says otherwise.
     pub ring: Duration,
     /// The best reason that one of them has given for not answering.
     pub refusal: Option<DialEnd>,
+    /// What is tried next, when these have failed.
+    pub then: VecDeque<Stage>,
+    /// What is tried now.
+    pub stage: Stage,
 }
 
 /// Why phones ring.
@@ -139,6 +181,8 @@ pub enum Purpose {
     Dial,
     /// Somebody is given the call: when they take it the flow is over.
     Transfer,
+    /// Somebody is sent the caller by one who talked with them.
+    Referred,
 }
 
 /// One set of phones ringing together.
@@ -206,6 +250,10 @@ pub struct Leg {
     pub target: Option<Target>,
     /// The attempt that it rings for.
     pub attempt: Option<AttemptId>,
+    /// What allows it to be called, as long as it is counted.
+    pub permit: Option<Permit>,
+    /// It has answered, and has yet to press the key that says that somebody is there.
+    pub confirming: bool,
     /// Where the peer's signalling comes from, as far as it is known.
     pub peer_host: IpAddr,
     pub audio: Audio,
@@ -259,6 +307,8 @@ pub struct Target {
     pub peer: Source,
     pub role: Role,
     pub party: PartyNumber,
+    /// Without it nobody is called.
+    pub permit: Permit,
 }
 
 /// Where a leg's socket is in its life.
@@ -328,6 +378,7 @@ pub fn ending_words(ending: &sip::Ending) -> String {
         sip::Ending::Timeout => "timeout".into(),
         sip::Ending::Gone => "gone".into(),
         sip::Ending::Unreachable => "unreachable".into(),
+        sip::Ending::Expired => "session expired".into(),
         sip::Ending::Ours => "hung up".into(),
     }
 }

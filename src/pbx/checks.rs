@@ -80,11 +80,18 @@ impl Pbx {
                 (Purpose::Offer { offer, item }, Some(Phase::Waiting { item: waiting })) => {
                     item == *waiting && self.offers.get(&offer) == Some(&attempt.id)
                 }
-                (Purpose::Dial | Purpose::Transfer, Some(Phase::Ringing { attempt: ringing })) => attempt.id == *ringing,
+                (Purpose::Dial | Purpose::Transfer | Purpose::Referred, Some(Phase::Ringing { attempt: ringing })) => {
+                    attempt.id == *ringing
+                }
                 _ => false,
             };
             if !wanted || attempt.legs.is_empty() {
                 return Err(format!("{:?} rings for nobody: {phase:?}", attempt.id));
+            }
+        }
+        for (slot, call) in &self.parked {
+            if self.calls.get(call).is_none_or(|call| call.phase != Phase::Parked { slot: *slot }) {
+                return Err(format!("slot {slot} holds {call:?}, which is not there"));
             }
         }
         if let Some((offer, attempt)) = self.offers.iter().find(|(_, attempt)| !self.attempts.contains_key(attempt)) {
@@ -98,7 +105,9 @@ impl Pbx {
             let Some(call) = self.calls.get(&leg.call).filter(|call| call.caller != leg.id) else { continue };
             let talks = matches!(call.phase, Phase::Bridged { peer, .. } if peer == leg.id);
             let rings = leg.attempt.and_then(|attempt| self.attempts.get(&attempt)).is_some_and(|it| it.legs.contains(&leg.id));
-            if talks == rings {
+            let goes =
+                self.joining.contains_key(&leg.id) || call.transfer.as_ref().is_some_and(|transfer| transfer.by == leg.id);
+            if talks == rings && !(goes && !talks) {
                 return Err(format!("{:?} of {:?} neither rings nor talks", leg.id, call.id));
             }
             if talks && leg.role == Role::Agent && !busy.insert(&leg.party.number) {

@@ -47,6 +47,8 @@ impl Pbx {
             return;
         }
         self.tell_session(id, ivr::Event::HungUp, now);
+        self.abandon_transfer(id, now);
+        self.unpark(id);
         let why = match by {
             EndedBy::Exchange => Leaving::EndedByUs,
             EndedBy::Caller => Leaving::HungUp,
@@ -58,6 +60,8 @@ impl Pbx {
         call.phase = Phase::Ended { outcome, by, at: call.clock(now).wall };
         tracing::info!(call = %call.reference, outcome = outcome.word(), by = by.word(), "call ended");
         let caller = call.caller;
+        // It may have gone over into another call.
+        let call_has_it = call.legs.contains(&caller);
         let others: Vec<LegId> = call.legs.iter().copied().filter(|leg| *leg != caller).collect();
         self.timers.cancel(&Timer::CallLimit(id));
         if self.stopping {
@@ -72,7 +76,9 @@ impl Pbx {
         for attempt in ringing {
             self.end_attempt(attempt, None, now, out);
         }
-        self.drop_leg(caller, farewell, now, out);
+        if call_has_it {
+            self.drop_leg(caller, farewell, now, out);
+        }
         for leg in others {
             self.drop_leg(leg, Farewell::HangUp, now, out);
         }

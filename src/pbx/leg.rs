@@ -111,6 +111,7 @@ impl Pbx {
     pub(super) fn drop_leg(&mut self, id: LegId, farewell: Farewell, now: Now, out: &mut Vec<Action>) {
         let Some(call) = self.legs.get(&id).map(|leg| leg.call) else { return };
         let clock = self.clock_of(call, now);
+        self.release_permit(id, now);
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let (dialog, shard) = (leg.dialog, leg.shard);
         if std::mem::take(&mut leg.session_open) {
@@ -120,6 +121,7 @@ impl Pbx {
             };
             leg.end(clock.wall, how);
             self.command_sip(command, now);
+            self.touch(id);
         }
         let Some(leg) = self.legs.get_mut(&id) else { return };
         match leg.audio {
@@ -141,10 +143,15 @@ impl Pbx {
             self.free_audio(id, Statistics::default(), now);
         }
         self.party_gone(id, now);
+        self.release_permit(id, now);
+        if let Some(joining) = self.joining.remove(&id) {
+            self.stranded(&joining, now, out);
+        }
         let Some(leg) = self.legs.remove(&id) else { return };
         self.timers.cancel(&Timer::Closing(id));
         self.timers.cancel(&Timer::Probe(id));
         self.timers.cancel(&Timer::AskAgain(id));
+        self.timers.cancel(&Timer::Confirm(id));
         if let Some(attempt) = leg.attempt.and_then(|attempt| self.attempts.get_mut(&attempt)) {
             attempt.legs.remove(&id);
         }

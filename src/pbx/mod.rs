@@ -23,7 +23,13 @@
 //! | `queueing` | what the queue engine does, kept for the records and the next start |
 //! | `route` | where a dialled number leads |
 //! | `leg` | a leg's audio: port, offer, answer, renegotiation; the end of a leg |
+//! | `policy` | who may call whom: without its permit no phone rings |
+//! | `targets` | what a permit allows, as addresses |
+//! | `trunks` | the providers as they stand: found, watched, registered at |
 //! | `dial` | making phones ring: attempts, the race between them |
+//! | `parties` | joining and parting: a leg goes over into another call, from shard to shard |
+//! | `transfers`, `parking`, `services` | REFER; callers left at a slot; what a code does |
+//! | `presence` | lamps, agents' states: who is told how somebody stands |
 //! | `bridge` | two people talk: joining, hold, the silence of one who has vanished |
 //! | `explain` | why a caller waits and an agent sits, in sentences |
 //! | `finish` | how a call ends, however it ends |
@@ -49,9 +55,17 @@ mod on_ivr;
 mod on_media;
 mod on_sip;
 mod on_store;
+mod parking;
+mod parties;
+pub mod policy;
 mod ports;
+mod presence;
 mod queueing;
 mod route;
+mod services;
+mod targets;
+mod transfers;
+mod trunks;
 mod words;
 
 pub use call::{Attempt, AttemptId, Call, EndedBy, Outcome, Phase};
@@ -66,10 +80,14 @@ use crate::store;
 use crate::time::{Duration, Moment, Now, Timers, Wall};
 use crate::{ask, ivr, media};
 use call::Leg;
+use parties::Joining;
+use policy::Policy;
 use ports::Ports;
+use presence::Watchers;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use trunks::Trunks;
 
 /// Words passed between rooms because of one event; more is a loop of ours.
 const MAX_WORDS: usize = 100_000;
@@ -110,6 +128,15 @@ pub struct Pbx {
     /// Calls that an extension is on without the queue engine's doing.
     own_calls: BTreeMap<Name, u32>,
     agents_by_extension: BTreeMap<Name, Vec<Name>>,
+    policy: Policy,
+    trunks: Trunks,
+    watchers: Watchers,
+    /// Legs on their way to another shard, and what becomes of them there.
+    #[serde(with = "crate::time::pairs")]
+    joining: BTreeMap<LegId, Joining>,
+    /// Who waits at which slot.
+    #[serde(with = "crate::time::pairs")]
+    parked: BTreeMap<u32, CallId>,
     ports: Ports,
     #[serde(with = "crate::time::pairs")]
     asks: BTreeMap<AskId, Purpose>,
@@ -139,7 +166,7 @@ enum Said {
     Acd(acd::Action),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 enum Timer {
     /// The flow that holds the call wants waking.
     Session(CallId),
@@ -157,12 +184,26 @@ enum Timer {
     AskAgain(LegId),
     /// A question has not been answered.
     Ask(AskId),
+    /// Somebody who answered outside has not pressed the key.
+    Confirm(LegId),
+    /// The longest that a call on somebody's account may last.
+    Allowance(LegId),
+    /// Nobody has fetched a parked caller.
+    Parked(CallId),
+    /// The trunks are to be found, watched, registered at.
+    Trunks,
+    /// A trunk's host is looked for again.
+    Trunk(Name),
+    /// Registrars have had long enough to let us go.
+    Parting,
 }
 
 /// Why a question was asked.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 enum Purpose {
     Sip(sip::QueryId),
+    /// Where this trunk's host is.
+    Trunk(Name),
     /// A flow asked, by its own count.
     Flow(CallId, u64),
 }
@@ -176,6 +217,7 @@ struct Counters {
     play: u64,
     ask: u64,
     write: u64,
+    registration: u64,
 }
 
 /// Counted since the start.
@@ -185,6 +227,8 @@ struct Totals {
     answered: u64,
     rejected: u64,
     panics: u64,
+    /// Calls that somebody tried and may not.
+    not_permitted: u64,
 }
 
 impl Pbx {
@@ -200,6 +244,11 @@ impl Pbx {
             recent_items: VecDeque::new(),
             own_calls: BTreeMap::new(),
             agents_by_extension: BTreeMap::new(),
+            policy: Policy::default(),
+            trunks: Trunks::default(),
+            watchers: Watchers::default(),
+            joining: BTreeMap::new(),
+            parked: BTreeMap::new(),
             ports: Ports::new(config.media.first_port, config.media.last_port, rng.u32()),
             config,
             calls: BTreeMap::new(),
@@ -219,6 +268,7 @@ impl Pbx {
         };
         pbx.acd.reseed(Rng::from_entropy(seed(&mut pbx.rng)));
         pbx.configure_queues(now);
+        pbx.soon_begin_trunks(now);
         pbx
     }
 
@@ -265,6 +315,12 @@ impl Pbx {
                 Timer::Ring(attempt) => self.rang_out(attempt, now, out),
                 Timer::Probe(leg) => self.probe_failed(leg, now, out),
                 Timer::AskAgain(leg) => self.silent(leg, now),
+                Timer::Confirm(leg) => self.not_confirmed(leg, now, out),
+                Timer::Allowance(leg) => self.allowance_over(leg, now, out),
+                Timer::Trunks => self.begin_trunks(now, out),
+                Timer::Trunk(trunk) => self.look_up(&trunk, now, out),
+                Timer::Parting => self.trunks.forget_leaving(),
+                Timer::Parked(call) => self.parked_too_long(call, now, out),
                 Timer::Ask(ask) => {
                     let reply = ask::Reply::Failed("nobody answered in time".into());
                     self.on_answer(ask::Answer { id: ask, reply }, now, out);
@@ -301,6 +357,7 @@ impl Pbx {
     /// Hangs every call up and takes no new ones.
     pub fn stop(&mut self, now: Now, out: &mut Vec<Action>) {
         self.stopping = true;
+        self.leave_registrars(now);
         let calls: Vec<CallId> = self.calls.keys().copied().collect();
         for call in calls {
             self.hang_up(call, Outcome::Completed, now, out);
@@ -310,7 +367,7 @@ impl Pbx {
 
     /// No call is left, and everything that was to be kept is kept.
     pub fn is_quiet(&self) -> bool {
-        self.calls.is_empty() && self.writes_open == 0
+        self.calls.is_empty() && self.writes_open == 0 && self.trunks.has_left()
     }
 
     /// Which states the SIP machines have been in: for the simulator's report.
@@ -321,7 +378,14 @@ impl Pbx {
     /// Passes words between the rooms until all are silent.
     fn settle(&mut self, now: Now, out: &mut Vec<Action>) {
         let mut words = 0;
-        while let Some(said) = self.said.pop_front() {
+        loop {
+            let Some(said) = self.said.pop_front() else {
+                self.tell_watchers(now);
+                if self.said.is_empty() {
+                    return;
+                }
+                continue;
+            };
             match said {
                 Said::Sip(output) => self.on_sip(output, now, out),
                 Said::Ivr(call, command) => {
@@ -399,6 +463,13 @@ impl Pbx {
         let before = std::mem::replace(&mut self.config, config);
         Arc::make_mut(&mut self.config).inherit(&before);
         self.configure_queues(now);
+        self.soon_begin_trunks(now);
+    }
+
+    fn soon_begin_trunks(&mut self, now: Now) {
+        if self.has_trunks_to_begin() {
+            self.timers.set(Timer::Trunks, now.mono);
+        }
     }
 
     /// Queues and agents as the configuration has them now.

@@ -1,8 +1,9 @@
 //! What the queue engine says, and what it means for the others; and what it is told of the agents' phones.
 
-use super::call::{Kept, Purpose, Role, With};
-use super::dial::{RING, dial_end};
+use super::call::{Kept, Purpose, With};
+use super::dial::RING;
 use super::leg::Farewell;
+use super::policy::{Errand, Payer, Wanted, Way};
 use super::queueing::contact;
 use super::{Action, Outcome, Pbx, Phase, Said};
 use crate::acd::{self, Destination, ItemId, ItemOutcome, OfferId};
@@ -41,7 +42,10 @@ impl Pbx {
                 self.winners.remove(&offer);
                 tracing::debug!(%agent, %outcome, rang_ms = rang.as_millis(), "an offer ended");
             }
-            acd::Action::AgentState { agent, state } => tracing::info!(%agent, %state, "agent"),
+            acd::Action::AgentState { agent, state } => {
+                tracing::info!(%agent, %state, "agent");
+                self.watchers.touch(&agent);
+            }
             acd::Action::PauseAsked { agent, reason } => tracing::info!(%agent, %reason, "an agent asks for a pause"),
             acd::Action::PauseRefused { agent, reason, why } => tracing::info!(%agent, %reason, %why, "an agent may not pause"),
             acd::Action::Disposed { agent, code, .. } => tracing::info!(%agent, %code, "an agent noted what a call was about"),
@@ -68,6 +72,7 @@ impl Pbx {
             Some(Kept { queue: None, arrival }) => arrival,
             _ => now.mono,
         };
+        call.queued_since.get_or_insert(arrival);
         // In thousandths, and never worth less than nothing.
         let value = (wish.value.unwrap_or_default().max(0.0) * 1000.0) as u64;
         let need = wish.need.clone().map(acd::Need::from).unwrap_or_default();
@@ -119,8 +124,9 @@ impl Pbx {
 
     fn offer(&mut self, offer: OfferId, item: ItemId, agent: &str, ring: Duration, now: Now, out: &mut Vec<Action>) {
         let Some(call) = self.items.get(&item).copied() else { return };
-        let targets = self.phones_of_agent(agent);
-        match self.attempt(call, Purpose::Offer { offer, item }, targets, ring, now, out) {
+        let agent = Name::from(agent);
+        let errand = Errand::new(Payer::Agent(agent.clone()), Way::Offer);
+        match self.attempt(call, Purpose::Offer { offer, item }, &Wanted::Agent(agent), errand, ring, now, out) {
             Ok(attempt) => {
                 self.offers.insert(offer, attempt);
             }
@@ -192,8 +198,18 @@ impl Pbx {
         if let Some(call) = self.calls.get_mut(&id) {
             call.phase = Phase::InFlow;
         }
-        let phones = self.phones_of(extension, Role::Extension);
-        self.dial(id, Purpose::Transfer, phones, RING, now, out);
+        // The queue that lets its callers go there pays, as flows do.
+        let queue = self.calls.get(&id).and_then(|call| call.queue.clone());
+        let payer = Payer::Flow(queue.unwrap_or_default());
+        self.dial(
+            id,
+            Purpose::Transfer,
+            &Wanted::Extension(extension.into()),
+            Errand::new(payer, Way::Transfer),
+            RING,
+            now,
+            out,
+        );
     }
 
     /// For what an agent notes of a call after it.
@@ -221,7 +237,7 @@ impl Pbx {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let call = leg.call;
         match leg.attempt.take() {
-            Some(attempt) => self.phone_failed(attempt, id, dial_end(ending), now, out),
+            Some(attempt) => self.phone_refused(attempt, id, ending, now, out),
             None => self.party_left(call, id, ending, now, out),
         }
         // One that had answered, and was not bridged yet, leaves its offer unanswered.
@@ -241,7 +257,7 @@ impl Pbx {
             .iter()
             .filter(|(_, agent)| match &agent.phone {
                 Phone::Extension(extension) => self.endpoint.bindings(extension).next().is_some(),
-                Phone::Address(_) => true,
+                Phone::Address(_) | Phone::Telephone(_) => true,
             })
             .map(|(name, _)| name.clone())
             .collect();

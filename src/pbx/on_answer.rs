@@ -11,6 +11,13 @@ impl Pbx {
         // Only the first answer counts, and only while the question is open.
         let Some(purpose) = self.asks.remove(&answer.id) else { return };
         match purpose {
+            Purpose::Trunk(trunk) => {
+                let hosts = match answer.reply {
+                    Reply::Addresses(hosts) => hosts,
+                    _ => Vec::new(),
+                };
+                self.found(&trunk, hosts, now);
+            }
             Purpose::Sip(query) => {
                 let addresses = match answer.reply {
                     Reply::Addresses(addresses) => addresses,

@@ -19,6 +19,7 @@ impl Pbx {
             Request::Status => Response::Status(self.status()),
             Request::Calls => Response::Calls(self.calls.values().map(|call| self.live_call(call)).collect()),
             Request::Registrations => Response::Registrations(self.registrations()),
+            Request::Trunks => Response::Trunks(self.trunk_rows(now)),
             Request::Queues => Response::Queues(self.queue_rows(now)),
             Request::Agents => Response::Agents(self.agent_rows(now)),
             Request::Explain(Explain::Call(call)) => self.explain_call(&call, now),
@@ -54,6 +55,7 @@ impl Pbx {
             answered_total: self.totals.answered,
             rejected_total: self.totals.rejected,
             panics_contained: self.totals.panics,
+            not_permitted: self.totals.not_permitted,
             listeners: self.config.sip.listeners.iter().map(listener_words).collect(),
             // The shell adds what it counts itself.
             ..Status::default()
@@ -210,7 +212,8 @@ impl Pbx {
                 self.attempts.get(attempt).and_then(|it| it.legs.first()).and_then(party).unwrap_or_default()
             }
             Phase::InFlow => call.session.as_ref().map(|session| format!("flow {}", session.flow().name)).unwrap_or_default(),
-            Phase::Routing { .. } | Phase::Ended { .. } => "exchange".into(),
+            Phase::Parked { slot } => format!("slot {slot}"),
+            Phase::Routing { .. } | Phase::Told | Phase::Joining | Phase::Ended { .. } => "exchange".into(),
         }
     }
 

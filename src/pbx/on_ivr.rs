@@ -1,7 +1,8 @@
 //! What a flow wants, and what it means for the others.
 
-use super::call::{self, Role, Wish};
+use super::call::{self, Wish};
 use super::on_control::count;
+use super::policy::{Errand, Payer, Wanted, Way};
 use super::{Action, Outcome, Pbx, Phase, Purpose};
 use crate::acd;
 use crate::id::{CallId, Name};
@@ -19,6 +20,7 @@ impl Pbx {
             Command::Answer => self.answer(id, now, out),
             Command::Play { play, language, prompts, repeat } => {
                 let sounds = prompts.into_iter().map(|name| media::Sound { language: language.clone(), name }).collect();
+                let play = call.play_of(play);
                 self.command_media(call, media::Command::Play { leg: call.caller, play, sounds, repeat }, out);
             }
             Command::Enqueue { queue, need, value } => {
@@ -39,12 +41,12 @@ impl Pbx {
                 }
             }
             Command::Dial { to, ring } => {
-                let phones = self.phones_of(&to, Role::Extension);
-                self.dial(id, call::Purpose::Dial, phones, ring, now, out);
+                let (errand, wanted) = (self.errand_of_flow(id, Way::Flow), self.wanted(&to));
+                self.dial(id, call::Purpose::Dial, &wanted, errand, ring, now, out);
             }
             Command::Transfer { to, ring } => {
-                let phones = self.phones_of(&to, Role::Extension);
-                self.dial(id, call::Purpose::Transfer, phones, ring, now, out);
+                let (errand, wanted) = (self.errand_of_flow(id, Way::Transfer), self.wanted(&to));
+                self.dial(id, call::Purpose::Transfer, &wanted, errand, ring, now, out);
             }
             Command::Keep(what) => self.keep(id, &what, now),
             // Whatever was begun is over already.
@@ -69,6 +71,18 @@ impl Pbx {
                 }
             }
         }
+    }
+
+    /// An extension by its name, which may be no number; or what one would dial.
+    fn wanted(&self, to: &Name) -> Wanted {
+        let known = self.config.extensions.contains_key(to);
+        if known { Wanted::Extension(to.clone()) } else { Wanted::Number(to.to_string()) }
+    }
+
+    /// A flow calls at its own cost.
+    fn errand_of_flow(&self, id: CallId, way: Way) -> Errand {
+        let session = self.calls.get(&id).and_then(|call| call.session.as_ref());
+        Errand::new(Payer::Flow(session.map(|session| session.flow().name.clone()).unwrap_or_default()), way)
     }
 
     /// Nothing is kept yet: the flow goes on as it does when keeping fails.
@@ -118,6 +132,7 @@ impl Pbx {
         self.totals.answered += 1;
         // Before the 200 leaves: what the caller says at once must find an open ear.
         self.connect_audio(leg, out);
+        self.touch(leg);
         self.command_sip(sip::Command::Accept { dialog, sdp: description }, now);
     }
 }

@@ -1,12 +1,14 @@
 //! What the media plane reports, and what it means for the others.
 
-use super::call::{Audio, Purpose, Role};
+use super::call::{Audio, Purpose};
 use super::dial::RING;
+use super::policy::{Errand, Payer, Wanted, Way};
+use super::route::Lead;
 use super::{Action, OWN_PLAYS, Pbx, Phase, on_sip};
 use crate::config::Destination;
-use crate::id::{CallId, LegId};
+use crate::id::{CallId, LegId, PlayId};
 use crate::media::{Report, Statistics};
-use crate::sip::{Ending, Status};
+use crate::sip::{Ending, Source, Status};
 use crate::time::{Duration, Now};
 use crate::{ivr, store};
 
@@ -16,15 +18,15 @@ impl Pbx {
             Report::Opened { leg } => self.opened(leg, now, out),
             Report::OpenFailed { leg, why } => self.open_failed(leg, &why, now, out),
             Report::Digit { leg, digit, duration, relayed } => self.pressed(leg, digit, duration, relayed, now, out),
-            Report::Played { leg, play } if play.0 > OWN_PLAYS => self.own_play_ended(leg, out),
-            Report::Played { leg, play } => self.tell_leg(leg, ivr::Event::Played { play }, now),
+            Report::Played { leg, play } if play.0 > OWN_PLAYS => self.own_play_ended(leg, now, out),
+            Report::Played { leg, play } => self.played(leg, play, now),
             Report::SoundMissing { sound, .. } => {
                 tracing::warn!(language = %sound.language, sound = %sound.name, "a sound is missing; a tone was played");
             }
             Report::Silent { leg } => self.silent(leg, now),
             Report::Heard { leg } => self.heard(leg),
-            // Legs are not moved between shards yet.
-            Report::Exported { .. } | Report::Imported { .. } => {}
+            Report::Exported { leg, state } => self.exported(leg, state, out),
+            Report::Imported { leg } => self.imported(leg, now, out),
             Report::Closed { leg, statistics } => self.closed(leg, statistics, now, out),
         }
     }
@@ -60,22 +62,47 @@ impl Pbx {
         };
         self.write(store::What::CallStarted(started), now, out);
         match to {
-            Destination::Flow(flow) => self.begin_flow(id, &flow, now, out),
-            // Let in when the acknowledgement is here: who waits hears music.
-            Destination::Queue(_) => self.answer(id, now, out),
-            Destination::Extension(extension) => {
-                let phones = self.phones_of(&extension, Role::Extension);
-                self.dial(id, Purpose::Dial, phones, RING, now, out);
-            }
-            Destination::Trunk { trunk, user } => {
-                let phones = self.trunk(&trunk, &user);
-                self.dial(id, Purpose::Dial, phones, RING, now, out);
-            }
+            Lead::To(destination) => self.lead(id, destination, now, out),
+            Lead::Outside(number) => self.ring(id, &Wanted::Number(number), now, out),
+            Lead::Code(code, rest) => self.serve(id, code, &rest, now, out),
+            Lead::Slot(slot) => self.fetch(id, slot, now, out),
+            Lead::PlaceOf(leg) => self.take_place(id, leg, now, out),
         }
     }
 
+    /// The destination takes the caller.
+    pub(super) fn lead(&mut self, id: CallId, to: Destination, now: Now, out: &mut Vec<Action>) {
+        match to {
+            Destination::Flow(flow) => self.begin_flow(id, &flow, now, out),
+            // Let in when the acknowledgement is here: who waits hears music.
+            Destination::Queue(queue) => match self.calls.get_mut(&id) {
+                Some(call) if call.answered.is_none() => {
+                    call.phase = Phase::Routing { to: Lead::To(Destination::Queue(queue)) };
+                    self.answer(id, now, out);
+                }
+                _ => self.enqueue(id, queue, now, out),
+            },
+            Destination::Extension(extension) => match self.always_inside(&extension) {
+                Some(elsewhere) => self.lead(id, elsewhere, now, out),
+                None => self.ring(id, &Wanted::Extension(extension), now, out),
+            },
+            Destination::Group(group) => self.ring(id, &Wanted::Group(group), now, out),
+            Destination::Trunk { trunk, user, open } => self.ring(id, &Wanted::Line { trunk, user, open }, now, out),
+        }
+    }
+
+    /// Phones ring for a caller who dialled, at the caller's cost.
+    pub(super) fn ring(&mut self, id: CallId, wanted: &Wanted, now: Now, out: &mut Vec<Action>) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let payer = match &call.source {
+            Source::Extension(extension) => Payer::Extension(extension.clone()),
+            Source::Trunk(trunk) => Payer::Trunk(trunk.clone()),
+        };
+        self.dial(id, Purpose::Dial, wanted, Errand::new(payer, Way::Dialled), RING, now, out);
+    }
+
     /// From here on a flow speaks with the caller.
-    fn begin_flow(&mut self, id: CallId, flow: &str, now: Now, out: &mut Vec<Action>) {
+    pub(super) fn begin_flow(&mut self, id: CallId, flow: &str, now: Now, out: &mut Vec<Action>) {
         let Some(flow) = self.config.flows.get(flow).cloned() else {
             // A reload took the flow away between the routing and the port.
             self.refuse(id, Status(500), now, out);
@@ -92,7 +119,11 @@ impl Pbx {
             language: call.language.clone(),
             zone: self.config.zone.clone(),
         };
+        call.flows_begun += 1;
         call.session = Some(Box::new(ivr::Session::begin(flow, &self.config.flows, caller)));
+        if call.answered.is_some() {
+            self.tell_session(id, ivr::Event::Answered, now);
+        }
         self.tell_session(id, ivr::Event::Begin, now);
     }
 
@@ -107,6 +138,9 @@ impl Pbx {
         out: &mut Vec<Action>,
     ) {
         let Some(id) = self.call_of_leg(leg) else { return };
+        if self.legs.get(&leg).is_some_and(|leg| leg.confirming) {
+            return self.confirm_pressed(leg, digit, now, out);
+        }
         let Some(call) = self.calls.get(&id) else { return };
         match call.phase {
             Phase::Bridged { .. } => self.relay_digit(leg, digit, duration, relayed, now, out),
@@ -116,10 +150,12 @@ impl Pbx {
     }
 
     /// What the exchange had to say itself has been said: who waits hears music again.
-    fn own_play_ended(&mut self, leg: LegId, out: &mut Vec<Action>) {
+    fn own_play_ended(&mut self, leg: LegId, now: Now, out: &mut Vec<Action>) {
         let Some(id) = self.call_of_leg(leg) else { return };
-        if self.calls.get(&id).is_some_and(|call| matches!(call.phase, Phase::Waiting { .. })) {
-            self.music(id, leg, out);
+        match self.calls.get(&id).map(|call| &call.phase) {
+            Some(Phase::Waiting { .. }) => self.music(id, leg, out),
+            Some(Phase::Told) => self.hang_up(id, super::Outcome::Completed, now, out),
+            _ => {}
         }
     }
 
@@ -168,9 +204,10 @@ impl Pbx {
         }
     }
 
-    fn tell_leg(&mut self, leg: LegId, event: ivr::Event, now: Now) {
-        if let Some(call) = self.call_of_leg(leg) {
-            self.tell_session(call, event, now);
+    fn played(&mut self, leg: LegId, play: PlayId, now: Now) {
+        let Some(call) = self.call_of_leg(leg) else { return };
+        if let Some(play) = self.calls.get(&call).and_then(|call| call.own_play(play)) {
+            self.tell_session(call, ivr::Event::Played { play }, now);
         }
     }
 

@@ -2,7 +2,8 @@
 
 use super::call::{Audio, Leg, Role, Wish, ending_words};
 use super::leg::Farewell;
-use super::{Action, Call, EndedBy, Outcome, PATIENCE, Pbx, Phase, Purpose, Timer, route};
+use super::route::{self, Lead};
+use super::{Action, Call, EndedBy, Outcome, PATIENCE, Pbx, Phase, Purpose, Timer};
 use crate::config::Destination;
 use crate::id::{CallId, LegId};
 use crate::media::{ShardId, Statistics};
@@ -43,10 +44,10 @@ impl Pbx {
                     self.pressed(leg, digit, duration, false, now, out);
                 }
             }
-            Event::Progress { dialog, .. } => {
+            Event::Progress { dialog, sdp, .. } => {
                 self.call_of(dialog);
                 if let Some(leg) = self.dialogs.get(&dialog).copied() {
-                    self.phone_rings(leg, now, out);
+                    self.phone_rings(leg, sdp.as_ref(), now, out);
                 }
             }
             Event::Accepted { dialog, sdp } => {
@@ -71,8 +72,14 @@ impl Pbx {
                 self.totals.rejected += 1;
                 log_rejection(&path.remote.to_string(), status, &why);
             }
-            // The exchange keeps no registrations of its own yet.
-            Event::Registration { .. } => {}
+            Event::Registration { registration, outcome } => self.registration(registration, outcome, now),
+            Event::Bearing { peer, bearing } => self.bearing(&peer, bearing, now, out),
+            Event::Refer { dialog, referral, request } => self.refer(dialog, referral, &request, now, out),
+            Event::Subscribe { subscription, request } => self.subscribe(subscription, &request, now),
+            Event::Resubscribed { subscription } => self.resubscribed(subscription, now),
+            Event::Unsubscribed { subscription } => self.unsubscribed(subscription),
+            // The exchange refers nobody.
+            Event::Referred { .. } | Event::ReferralProgress { .. } => {}
         }
     }
 
@@ -83,7 +90,10 @@ impl Pbx {
             self.command_sip(Command::Refuse { dialog, status: Status(503) }, now);
             return;
         }
-        let destination = route::route(&self.config, &invite.dialled);
+        let destination = match invite.replaces {
+            Some(other) => self.replaceable(&invite.source, other),
+            None => route::route(&self.config, &invite.source, &invite.dialled),
+        };
         let (id, leg) = self.new_call(dialog, invite, now);
         self.subject = Some(id);
         let opened = destination.and_then(|to| {
@@ -117,6 +127,8 @@ impl Pbx {
             sip_call_id: clipped(&invite.sip_call_id),
             target: None,
             attempt: None,
+            permit: None,
+            confirming: false,
             peer_host: invite.path.remote.ip(),
             audio: Audio::Closed { statistics: Statistics::default() },
             bind,
@@ -137,12 +149,13 @@ impl Pbx {
         let call = Call {
             id,
             reference: self.rng.hex(REFERENCE),
-            phase: Phase::Routing { to: Destination::Flow("".into()) },
+            phase: Phase::Routing { to: Lead::Outside(String::new()) },
             source: invite.source.clone(),
             from,
             dialled: clipped(&invite.dialled),
             language: route::language(&self.config, &invite.source),
             session: None,
+            flows_begun: 0,
             shard,
             started: now.wall,
             began: now.mono,
@@ -150,6 +163,12 @@ impl Pbx {
             caller: leg,
             legs: BTreeSet::from([leg]),
             queue: None,
+            carried: invite.carried,
+            early: None,
+            heard_early: false,
+            transfer: None,
+            parked_by: None,
+            queued_since: None,
             wish: Wish::default(),
             gone: Vec::new(),
             path: Vec::new(),
@@ -165,6 +184,7 @@ impl Pbx {
         self.legs.insert(leg, caller);
         self.calls.insert(id, call);
         self.party_came(leg, now);
+        self.touch(leg);
         self.timers.set(Timer::CallLimit(id), now.mono + self.config.limits.call_duration);
         (id, leg)
     }
@@ -194,7 +214,8 @@ impl Pbx {
             }
         }
         match self.calls.get(&id).map(|call| call.phase.clone()) {
-            Some(Phase::Routing { to: Destination::Queue(queue) }) => self.enqueue(id, queue, now, out),
+            Some(Phase::Routing { to: Lead::To(Destination::Queue(queue)) }) => self.enqueue(id, queue, now, out),
+            Some(Phase::Told) => self.say_done(id, out),
             _ => self.tell_session(id, ivr::Event::Answered, now),
         }
     }
@@ -238,6 +259,7 @@ impl Pbx {
             leg.session_open = false;
             leg.end(clock.wall, ending_words(ending));
         }
+        self.touch(leg);
         if self.calls.get(&id).is_some_and(|call| call.caller != leg) {
             return self.phone_ended(leg, ending, now, out);
         }
@@ -246,7 +268,9 @@ impl Pbx {
             Ending::Bye { .. } => (Outcome::Completed, EndedBy::Caller),
             Ending::Cancelled if answered => (Outcome::Completed, EndedBy::Caller),
             Ending::Cancelled => (Outcome::Cancelled, EndedBy::Caller),
-            Ending::NoAck | Ending::Timeout | Ending::Gone | Ending::Unreachable => (Outcome::Failed, EndedBy::Network),
+            Ending::NoAck | Ending::Timeout | Ending::Gone | Ending::Unreachable | Ending::Expired => {
+                (Outcome::Failed, EndedBy::Network)
+            }
             Ending::Refused { .. } => (Outcome::Refused, EndedBy::Caller),
             Ending::Ours => (if answered { Outcome::Completed } else { Outcome::Refused }, EndedBy::Exchange),
         };

@@ -33,7 +33,7 @@ pub use words::*;
 use crate::id::Rng;
 use crate::sdp::{self, Capabilities, Description, Direction};
 use crate::sip::{self, DialogId, Endpoint, OutgoingCall, Party, RegistrationId, Status};
-use crate::time::{Duration, Moment, Now, pairs};
+use crate::time::{Duration, Moment, Now, Timers, pairs};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -53,6 +53,8 @@ pub struct Phone {
     lines: BTreeMap<DialogId, Line>,
     /// The `o=` of each call differs from the one before.
     sessions: u64,
+    /// When the person has thought about the change that the other side of a line wants.
+    thoughts: Timers<DialogId>,
 }
 
 /// One call and what was agreed on it.
@@ -69,12 +71,14 @@ struct Line {
     theirs: Option<Description>,
     /// We were called, and have not answered yet.
     incoming: bool,
+    /// A change that the other side wants and the person thinks about; `None` inside: we are to make the offer.
+    asked: Option<Option<Description>>,
 }
 
 impl Phone {
     pub fn new(settings: Settings, rng: Rng) -> Phone {
         let endpoint = Endpoint::new(Arc::new(agent_settings(&settings)), rng);
-        Phone { settings, endpoint, lines: BTreeMap::new(), sessions: 0 }
+        Phone { settings, endpoint, lines: BTreeMap::new(), sessions: 0, thoughts: Timers::new() }
     }
 
     /// A name for a call that is about to be dialled.
@@ -90,13 +94,18 @@ impl Phone {
     }
 
     pub fn poll_timeout(&self) -> Option<Moment> {
-        self.endpoint.poll_timeout()
+        self.endpoint.poll_timeout().into_iter().chain(self.thoughts.next()).min()
     }
 
     pub fn handle_timeout(&mut self, now: Now, out: &mut Vec<Action>) {
         let mut said = Vec::new();
         self.endpoint.handle_timeout(now, &mut said);
         self.translate(said, now, out);
+        while let Some(line) = self.thoughts.pop(now.mono) {
+            if let Some(offer) = self.lines.get_mut(&line).and_then(|call| call.asked.take()) {
+                self.agree(line, offer, now, out);
+            }
+        }
     }
 
     /// What is still open in the user agent: for tests and for a screen.
@@ -121,6 +130,11 @@ impl Phone {
             }
             Command::Hold { line, on } => self.hold(line, on, now, out),
             Command::Probe { line: dialog } => self.say(sip::Command::Probe { dialog }, now, out),
+            Command::Transfer { line: dialog, number, with: replaces } => {
+                if let Some(target) = self.address_of(&number) {
+                    self.say(sip::Command::Refer { dialog, target, replaces }, now, out);
+                }
+            }
         }
     }
 
@@ -139,8 +153,8 @@ impl Phone {
     }
 
     fn dial(&mut self, line: DialogId, number: String, audio: AudioOffer, delayed: bool, now: Now, out: &mut Vec<Action>) {
-        let target = match sip::message::Uri::parse(format!("sip:{number}@{}", self.settings.domain)) {
-            Ok(target) if self.lines.len() < MAX_LINES => target,
+        let target = match self.address_of(&number) {
+            Some(target) if self.lines.len() < MAX_LINES => target,
             _ => {
                 let ending = sip::Ending::Unreachable;
                 return out.push(Action::Report(Report::Ended { line, ending }));
@@ -159,9 +173,15 @@ impl Phone {
             sdp: call.offered.clone(),
             credentials: self.settings.credentials.clone(),
             ring: self.settings.ring,
+            carried: sip::Carried::default(),
+            diversion_header: sip::DiversionHeader::default(),
         };
         self.lines.insert(line, call);
         self.say(sip::Command::Invite { dialog: line, call: Box::new(outgoing) }, now, out);
+    }
+
+    fn address_of(&self, number: &str) -> Option<sip::message::Uri> {
+        sip::message::Uri::parse(format!("sip:{number}@{}", self.settings.domain)).ok()
     }
 
     /// The person takes the call: our answer to its offer, or our offer when it came without one.
@@ -240,12 +260,27 @@ impl Phone {
             sip::Event::Alive { dialog } => Report::Alive { line: dialog },
             sip::Event::Ended { dialog, ending } => {
                 self.lines.remove(&dialog);
+                self.thoughts.cancel(&dialog);
                 Report::Ended { line: dialog, ending }
             }
             sip::Event::Registration { outcome: Ok(expires), .. } => Report::Registered(expires),
             sip::Event::Registration { outcome: Err(status), .. } => Report::RegistrationRefused(status),
             // A phone is nobody's registrar, and what it refused does not concern its person.
             sip::Event::Bound { .. } | sip::Event::Unbound { .. } | sip::Event::Rejected { .. } => return,
+            sip::Event::Refer { referral, .. } => {
+                let refusal = sip::Command::RefuseReferral { referral, status: Status(603) };
+                return self.say(refusal, now, out);
+            }
+            sip::Event::Subscribe { subscription, .. } => {
+                let refusal = sip::Command::RefuseSubscription { subscription, status: Status(603) };
+                return self.say(refusal, now, out);
+            }
+            sip::Event::Referred { dialog, outcome: Ok(()) } => Report::Transfer { line: dialog, status: Status(202) },
+            sip::Event::Referred { dialog, outcome: Err(status) } | sip::Event::ReferralProgress { dialog, status } => {
+                Report::Transfer { line: dialog, status }
+            }
+            // It asks for none of these.
+            sip::Event::Resubscribed { .. } | sip::Event::Unsubscribed { .. } | sip::Event::Bearing { .. } => return,
         };
         out.push(Action::Report(report));
     }
@@ -261,9 +296,18 @@ impl Phone {
         self.say(sip::Command::Progress { dialog: line, status: Status(180), sdp: None }, now, out);
     }
 
-    /// The other side wants a change, or asks us for an offer, or answers a call that came without one by making it. A phone
-    /// agrees to what it can.
+    /// The other side wants a change, or asks us for an offer, or answers a call that came without one by making it.
     fn offered(&mut self, dialog: DialogId, offer: Option<Description>, now: Now, out: &mut Vec<Action>) {
+        let Some(call) = self.lines.get_mut(&dialog) else { return };
+        if self.settings.considers.is_zero() {
+            return self.agree(dialog, offer, now, out);
+        }
+        call.asked = Some(offer);
+        self.thoughts.set(dialog, now.mono + self.settings.considers);
+    }
+
+    /// A phone agrees to what it can.
+    fn agree(&mut self, dialog: DialogId, offer: Option<Description>, now: Now, out: &mut Vec<Action>) {
         let Some(call) = self.lines.get_mut(&dialog) else { return };
         call.version += 1;
         let answer = match &offer {
@@ -302,7 +346,16 @@ impl Phone {
 
 impl Line {
     fn new(session: u64, incoming: bool) -> Line {
-        Line { audio: None, direction: Direction::SendRecv, session, version: 1, offered: None, theirs: None, incoming }
+        Line {
+            audio: None,
+            direction: Direction::SendRecv,
+            session,
+            version: 1,
+            offered: None,
+            theirs: None,
+            incoming,
+            asked: None,
+        }
     }
 
     fn capabilities(&self) -> Option<Capabilities> {

@@ -38,6 +38,7 @@ fn phone(who: usize) -> Phone {
         credentials: None,
         expires: Duration::from_secs(60),
         ring: Duration::from_secs(30),
+        considers: Duration::ZERO,
     };
     Phone::new(settings, Rng::from_seed(who as u64))
 }
@@ -190,6 +191,17 @@ fn keys_by_info_and_probes_reach_the_other_side() {
     pair.run_for(Duration::from_secs(1));
     assert!(pair.reports[BOB].contains(&Report::Digit { line: other, digit: '5' }));
     assert!(pair.reports[BOB].contains(&Report::Alive { line: other }));
+    pair.command(BOB, Command::Hangup { line: other });
+    pair.leave_nothing();
+}
+
+/// A phone takes nobody's place; the call goes on.
+#[test]
+fn a_transfer_that_is_refused_changes_nothing() {
+    let (mut pair, line, other) = talk(false);
+    pair.command(ALICE, Command::Transfer { line, number: "carol".into(), with: None });
+    pair.run_for(Duration::from_secs(1));
+    assert!(pair.reports[ALICE].contains(&Report::Transfer { line, status: Status(603) }));
     pair.command(BOB, Command::Hangup { line: other });
     pair.leave_nothing();
 }

@@ -25,6 +25,8 @@ pub struct Settings {
     pub expires: Duration,
     /// How long an unanswered call rings before the phone gives up by itself.
     pub ring: Duration,
+    /// How long the person thinks about a change of a call that the other side wants; zero: the phone agrees by itself.
+    pub considers: Duration,
 }
 
 /// Where the phone listens for the audio of one call, and what it can speak there: given by whoever owns the sockets.
@@ -80,6 +82,12 @@ pub enum Command {
     Probe {
         line: DialogId,
     },
+    /// Asks the other side to call `number` instead; with `with`, to take the place of this phone in that other call of its own.
+    Transfer {
+        line: DialogId,
+        number: String,
+        with: Option<DialogId>,
+    },
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -125,6 +133,11 @@ pub enum Report {
     /// The other side answered a probe.
     Alive {
         line: DialogId,
+    },
+    /// How a transfer goes: 202 when it is tried, a refusal, then what becomes of the call that was asked for.
+    Transfer {
+        line: DialogId,
+        status: Status,
     },
     Ended {
         line: DialogId,

@@ -30,12 +30,14 @@ pub enum Act {
     Press(usize, char),
     Hold(usize, bool),
     Probe(usize),
+    Join(usize),
     /// As planned, or because patience has ended.
     Leave(usize),
     /// With a call that came.
     PickUp(usize),
     Refuse(usize, u16),
     PutOnHold(usize, bool),
+    Transfer(usize, &'static str),
     PutDown(usize),
     /// The phone dies.
     Vanish,
@@ -91,6 +93,7 @@ impl World {
                 self.in_talk(who, call, |line| Command::Hold { line, on })
             }
             Act::Probe(call) => self.in_talk(who, call, |line| Command::Probe { line }),
+            Act::Join(call) => self.join(who, call),
             Act::Leave(call) => {
                 let attempt = &mut self.people[who].attempts[call];
                 let Some(line) = attempt.line.filter(|_| !attempt.is_over() && !attempt.left) else { return Ok(()) };
@@ -99,6 +102,9 @@ impl World {
             }
             Act::PickUp(at) => self.pick_up(who, at),
             Act::Refuse(at, status) => self.refuse(who, at, status),
+            Act::Transfer(at, to) => {
+                self.on_line(who, at, |line| Command::Transfer { line, number: to.to_string(), with: None })
+            }
             Act::PutOnHold(at, on) => self.on_line(who, at, |line| Command::Hold { line, on }),
             Act::PutDown(at) => self.put_down(who, at),
             Act::Vanish => self.vanish(who),
@@ -122,11 +128,25 @@ impl World {
         if let Quirk::Vanishes(after) = plan.quirk {
             acts.push((after, Act::Vanish));
         }
+        if let Quirk::Joins(after) = plan.quirk {
+            acts.push((after * 3, Act::Join(call)));
+        }
         person.dialling = Some(call);
         acts.into_iter().for_each(|(after, act)| self.intend(who, now + after, act));
         let verdict = self.command(who, dial);
         self.people[who].dialling = None;
         verdict
+    }
+
+    /// The other line becomes one with this call: who is talked with there, with whoever is reached here.
+    fn join(&mut self, who: usize, call: usize) -> Verdict {
+        let person = &self.people[who];
+        let here = &person.attempts[call];
+        let Some(with) = here.line.filter(|_| !here.is_over() && !here.left) else { return Ok(()) };
+        let talks =
+            |received: &&super::callee::Received| received.picked_up.is_some() && received.ended.is_none() && !received.left;
+        let Some(line) = person.received.iter().find(talks).and_then(|received| received.line) else { return Ok(()) };
+        self.command(who, Command::Transfer { line, number: here.plan.dials.clone(), with: Some(with) })
     }
 
     fn press(&mut self, who: usize, call: usize, digit: char) -> Verdict {
@@ -246,7 +266,8 @@ impl World {
                 let outcome = person.attempts[call].outcome_of(&ending);
                 return person.attempts[call].ends(outcome, who);
             }
-            Report::Digit { .. } | Report::Ringing { .. } | Report::Unchanged { .. } | Report::Alive { .. } => {}
+            Report::Digit { .. } | Report::Ringing { .. } | Report::Unchanged { .. } => {}
+            Report::Alive { .. } | Report::Transfer { .. } => {}
         }
         Ok(())
     }
@@ -268,6 +289,7 @@ impl World {
         match plan.quirk {
             Quirk::Holds(after) => self.intend(who, now + after, Act::Hold(call, true)),
             Quirk::Probes(after) => self.intend(who, now + after, Act::Probe(call)),
+            Quirk::Joins(after) => self.intend(who, now + after, Act::Join(call)),
             _ => {}
         }
         Ok(())

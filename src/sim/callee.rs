@@ -16,6 +16,8 @@ use std::net::SocketAddr;
 
 /// Where the audio ports of calls that come begin, above a phone's own port; below are those of the calls that it makes.
 const PORTS_FROM: u16 = 40;
+/// Who has sent a caller on hangs up after this, if the exchange has not.
+const COME_BACK: Duration = Duration::from_secs(20);
 /// Audio ports of calls that come, used round and round.
 const PORTS: u16 = 29;
 
@@ -26,6 +28,8 @@ pub enum Manner {
     Answers { after: Duration, talks: Option<Duration> },
     /// The same, and in between puts the other on hold and comes back.
     Holds { after: Duration, talks: Duration },
+    /// Picks up, talks, and sends the other on to this number (REFER).
+    Transfers { after: Duration, talks: Duration, to: &'static str },
     /// 486, 603, 302, 480 ... this long after it began to ring.
     Refuses { after: Duration, status: u16 },
     /// Speaks only what the exchange does not: 488 when picked up.
@@ -52,6 +56,7 @@ impl Manner {
         match self {
             Manner::Answers { .. } => "answers",
             Manner::Holds { .. } => "holds and resumes",
+            Manner::Transfers { .. } => "transfers",
             Manner::Refuses { status: 486, .. } => "refuses 486",
             Manner::Refuses { status: 603, .. } => "refuses 603",
             Manner::Refuses { status: 302, .. } => "refuses 302",
@@ -71,6 +76,7 @@ impl Manner {
         match self {
             Manner::Answers { after, .. }
             | Manner::Holds { after, .. }
+            | Manner::Transfers { after, .. }
             | Manner::SpeaksUnknownCodec { after }
             | Manner::AnswersWithoutAudio { after }
             | Manner::AnswersMute { after, .. }
@@ -207,6 +213,10 @@ impl World {
                 self.intend(who, now + talks / 4, Act::PutOnHold(at, true));
                 self.intend(who, now + talks / 2, Act::PutOnHold(at, false));
                 self.intend(who, now + talks, Act::PutDown(at));
+            }
+            Manner::Transfers { talks, to, .. } => {
+                self.intend(who, now + talks, Act::Transfer(at, to));
+                self.intend(who, now + talks + COME_BACK, Act::PutDown(at));
             }
             Manner::DiesTalking { talks, .. } => self.intend(who, now + talks, Act::Vanish),
             _ => {}

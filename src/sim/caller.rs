@@ -149,10 +149,15 @@ pub enum Quirk {
     Holds(Duration),
     /// Asks whether the exchange is still there, this long after the answer.
     Probes(Duration),
+    /// Joins whoever they talk with on another line to this call (an attended transfer), this long after the answer, or, where
+    /// nobody answers, after dialling.
+    Joins(Duration),
     /// Everything said by this phone is said twice.
     Echoes,
     /// A proxy on the way says 100 to whatever the phone asks.
     Proxied,
+    /// A border element on the way changes the call by an UPDATE of its own, and the phone asks its person first.
+    Steered,
 }
 
 impl Quirk {
@@ -168,8 +173,10 @@ impl Quirk {
             Quirk::NamedContact => "has a named contact",
             Quirk::Holds(_) => "holds",
             Quirk::Probes(_) => "probes",
+            Quirk::Joins(_) => "joins two calls",
             Quirk::Echoes => "says everything twice",
             Quirk::Proxied => "has a hasty proxy",
+            Quirk::Steered => "is steered on the way",
         }
     }
 }
@@ -246,7 +253,8 @@ impl Attempt {
             (Ending::Ours | Ending::Cancelled, false) => Outcome::Cancelled,
             (Ending::Refused { status, .. }, _) if status.0 == 487 && self.left => Outcome::Cancelled,
             (Ending::Refused { status, .. }, _) => Outcome::Refused(status.0),
-            (Ending::Cancelled | Ending::NoAck | Ending::Timeout | Ending::Gone | Ending::Unreachable, _) => Outcome::Lost,
+            (Ending::Cancelled | Ending::NoAck | Ending::Timeout | Ending::Gone, _) => Outcome::Lost,
+            (Ending::Unreachable | Ending::Expired, _) => Outcome::Lost,
         }
     }
 }

@@ -51,8 +51,10 @@ const QUIRKS: Weighted<Quirk> = Weighted(&[
     (6, Quirk::NamedContact),
     (9, Quirk::Holds(Duration::ZERO)),
     (7, Quirk::Probes(Duration::ZERO)),
+    (9, Quirk::Joins(Duration::ZERO)),
     (5, Quirk::Echoes),
     (3, Quirk::Proxied),
+    (3, Quirk::Steered),
 ]);
 
 /// Numbers of the worlds with queues.
@@ -66,6 +68,28 @@ const QUEUE_NUMBERS: Weighted<&str> = Weighted(&[
     (5, "1003"),
     (3, "1005"),
     (8, "401"),
+    (4, lab::TELEPHONE),
+    (1, "701234567"),
+    (4, "1006"),
+    (4, "1007"),
+    (4, "310"),
+    (4, "311"),
+    (4, "702"),
+    (4, "*81001"),
+]);
+/// Where people send those whom they talk with: phones, a group, a queue, a flow, slots, outside, nobody.
+const SENT: Weighted<&str> = Weighted(&[
+    (20, "1003"),
+    (10, "1001"),
+    (8, "600"),
+    (8, "100"),
+    (8, "702"),
+    (6, "*5"),
+    (6, "401"),
+    (6, lab::TELEPHONE),
+    (6, "310"),
+    (4, "1006"),
+    (4, "999"),
 ]);
 /// Agents at fixed addresses.
 const DESKS: u8 = 5;
@@ -76,6 +100,7 @@ const MANNERS: Weighted<Manner> = Weighted(&[
     (8, Manner::Answers { after: Duration::ZERO, talks: None }),
     (7, Manner::Answers { after: Duration::ZERO, talks: Some(LATE) }),
     (7, Manner::Answers { after: Duration::ZERO, talks: Some(Duration::ZERO) }),
+    (9, Manner::Transfers { after: Duration::ZERO, talks: Duration::ZERO, to: "" }),
     (7, Manner::Holds { after: Duration::ZERO, talks: Duration::ZERO }),
     (5, Manner::Refuses { after: Duration::ZERO, status: 486 }),
     (4, Manner::Refuses { after: Duration::ZERO, status: 603 }),
@@ -181,6 +206,7 @@ fn manner(rng: &mut Rng) -> Manner {
         }
         Manner::Answers { .. } => Manner::Answers { after, talks: Some(talks) },
         Manner::Holds { .. } => Manner::Holds { after, talks },
+        Manner::Transfers { .. } => Manner::Transfers { after, talks: talks / 2, to: SENT.draw(rng) },
         Manner::Refuses { status, .. } => {
             Manner::Refuses { after: if rng.chance(500) { Duration::ZERO } else { after }, status }
         }
@@ -232,6 +258,7 @@ fn plan(rng: &mut Rng) -> Plan {
         Quirk::Repeats(_) => Quirk::Repeats(draw(MS(4_000), rng)),
         Quirk::Holds(_) => Quirk::Holds(draw(MS(6_000), rng)),
         Quirk::Probes(_) => Quirk::Probes(draw(MS(6_000), rng)),
+        Quirk::Joins(_) => Quirk::Joins(draw(MS(4_000), rng)),
         other => other,
     };
     Plan { at, dials, delayed, keys, presses, leaves, quirk }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: nobody enters once the world has begun.
 
-use super::caller::{Attempt, Identity, Life, Person};
+use super::caller::{Attempt, Identity, Life, Person, Quirk};
 use super::world::{Happening, World};
 use crate::id::Rng;
 use crate::phone::{self, Phone};
@@ -18,6 +18,8 @@ pub const EXCHANGE_V6: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHO
 pub const EXCHANGE_NAME: &str = "exchange.example";
 /// Nobody waits longer than this for anything after dialling; longer than the exchange lets a call last.
 pub const PATIENCE: Duration = Duration::from_secs(200);
+/// Who is asked before a call is changed thinks for so long: past the moment at which the other side is told to be patient.
+const CONSIDERS: Duration = Duration::from_secs(5);
 
 impl World {
     pub(super) fn admit(&mut self, life: Life) {
@@ -25,7 +27,7 @@ impl World {
         let index = u8::try_from(who).unwrap_or(u8::MAX);
         let (host, user, credentials) = match &life.identity {
             Identity::Extension { user, password } => {
-                let credentials = Credentials { user: user.clone(), password: password.clone() };
+                let credentials = Credentials::new(user, password);
                 (IpAddr::from(Ipv4Addr::LOCALHOST), user.clone(), Some(credentials))
             }
             Identity::Trunk { number } if life.speaks_ipv6 => (Ipv6Addr::LOCALHOST.into(), number.clone(), None),
@@ -46,6 +48,7 @@ impl World {
             credentials,
             expires: life.expires,
             ring: PATIENCE,
+            considers: if life.calls.iter().any(|plan| plan.quirk == Quirk::Steered) { CONSIDERS } else { Duration::ZERO },
         };
         self.by_address.insert(address, who);
         self.people.push(Person {

@@ -5,10 +5,13 @@
 
 use super::entrance::{EXCHANGE, EXCHANGE_V6};
 use crate::acd;
-use crate::config::{Agent, Config, Destination, Extension, Family, Limits, Media, Phone, Queue, Trunk};
+use crate::config::{
+    Agent, Allowance, Class, Code, Config, Destination, Extension, Family, Forward, InTurn, Limits, Media, Outbound, Parking,
+    Phone, Queue, RingGroup, Services, Trunk, Via,
+};
 use crate::id::Name;
 use crate::ivr::{self, Flow};
-use crate::sip::{Algorithm, Listener, RegistrarSettings, Settings, Transport, TrunkSource, UserSecret};
+use crate::sip::{Algorithm, Listener, RegistrarSettings, SessionTimers, Settings, Transport, TrunkSource, UserSecret};
 use crate::time::Duration;
 use md5::{Digest, Md5};
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,6 +87,18 @@ const USERS: [&str; 5] = ["1001", "1002", "1003", "1004", "1005"];
 /// Straight into the queue `support`, and out through the trunk.
 pub const QUEUE: &str = "600";
 pub const PROVIDER: &str = "401";
+/// A telephone outside, reached by that trunk.
+pub const TELEPHONE: &str = "601234567";
+/// Extensions without a phone: all calls of the first go to 1003, those of the second, when nobody is there, to the queue.
+const FORWARDED: [(&str, &str); 2] = [("1006", "1003"), ("1007", QUEUE)];
+/// Ring groups: together, and one after the other.
+const GROUPS: [(&str, &str, bool); 2] = [("310", "together", false), ("311", "in-turn", true)];
+/// Codes: picks up what rings at the extension that follows, and leaves a caller at a free slot.
+const PICKUP: &str = "*8";
+const PARK: &str = "*5";
+/// Where callers are left, and for how long at most.
+const SLOTS: (u32, u32) = (701, 703);
+const PARKED: Duration = Duration::from_secs(15);
 /// Agents of `support`, logged in by registering.
 const AGENTS: [&str; 2] = ["1001", "1002"];
 const DESK_PORT: u16 = 20_000;
@@ -112,6 +127,12 @@ pub fn is_user(number: &str) -> bool {
 
 /// Is there somebody at this number?
 pub fn is_answered(number: &str) -> bool {
+    let services = number.starts_with(PICKUP) || number.parse().is_ok_and(|slot| (SLOTS.0..=SLOTS.1).contains(&slot));
+    let groups = GROUPS.iter().any(|(dialled, _, _)| *dialled == number);
+    let forwarded = FORWARDED.iter().any(|(dialled, _)| *dialled == number);
+    if services || groups || forwarded || number == TELEPHONE {
+        return true;
+    }
     let rings = number == QUEUE || number == PROVIDER || is_user(number) || (number.starts_with('3') && number.len() == 4);
     rings || FLOWS.iter().any(|(dialled, _, _)| *dialled == number)
 }
@@ -153,11 +174,14 @@ pub fn config() -> Arc<Config> {
             users: USERS.iter().map(|user| (Name::from(*user), secret(user))).collect(),
             trunks: vec![TrunkSource { name: "provider".into(), addresses }],
             registrar: RegistrarSettings::default(),
+            session: SessionTimers::default(),
         }),
         media: Media { first_port: PORTS.0, last_port: PORTS.1, ..Media::default() },
         limits: Limits { call_duration: CALL_LIMIT, ..Limits::default() },
-        extensions: USERS.iter().map(|user| (Name::from(*user), Extension::default())).collect(),
-        trunks: BTreeMap::from([("provider".into(), Trunk { send_to: Some(desk(0).1), ..Trunk::default() })]),
+        extensions: extensions(),
+        outbound: outbound(),
+        services: services(),
+        trunks: BTreeMap::from([("provider".into(), Trunk { send_to: Some(desk(0).1.into()), ..Trunk::default() })]),
         acd: Arc::new(staff()),
         queues: BTreeMap::from([(SUPPORT.into(), Queue::default())]),
         agents: AGENTS.iter().map(|user| (Name::from(*user), Agent { phone: Phone::Extension((*user).into()) })).collect(),
@@ -168,11 +192,44 @@ pub fn config() -> Arc<Config> {
     })
 }
 
+fn extensions() -> BTreeMap<Name, Extension> {
+    let [(always, there), (nobody, queue)] = FORWARDED;
+    let forward = |forward| Extension { forward, ..Extension::default() };
+    let forwarded = [
+        (always, forward(Forward { always: Some(there.into()), ..Forward::default() })),
+        (nobody, forward(Forward { no_answer: Some(queue.into()), ..Forward::default() })),
+    ];
+    let plain = USERS.iter().map(|user| (*user, Extension::default()));
+    plain.chain(forwarded).map(|(name, extension)| (Name::from(name), extension)).collect()
+}
+
+/// National calls by the one trunk.
+fn outbound() -> Outbound {
+    let national = Allowance { classes: BTreeSet::from([Class::National]), ..Allowance::default() };
+    Outbound {
+        via: vec![Via { trunk: "provider".into(), order: 0, weight: 1 }],
+        usual: national.clone(),
+        flows: Allowance { calls: 30, minutes_per_day: None, ..national },
+        ..Outbound::default()
+    }
+}
+
+fn services() -> Services {
+    let members = || USERS[..3].iter().map(ToString::to_string).collect();
+    let group = |in_turn| RingGroup { members: members(), in_turn: InTurn(in_turn), ring: RING / 2 };
+    Services {
+        groups: GROUPS.iter().map(|(_, name, in_turn)| (Name::from(*name), group(*in_turn))).collect(),
+        parking: Some(Parking { first: SLOTS.0, last: SLOTS.1, timeout: PARKED }),
+        codes: [(PICKUP.to_string(), Code::Pickup), (PARK.to_string(), Code::Park)].into(),
+    }
+}
+
 fn numbers() -> BTreeMap<String, Destination> {
     let flows = FLOWS.iter().map(|(number, flow, _)| (number.to_string(), Destination::Flow(Name::from(*flow))));
-    let trunk = Destination::Trunk { trunk: "provider".into(), user: "trunk".into() };
+    let trunk = Destination::Trunk { trunk: "provider".into(), user: "trunk".into(), open: true };
+    let groups = GROUPS.iter().map(|(number, name, _)| (number.to_string(), Destination::Group(Name::from(*name))));
     let others = [(QUEUE.to_string(), Destination::Queue(SUPPORT.into())), (PROVIDER.to_string(), trunk)];
-    flows.chain(others).collect()
+    flows.chain(groups).chain(others).collect()
 }
 
 /// The queue `support` and who serves it.

@@ -8,7 +8,7 @@ use super::caller::Quirk;
 use super::entrance::{EXCHANGE, EXCHANGE_NAME, EXCHANGE_V6, host_of};
 use super::trace::headline;
 use super::world::{Happening, Who, World};
-use crate::sip::message::{Message, Method, Response, parse};
+use crate::sip::message::{Message, Method, Name, Request, Response, Uri, Via, parse};
 use crate::sip::{ConnectionId, Path, Status};
 use crate::time::{Duration, Moment};
 use memchr::memmem;
@@ -121,6 +121,7 @@ impl World {
             return self.trace.say(now, || format!("exchange -> {} (nobody)   {}", path.remote, headline(&bytes)));
         };
         let (from, to) = (path.local, path.remote);
+        self.steer(who, path, &bytes);
         if path.transport.is_reliable() {
             let connection = match self.people[who].connection {
                 Some(connection) if path.connection.is_none_or(|wanted| wanted == connection) => connection,
@@ -134,6 +135,25 @@ impl World {
         let arrivals = self.network.datagram(false, from, to, now, &mut self.rng);
         let path = Path { local: to, remote: from, connection: None, ..path };
         self.arrive(Who::Person(who), path, bytes, [arrivals.first, arrivals.second]);
+    }
+
+    /// A border element on the way of this call sends an UPDATE of its own, once.
+    fn steer(&mut self, who: usize, path: Path, bytes: &[u8]) {
+        let Some(call) = call_id(bytes).and_then(|id| self.attempt_of(who, id)) else { return };
+        let attempt = &mut self.people[who].attempts[call];
+        if attempt.plan.quirk != Quirk::Steered || attempt.tampered {
+            return;
+        }
+        if let Some(update) = steering(bytes, path.local, path.remote) {
+            attempt.tampered = true;
+            let path = Path { local: path.remote, remote: path.local, connection: self.people[who].connection, ..path };
+            let at = self.clock.mono() + STEER_LAG;
+            self.agenda.enter(at, Happening::Arrives { at: Who::Person(who), path, bytes: update });
+        }
+    }
+
+    fn attempt_of(&self, who: usize, id: &str) -> Option<usize> {
+        self.people[who].attempts.iter().position(|attempt| attempt.sip_call_id == id)
     }
 
     fn arrive(&mut self, at: Who, path: Path, bytes: Vec<u8>, moments: [Option<Moment>; 2]) {
@@ -165,7 +185,7 @@ impl World {
         if let Some(call) = person.dialling.filter(|call| person.attempts[*call].sip_call_id.is_empty()) {
             person.attempts[call].sip_call_id = id.to_string();
         }
-        person.attempts.iter().position(|attempt| attempt.sip_call_id == id)
+        self.attempt_of(who, id)
     }
 
     /// The addresses of a host name, as this world knows them.
@@ -178,6 +198,8 @@ impl World {
     }
 }
 
+/// How long after the answer a border element steers.
+const STEER_LAG: Duration = Duration::from_secs(2);
 const FORK_LAG: Duration = Duration::from_millis(20);
 const ECHO_LAG: Duration = Duration::from_millis(10);
 
@@ -187,6 +209,24 @@ fn trying(bytes: &[u8]) -> Option<Vec<u8>> {
         Ok(Message::Request(request)) if request.method != Method::Ack => Some(Response::to(&request, Status(100)).to_bytes()),
         _ => None,
     }
+}
+
+/// An UPDATE to the phone whose INVITE `accepted` answers, as if the exchange had sent it: the same description again.
+fn steering(accepted: &[u8], from: SocketAddr, phone: SocketAddr) -> Option<Vec<u8>> {
+    let Ok(Message::Response(accepted)) = parse(accepted) else { return None };
+    if accepted.status != Status(200) || accepted.cseq().method != Method::Invite || accepted.body.is_empty() {
+        return None;
+    }
+    let mut update = Request::new(Method::Update, Uri::sip("", &phone.ip().to_string(), Some(phone.port())));
+    update.push_via(&Via::new("UDP", from, "z9hG4bKsteered"));
+    update.set_max_forwards(70);
+    update.set_from(accepted.to_());
+    update.set_to(accepted.from_());
+    update.set_call_id(accepted.call_id());
+    update.set_cseq(1);
+    update.headers.copy(&accepted.headers, Name::Contact);
+    update.set_body("application/sdp", accepted.body.clone());
+    Some(update.to_bytes())
 }
 
 pub(super) fn call_id(bytes: &[u8]) -> Option<&str> {

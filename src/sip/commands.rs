@@ -28,12 +28,25 @@ impl Endpoint {
             Command::Digit { dialog, digit, duration } => self.send_digit(dialog, digit, duration, now, out),
             Command::Register { registration, account } => self.keep_registered(registration, *account, now, out),
             Command::Unregister { registration } => self.unregister(registration, now, out),
+            Command::Refer { dialog, target, replaces } => self.refer(dialog, &target, replaces, now, out),
+            Command::AcceptReferral { referral } => self.accept_referral(referral, now, out),
+            Command::RefuseReferral { referral, status } => self.refuse_referral(referral, status, now, out),
+            Command::ReportReferral { referral, status } => self.report_referral(referral, status, now, out),
+            Command::AcceptSubscription { subscription, body } => self.accept_subscription(subscription, body, now, out),
+            Command::RefuseSubscription { subscription, status } => self.refuse_subscription(subscription, status, now, out),
+            Command::Notify { subscription, body } => self.notify(subscription, body, now, out),
+            Command::EndSubscription { subscription, why } => self.end_subscription(subscription, why, now, out),
+            Command::Watch { peer, probing } => self.watch(peer, *probing, now, out),
+            Command::Unwatch { peer } => self.unwatch(&peer),
         }
     }
 
     fn progress(&mut self, id: DialogId, status: Status, sdp: Option<&Description>, now: Now, out: &mut Vec<Output>) {
-        let Some(session) = self.sessions.get(&id).filter(|session| session.phase == Phase::Ringing) else { return };
         let status = if (101..200).contains(&status.0) { status } else { Status(180) };
+        if self.progress_reliably(id, status, sdp, now, out) {
+            return;
+        }
+        let Some(session) = self.sessions.get(&id).filter(|session| session.phase == Phase::Ringing) else { return };
         let (Some(tx), Some(mut response)) = (session.invite, self.response_to_invite(id, status)) else { return };
         if let Some(sdp) = sdp {
             response.set_body("application/sdp", sdp.to_bytes());

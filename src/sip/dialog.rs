@@ -197,6 +197,6 @@ pub fn port_of(uri: &Uri, transport: Transport) -> u16 {
 impl Method {
     /// Requests that carry a Contact which becomes the peer's target (RFC 3261 section 12, RFC 3311).
     pub(super) fn creates_or_refreshes_target(&self) -> bool {
-        matches!(self, Method::Invite | Method::Update)
+        matches!(self, Method::Invite | Method::Update | Method::Refer | Method::Subscribe | Method::Notify)
     }
 }

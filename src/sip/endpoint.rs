@@ -4,14 +4,19 @@
 //! begun either has a timer or waits for a command that the exchange has been told to give.
 
 use super::auth::Guard;
+use super::dialog::Dialog;
 use super::message::{Message, Name as Header, Request, Response, parse};
+use super::referral::Referrals;
 use super::registrar::Registrar;
 use super::registration::Registrations;
 use super::session::{Clock, Event as Happens, Session};
+use super::subscription::Subscriptions;
 use super::transaction::{Heard, Notice, Owner, Transactions};
 use super::visited::Visited;
+use super::watch::Watches;
 use super::{
-    Algorithm, Binding, Command, ConnectionId, DialogId, Event, Input, Output, Path, QueryId, Rejection, Settings, Status,
+    Algorithm, Binding, Command, ConnectionId, DialogId, Event, Input, Output, Package, Path, QueryId, Rejection, Settings,
+    Status,
 };
 use crate::id::{Name, Rng, Table};
 use crate::time::{Moment, Now, Timers};
@@ -28,6 +33,8 @@ pub struct Census {
     /// Transactions kept for repetitions.
     pub finished: usize,
     pub dialogs: usize,
+    /// Who is told how something stands.
+    pub subscriptions: usize,
     pub bindings: usize,
     /// Deadlines; each binding has one.
     pub timers: usize,
@@ -47,6 +54,9 @@ pub struct Endpoint {
     pub(super) guard: Guard,
     pub(super) registrar: Registrar,
     pub(super) registrations: Registrations,
+    pub(super) referrals: Referrals,
+    pub(super) subscriptions: Subscriptions,
+    pub(super) watches: Watches,
     #[serde(with = "crate::time::pairs")]
     pub(super) sessions: BTreeMap<DialogId, Session>,
     /// By our own tag, which is ours alone.
@@ -74,6 +84,9 @@ impl Endpoint {
             guard,
             registrar: Registrar::default(),
             registrations: Registrations::default(),
+            referrals: Referrals::default(),
+            subscriptions: Subscriptions::default(),
+            watches: Watches::default(),
             sessions: BTreeMap::new(),
             by_tag: Table::new(),
             clocks: Timers::new(),
@@ -119,8 +132,15 @@ impl Endpoint {
             unfinished: self.transactions.unfinished(),
             finished: self.transactions.finished(),
             dialogs: self.sessions.len(),
+            subscriptions: self.subscriptions.len(),
             bindings: self.registrar.len(),
-            timers: self.transactions.timers() + self.clocks.len() + self.registrar.len() + self.registrations.timers(),
+            timers: self.transactions.timers()
+                + self.clocks.len()
+                + self.registrar.len()
+                + self.registrations.timers()
+                + self.referrals.len()
+                + self.subscriptions.len()
+                + self.watches.len(),
         }
     }
 
@@ -132,8 +152,8 @@ impl Endpoint {
     pub fn handle(&mut self, input: Input, now: Now, out: &mut Vec<Output>) {
         match input {
             Input::Received { path, bytes } => self.received(path, &bytes, now, out),
-            Input::BadFrame { path, bytes, status } => self.bad_frame(path, &bytes, status, out),
-            Input::Disconnected { connection } => self.disconnected(connection),
+            Input::BadFrame { path, bytes, status } => self.bad_frame(path, &bytes, status, now, out),
+            Input::Disconnected { connection } => self.disconnected(connection, now),
             Input::Unreachable { path } => {
                 for notice in self.transactions.unreachable(path, now.mono, out) {
                     self.notice(notice, None, now, out);
@@ -154,6 +174,9 @@ impl Endpoint {
             self.clocks.next(),
             self.registrar.poll_timeout(),
             self.registrations.poll_timeout(),
+            self.referrals.poll_timeout(),
+            self.subscriptions.poll_timeout(),
+            self.watches.poll_timeout(),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -169,8 +192,17 @@ impl Endpoint {
             self.clock(dialog, clock, now, out);
         }
         while self.registrar.handle_timeout(now.mono, out) {}
-        while let Some(registration) = self.registrations.due(now.mono) {
-            self.register(registration, now, out);
+        while let Some((registration, due)) = self.registrations.due(now.mono) {
+            self.registration_due(registration, due, now, out);
+        }
+        while let Some(watch) = self.watches.due(now.mono) {
+            self.watch_due(watch, now, out);
+        }
+        while let Some(subscription) = self.subscriptions.due(now.mono) {
+            self.subscription_due(subscription, now, out);
+        }
+        while let Some(referral) = self.referrals.due(now.mono) {
+            self.referral_due(referral, now, out);
         }
     }
 
@@ -186,6 +218,7 @@ impl Endpoint {
 
     fn received(&mut self, path: Path, bytes: &[u8], now: Now, out: &mut Vec<Output>) {
         self.transactions.streams.heard(path);
+        self.flow_lives(path, now);
         match parse(bytes) {
             Ok(Message::Request(mut request)) => {
                 request.received_from(path.remote);
@@ -220,7 +253,7 @@ impl Endpoint {
         self.transactions.streams.transmit(way, None, response.to_bytes(), out);
     }
 
-    fn bad_frame(&mut self, path: Path, bytes: &[u8], status: Status, out: &mut Vec<Output>) {
+    fn bad_frame(&mut self, path: Path, bytes: &[u8], status: Status, now: Now, out: &mut Vec<Output>) {
         self.transactions.streams.heard(path);
         let response = match parse(bytes) {
             Ok(Message::Request(request)) => Some(Response::to(&request, status)),
@@ -236,20 +269,20 @@ impl Endpoint {
         }
         self.rejected(path, status, Rejection::Malformed("the framing of the stream is lost".to_string()), out);
         if let Some(connection) = path.connection {
-            self.disconnected(connection);
+            self.disconnected(connection, now);
             out.push(Output::Close { connection });
         }
     }
 
-    fn disconnected(&mut self, connection: ConnectionId) {
+    fn disconnected(&mut self, connection: ConnectionId, now: Now) {
         self.transactions.streams.closed(connection);
         self.registrar.disconnected(connection);
+        self.flow_closed(connection, now);
     }
 
     /// A client transaction has something to tell its owner.
     fn notice(&mut self, notice: Notice, response: Option<&Response>, now: Now, out: &mut Vec<Output>) {
         match (notice.owner, notice.heard, response) {
-            (Owner::Nobody, ..) => {}
             (Owner::Register(registration), ..) => self.register_answered(registration, notice, response, now, out),
             (Owner::Invite(dialog), Heard::Response, Some(response)) => {
                 self.invite_answered(dialog, notice, response, now, out);
@@ -263,10 +296,45 @@ impl Endpoint {
             (Owner::Probe(dialog) | Owner::Digit(dialog), Heard::Response, Some(response)) => {
                 self.in_dialog_answered(dialog, notice, response, now, out);
             }
-            (Owner::Offer(dialog) | Owner::Probe(dialog) | Owner::Digit(dialog), heard, _) => {
+            (Owner::Prack(dialog), Heard::Response, Some(response)) => {
+                self.prack_answered(dialog, notice, response, now, out);
+            }
+            (Owner::Nobody | Owner::Prack(_), ..) => {}
+            (Owner::Refresh(dialog), Heard::Response, Some(response)) => {
+                self.refresh_answered(dialog, notice, response, now, out);
+            }
+            (Owner::Refer(dialog), Heard::Response, Some(response)) => {
+                self.refer_answered(dialog, notice, response, now, out);
+            }
+            (Owner::Referral(referral), heard, response) => {
+                self.referral_notified(referral, notice.tx, heard, response, now, out);
+            }
+            (Owner::Watch(watch), heard, response) => self.watch_answered(watch, notice.tx, heard, response, now, out),
+            (Owner::Notify(subscription), heard, response) => {
+                self.notified(subscription, notice.tx, heard, response, now, out);
+            }
+            (
+                Owner::Offer(dialog)
+                | Owner::Probe(dialog)
+                | Owner::Digit(dialog)
+                | Owner::Refer(dialog)
+                | Owner::Refresh(dialog),
+                heard,
+                _,
+            ) => {
                 self.in_dialog_failed(dialog, heard, now, out);
             }
         }
+    }
+
+    /// The way of our next request in a dialog. When its stream has gone it is the one over which the same phone has registered
+    /// since (RFC 5626 section 5.3).
+    pub(super) fn living_way(&self, dialog: &Dialog) -> Path {
+        let way = dialog.way();
+        if self.transactions.streams.living(way) == way {
+            return way;
+        }
+        self.registrar.way_to(&dialog.remote.uri.user(), &dialog.target).unwrap_or(way)
     }
 
     /// The digest algorithms of the listener that `path` belongs to.
@@ -286,11 +354,14 @@ impl Endpoint {
 }
 
 /// What we understand, in every answer that should say so (RFC 3261 section 20.5).
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER";
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER, REFER, NOTIFY, SUBSCRIBE, PRACK";
+/// The extensions that we speak and may be required to (RFC 3261 section 20.37); 100rel besides, for calls.
+pub(super) const SUPPORTED: &str = "replaces, norefersub, timer";
 
 /// Says what we allow and support: in 200 to OPTIONS and INVITE.
 pub(super) fn introduce(response: &mut Response) {
     response.headers.set(Header::Allow, ALLOW);
     response.headers.set(Header::Accept, "application/sdp");
-    response.headers.set(Header::Supported, "");
+    response.headers.set(Header::Supported, SUPPORTED);
+    response.headers.set(Header::AllowEvents, Package::ALL);
 }

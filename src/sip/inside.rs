@@ -7,6 +7,7 @@ use super::dialog::Order;
 use super::endpoint::{ALLOW, Endpoint};
 use super::life::description;
 use super::message::{Method, Name as Header, Request, Response};
+use super::refresh::{self, Refreshing};
 use super::session::{Clock, Event as Happens, Exchange, Phase, Session};
 use super::transaction::{Owner, TxId, request_key};
 use super::uas::invites_of;
@@ -57,7 +58,12 @@ impl Endpoint {
     }
 
     pub(super) fn in_dialog(&mut self, request: Request, path: Path, tx: TxId, now: Now, out: &mut Vec<Output>) {
-        let Some(id) = self.dialog_of(&request, path) else { return self.refuse(&request, tx, Status(481), now, out) };
+        let Some(id) = self.dialog_of(&request, path) else {
+            if !self.resubscribe_came(&request, path, tx, now, out) {
+                self.refuse(&request, tx, Status(481), now, out);
+            }
+            return;
+        };
         let Some(session) = self.sessions.get_mut(&id) else { return };
         if session.dialog.check_order(request.cseq().number) == Order::Late {
             return self.refuse(&request, tx, Status(500), now, out);
@@ -72,6 +78,10 @@ impl Endpoint {
             Method::Update => self.update(id, &request, path, tx, now, out),
             Method::Info => self.info(id, &request, tx, now, out),
             Method::Options => self.options(&request, tx, now, out),
+            Method::Prack => self.prack_came(id, &request, tx, now, out),
+            Method::Refer => self.refer_came(id, &request, tx, now, out),
+            Method::Notify => self.notify_came(id, &request, tx, now, out),
+            Method::Subscribe => self.referral_subscribed(id, &request, tx, now, out),
             Method::Other(_) => self.refuse_with(&request, tx, Status(501), &[(Header::Allow, ALLOW)], now, out),
             _ => self.refuse_with(&request, tx, Status(405), &[(Header::Allow, ALLOW)], now, out),
         }
@@ -107,15 +117,21 @@ impl Endpoint {
             return;
         }
         let Some(offer) = self.offer_of(request, path, tx, now, out) else { return };
+        let Some(refreshing) = self.agree_interval(request, tx, now, out) else { return };
         self.transactions.set_owner(tx, Owner::Offer(id));
         let trying = Response::to(request, Status(100));
         self.transactions.say(tx, Status(100), trying.to_bytes(), now.mono, out);
-        self.take_offer(id, request, tx, true, offer, out);
+        self.take_offer(id, request, tx, true, offer, refreshing, out);
     }
 
     fn update(&mut self, id: DialogId, request: &Request, path: Path, tx: TxId, now: Now, out: &mut Vec<Output>) {
+        let Some(refreshing) = self.agree_interval(request, tx, now, out) else { return };
         if request.body.is_empty() {
             let mut response = Response::to(request, Status(200));
+            refresh::confirm(&mut response, refreshing);
+            if self.sessions.get(&id).is_some_and(|session| session.phase == Phase::Confirmed) {
+                self.keep_alive(id, refreshing, now);
+            }
             if let Some(session) = self.sessions.get_mut(&id) {
                 session.dialog.refresh(&request.headers);
                 response.set_contact(&super::message::NameAddr::new(session.dialog.contact()));
@@ -129,7 +145,7 @@ impl Endpoint {
         let Some(offer) = self.offer_of(request, path, tx, now, out) else { return };
         self.transactions.set_owner(tx, Owner::Offer(id));
         self.clocks.set((id, Clock::Trying), now.mono + PATIENCE);
-        self.take_offer(id, request, tx, false, offer, out);
+        self.take_offer(id, request, tx, false, offer, refreshing, out);
     }
 
     /// True when no other offer is under way; otherwise the request is refused (RFC 3261 section 14.2, RFC 3311 section 5.2).
@@ -147,6 +163,7 @@ impl Endpoint {
         false
     }
 
+    #[allow(clippy::too_many_arguments)]
     fn take_offer(
         &mut self,
         id: DialogId,
@@ -154,18 +171,22 @@ impl Endpoint {
         tx: TxId,
         is_invite: bool,
         offer: Option<crate::sdp::Description>,
+        refreshing: Option<Refreshing>,
         out: &mut Vec<Output>,
     ) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.dialog.refresh(&request.headers);
+        session.note_abilities(&request.headers);
         let mut response = Response::to(request, Status(200));
         response.headers.copy(&request.headers, Header::RecordRoute);
+        refresh::confirm(&mut response, refreshing);
         let theirs = Exchange::Theirs {
             tx,
             response: Box::new(response),
             cseq: request.cseq().number,
             is_invite,
             offered: offer.is_some(),
+            refreshing,
         };
         if let Exchange::Glare { sdp, .. } = std::mem::replace(&mut session.exchange, theirs) {
             // Theirs came first; ours is made when it is settled.

@@ -4,6 +4,7 @@
 
 use super::endpoint::{Endpoint, introduce};
 use super::message::{Method, Name as Header, Request, Response};
+use super::refresh;
 use super::session::{Act, Clock, Event as Happens, Exchange, Next, Phase, Unacknowledged, step};
 use super::transaction::{GIVE_UP, Owner, T1, T2, TxId};
 use super::uas::REMIND;
@@ -55,6 +56,7 @@ impl Endpoint {
             Exchange::Ours { tx, .. } => self.transactions.lose_patience(tx, now.mono),
             Exchange::Settled | Exchange::Glare { .. } => {}
         }
+        self.referrals_of_ended(id, &session.dialog, now, out);
         out.push(Output::Event(Event::Ended { dialog: id, ending: session.ending }));
     }
 
@@ -87,6 +89,9 @@ impl Endpoint {
                 }
             }
             Clock::Glare => self.offer_after_glare(id, now, out),
+            Clock::Promise => self.promise_due(id, now, out),
+            Clock::Refresh => self.refresh(id, now, out),
+            Clock::Expire => self.expired(id, now, out),
             Clock::Trying => {
                 if let Exchange::Theirs { tx, response, .. } = &session.exchange {
                     let (tx, mut trying) = (*tx, (**response).clone());
@@ -119,15 +124,23 @@ impl Endpoint {
     }
 
     pub(super) fn accept(&mut self, id: DialogId, sdp: &Description, now: Now, out: &mut Vec<Output>) {
+        if self.accept_later(id, sdp) {
+            return;
+        }
         let Some(session) = self.sessions.get(&id).filter(|session| session.phase == Phase::Ringing) else { return };
         let (cseq, offered) = (session.invite_cseq, !session.offered);
         let (Some(tx), Some(mut response)) = (session.invite, self.response_to_invite(id, Status(200))) else { return };
         introduce(&mut response);
         response.set_body("application/sdp", sdp.to_bytes());
+        let mut refreshing = None;
         if let Some(session) = self.sessions.get_mut(&id) {
             session.invite = None;
             session.response = None;
+            session.local = Some(Box::new(sdp.clone()));
+            refreshing = session.refreshing;
         }
+        refresh::confirm(&mut response, refreshing);
+        self.keep_alive(id, refreshing, now);
         self.clocks.cancel(&(id, Clock::Remind));
         self.say_until_acknowledged(id, tx, cseq, offered, response.to_bytes(), now, out);
         self.advance(id, Happens::Accept, now, out);
@@ -174,7 +187,9 @@ impl Endpoint {
     ) {
         response.status = status;
         response.reason = status.reason_phrase().to_string();
-        response.headers.remove(Header::RecordRoute);
+        for of_success in [Header::RecordRoute, Header::SessionExpires, Header::Require] {
+            response.headers.remove(of_success);
+        }
         self.transactions.say(tx, status, response.to_bytes(), now.mono, out);
     }
 
@@ -186,7 +201,8 @@ impl Endpoint {
         if let Some(reason) = &session.reason {
             bye.headers.push(Header::Reason, reason);
         }
-        let way = session.dialog.way();
+        let dialog = session.dialog.clone();
+        let way = self.living_way(&dialog);
         self.transactions.send(bye, way, owner, &mut self.rng, now.mono, out);
     }
 
@@ -199,7 +215,7 @@ impl Endpoint {
         now: Now,
         out: &mut Vec<Output>,
     ) -> Option<TxId> {
-        let way = self.sessions.get(&id)?.dialog.way();
+        let way = self.living_way(&self.sessions.get(&id)?.dialog);
         Some(self.transactions.send(request, way, owner, &mut self.rng, now.mono, out))
     }
 

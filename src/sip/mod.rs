@@ -8,7 +8,8 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`words`](self) | the interface: `Input`, `Command`, `Output`, `Event`, `Settings` |
+//! | [`words`](self) | the interface: `Input`, `Command`, `Output`, `Event` |
+//! | `parties`, `settings` | calls, accounts and subscriptions as they are told; what is configured |
 //! | [`message`], [`stream`] | the wire format, and the framing of streams |
 //! | [`transaction`] | the four machines of RFC 3261 section 17 and RFC 6026 |
 //! | [`session`] | the table of an INVITE session; `life` does what its rows say |
@@ -23,6 +24,7 @@
 //! Invariant: nothing here reads a clock, a socket or a file; every peer's mistake is an answer or an event.
 
 mod auth;
+mod carried;
 mod commands;
 mod dialog;
 pub mod digest;
@@ -31,19 +33,30 @@ mod inside;
 mod life;
 pub mod message;
 mod offers;
+mod parties;
 mod paths;
+mod referral;
+mod referring;
+mod refresh;
 mod registrar;
 mod registration;
+mod reliable;
+mod replaces;
 pub mod session;
+mod settings;
 pub mod stream;
+mod subscription;
 #[cfg(test)]
 mod tests;
 pub mod transaction;
 mod uac;
 mod uas;
 mod visited;
+mod watch;
 mod words;
 
 pub use endpoint::{Census, Endpoint};
+pub use parties::*;
+pub use settings::*;
 pub use visited::Visited;
 pub use words::*;

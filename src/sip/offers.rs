@@ -2,9 +2,10 @@
 //!
 //! Invariant: one offer is under way at a time; an offer of ours that cannot be made yet waits, and a later one replaces it.
 
-use super::endpoint::{ALLOW, Endpoint, introduce};
+use super::endpoint::{ALLOW, Endpoint, SUPPORTED, introduce};
 use super::life::description;
 use super::message::{Method, Name as Header, NameAddr, Response};
+use super::refresh;
 use super::session::{Clock, Event as Happens, Exchange, Phase};
 use super::transaction::{GIVE_UP, Notice, Owner};
 use super::{DialogId, Ending, Event, Output, Status};
@@ -41,7 +42,7 @@ impl Endpoint {
     }
 
     /// True when no offer is under way in an established session.
-    fn is_free(&self, id: DialogId) -> bool {
+    pub(super) fn is_free(&self, id: DialogId) -> bool {
         self.sessions.get(&id).is_some_and(|session| {
             session.phase == Phase::Confirmed
                 && matches!(session.exchange, Exchange::Settled)
@@ -55,7 +56,8 @@ impl Endpoint {
         let mut request = session.dialog.request(method);
         let cseq = session.dialog.local_cseq;
         request.headers.set(Header::Allow, ALLOW);
-        request.headers.set(Header::Supported, "");
+        request.headers.set(Header::Supported, SUPPORTED);
+        refresh::ask(&mut request, &self.settings.session, session.refreshing);
         request.set_body("application/sdp", sdp.to_bytes());
         let Some(tx) = self.send_inside(id, request, Owner::Offer(id), now, out) else { return };
         if let Some(session) = self.sessions.get_mut(&id) {
@@ -93,10 +95,12 @@ impl Endpoint {
             Status(200..=299) => {
                 session.challenges = 0;
                 session.dialog.refresh(&response.headers);
+                session.local = Some(Box::new(sdp));
                 if is_invite {
                     let ack = session.dialog.request_numbered(Method::Ack, cseq);
                     self.acknowledge(id, tx, ack, out);
                 }
+                self.refreshed_by(id, response, now);
                 self.look_up(id, out);
                 description(response.content_type(), &response.body).ok_or(Status(488))
             }
@@ -137,8 +141,10 @@ impl Endpoint {
         let contact = NameAddr::new(session.dialog.contact());
         self.clocks.cancel(&(id, Clock::Trying));
         match std::mem::take(&mut session.exchange) {
-            Exchange::Theirs { tx, mut response, cseq, is_invite, offered } => match answer {
+            Exchange::Theirs { tx, mut response, cseq, is_invite, offered, refreshing } => match answer {
                 Ok(sdp) => {
+                    session.local = Some(Box::new(sdp.clone()));
+                    self.keep_alive(id, refreshing, now);
                     response.set_contact(&contact);
                     introduce(&mut response);
                     response.set_body("application/sdp", sdp.to_bytes());
@@ -160,6 +166,7 @@ impl Endpoint {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         match answer {
             Ok(sdp) => {
+                session.local = Some(Box::new(sdp.clone()));
                 session.owed = Some(sdp);
                 self.advance(id, Happens::Answer, now, out);
                 out.push(Output::Event(Event::Accepted { dialog: id, sdp: None }));

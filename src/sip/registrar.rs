@@ -46,6 +46,11 @@ impl Registrar {
         self.users.get(user).into_iter().flatten().map(|kept| &kept.binding)
     }
 
+    /// How the phone with this Contact is reached now.
+    pub fn way_to(&self, user: &str, contact: &Uri) -> Option<Path> {
+        self.bindings(user).find(|binding| binding.contact.same_as(contact)).map(|binding| binding.path)
+    }
+
     pub fn all(&self) -> impl Iterator<Item = &Binding> {
         self.users.values().flatten().map(|kept| &kept.binding)
     }

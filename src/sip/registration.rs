@@ -1,24 +1,40 @@
 //! Our own registrations at somebody else's registrar (RFC 3261 section 10.2): a phone's, or a trunk's.
 //!
+//! | Event | Then |
+//! |---|---|
+//! | 2xx | told; renewed after four fifths of what is granted |
+//! | 401, 407 | once more with credentials, at most twice in a request |
+//! | 423 | once more with what the registrar wants, once in a request |
+//! | refused, silent, unreachable | told; tried again after a pause that doubles (RFC 5626 section 4.5), or as Retry-After says |
+//! | the stream has closed, or does not answer a ping | tried again, after the first such pause |
+//! | taken back | REGISTER with Expires 0; told when it is answered |
+//!
 //! Invariant: while an account is kept, either a REGISTER is under way or a deadline says when the next one is.
 
 use super::dialog::our_contact;
 use super::endpoint::Endpoint;
 use super::message::{Method, Name as Header, NameAddr, Request, Response, Uri};
 use super::transaction::{Heard, Notice, Owner, TxId};
-use super::uac::answer_challenge;
-use super::{Account, Event, Output, RegistrationId, Status};
+use super::uac::{MAX_CHALLENGES, answer_challenge};
+use super::{Account, ConnectionId, Event, Output, Path, RegistrationId, Status};
+use crate::id::Rng;
 use crate::time::{Duration, Moment, Now, Timers};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// How often one REGISTER is sent again: for two challenges, and one time that was too short.
-const MAX_ANSWERS: u8 = 3;
-/// The pause after a failure, to which as much again is added by chance, so that phones do not come back all at once.
+/// The pause after the first failure (RFC 5626 section 4.5), doubled by each that follows.
 const RETRY: Duration = Duration::from_secs(30);
+/// The longest pause.
+const LONGEST_RETRY: Duration = Duration::from_secs(1800);
 /// Renewed at this part of its life.
 const RENEW_PER_CENT: u32 = 80;
 const SHORTEST: Duration = Duration::from_secs(1);
+/// More than a year is asked for by nobody.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+/// A stream is kept open by a ping after eight to ten tenths of this (RFC 5626 section 4.4.1).
+const PING: Duration = Duration::from_secs(120);
+/// A ping is answered within this time, or the stream is dead.
+const PONG: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Default, Debug, Serialize, Deserialize)]
 pub struct Registrations {
@@ -26,7 +42,15 @@ pub struct Registrations {
     #[serde(skip)]
     all: BTreeMap<RegistrationId, Kept>,
     #[serde(skip)]
-    timers: Timers<RegistrationId>,
+    timers: Timers<(RegistrationId, Due)>,
+}
+
+/// What it is time for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Due {
+    Register,
+    Ping,
+    Pong,
 }
 
 #[derive(Clone, Debug)]
@@ -37,12 +61,18 @@ struct Kept {
     cseq: u32,
     /// The REGISTER under way.
     tx: Option<TxId>,
-    /// Times it was sent again.
-    answers: u8,
+    /// Challenges that it has answered.
+    challenges: u8,
+    /// What the registrar thought too short has been corrected.
+    is_lengthened: bool,
+    /// Failures in a row.
+    failures: u32,
     /// What is asked for; a registrar may ask for more.
     expires: Duration,
     /// It is being taken back.
     is_leaving: bool,
+    /// The way that the last answer came.
+    flow: Option<Path>,
 }
 
 impl Registrations {
@@ -50,12 +80,18 @@ impl Registrations {
         self.timers.next()
     }
 
-    pub fn due(&mut self, now: Moment) -> Option<RegistrationId> {
+    pub fn due(&mut self, now: Moment) -> Option<(RegistrationId, Due)> {
         self.timers.pop(now)
     }
 
     pub fn timers(&self) -> usize {
         self.timers.len()
+    }
+
+    fn cancel(&mut self, id: RegistrationId) {
+        for due in [Due::Register, Due::Ping, Due::Pong] {
+            self.timers.cancel(&(id, due));
+        }
     }
 }
 
@@ -65,8 +101,8 @@ impl Endpoint {
         let expires = account.expires;
         // The same registration again with other words goes on where it was (RFC 3261 section 10.2: one Call-ID, rising CSeq).
         let kept = match self.registrations.all.remove(&id) {
-            Some(old) => Kept { account, expires, is_leaving: false, ..old },
-            None => Kept { account, call_id, tag, cseq: 0, tx: None, answers: 0, expires, is_leaving: false },
+            Some(old) => Kept { account, expires, is_leaving: false, failures: 0, ..old },
+            None => Kept::new(account, call_id, tag),
         };
         self.registrations.all.insert(id, kept);
         self.register(id, now, out);
@@ -80,11 +116,19 @@ impl Endpoint {
         }
     }
 
+    pub(super) fn registration_due(&mut self, id: RegistrationId, due: Due, now: Now, out: &mut Vec<Output>) {
+        match due {
+            Due::Register => self.register(id, now, out),
+            Due::Ping => self.ping(id, now, out),
+            Due::Pong => self.flow_failed(id, now),
+        }
+    }
+
     /// Sends a REGISTER.
-    pub(super) fn register(&mut self, id: RegistrationId, now: Now, out: &mut Vec<Output>) {
-        self.registrations.timers.cancel(&id);
+    fn register(&mut self, id: RegistrationId, now: Now, out: &mut Vec<Output>) {
+        self.registrations.cancel(id);
         let Some(kept) = self.registrations.all.get_mut(&id) else { return };
-        kept.answers = 0;
+        (kept.challenges, kept.is_lengthened) = (0, false);
         kept.cseq += 1;
         let path = kept.account.registrar;
         let request = request(kept);
@@ -102,7 +146,11 @@ impl Endpoint {
         let Some(kept) = self.registrations.all.get_mut(&id).filter(|kept| kept.tx == Some(notice.tx)) else { return };
         let outcome = match (notice.heard, response) {
             (Heard::Response, Some(response)) if response.status.is_provisional() => return,
-            (Heard::Response, Some(response)) if response.status.is_success() => Ok(granted(kept, response)),
+            (Heard::Response, Some(response)) if response.status.is_success() => match granted(kept, response) {
+                // It says yes, and keeps us for no time at all.
+                Duration::ZERO if !kept.is_leaving => Err(Status(480)),
+                life => Ok(life),
+            },
             (Heard::Response, Some(response)) => {
                 if let Some(request) = again(kept, &notice, response, &mut self.rng) {
                     let path = kept.account.registrar;
@@ -118,14 +166,97 @@ impl Endpoint {
         if kept.is_leaving {
             self.registrations.all.remove(&id);
         } else {
-            let pause = match (outcome, response.and_then(Response::retry_after)) {
-                (Ok(life), _) => (life * RENEW_PER_CENT / 100).max(SHORTEST),
-                (Err(_), Some(seconds)) => Duration::from_secs(u64::from(seconds)).max(RETRY),
-                (Err(_), None) => RETRY + Duration::from_millis(u64::from(self.rng.below(30_000))),
-            };
-            self.registrations.timers.set(id, now.mono + pause);
+            let pause = kept.pause(outcome, response.and_then(Response::retry_after), &mut self.rng);
+            self.registrations.timers.set((id, Due::Register), now.mono + pause);
+            self.ping_later(id, outcome.is_ok(), now);
         }
         out.push(Output::Event(Event::Registration { registration: id, outcome }));
+    }
+
+    /// A stream over which we are registered is kept open.
+    fn ping_later(&mut self, id: RegistrationId, is_registered: bool, now: Now) {
+        let is_stream = self.registrations.all.get(&id).is_some_and(|kept| kept.account.registrar.transport.is_reliable());
+        if is_stream && is_registered {
+            let tenths = 80 + self.rng.below(21);
+            self.registrations.timers.set((id, Due::Ping), now.mono + PING * tenths / 100);
+        }
+    }
+
+    fn ping(&mut self, id: RegistrationId, now: Now, out: &mut Vec<Output>) {
+        let Some(kept) = self.registrations.all.get(&id) else { return };
+        let path = kept.flow.unwrap_or(kept.account.registrar);
+        self.transactions.streams.transmit(path, None, b"\r\n\r\n".to_vec(), out);
+        self.registrations.timers.set((id, Due::Pong), now.mono + PONG);
+    }
+
+    /// Something came over this way: what is registered over it lives.
+    pub(super) fn flow_lives(&mut self, path: Path, now: Now) {
+        if !path.transport.is_reliable() || self.registrations.all.is_empty() {
+            return;
+        }
+        let ours =
+            |kept: &Kept| kept.account.registrar.remote == path.remote && kept.account.registrar.transport == path.transport;
+        let over_it: Vec<RegistrationId> =
+            self.registrations.all.iter().filter(|(_, kept)| ours(kept)).map(|(id, _)| *id).collect();
+        for id in over_it {
+            if let Some(kept) = self.registrations.all.get_mut(&id) {
+                kept.flow = Some(path);
+            }
+            if self.registrations.timers.cancel(&(id, Due::Pong)) {
+                self.ping_later(id, true, now);
+            }
+        }
+    }
+
+    /// What was registered over a stream that has closed is registered anew.
+    pub(super) fn flow_closed(&mut self, connection: ConnectionId, now: Now) {
+        let over_it = |kept: &Kept| kept.flow.is_some_and(|flow| flow.connection == Some(connection));
+        let lost: Vec<RegistrationId> =
+            self.registrations.all.iter().filter(|(_, kept)| over_it(kept)).map(|(id, _)| *id).collect();
+        lost.into_iter().for_each(|id| self.flow_failed(id, now));
+    }
+
+    fn flow_failed(&mut self, id: RegistrationId, now: Now) {
+        let Some(kept) = self.registrations.all.get_mut(&id) else { return };
+        kept.flow = None;
+        if kept.tx.is_some() {
+            return;
+        }
+        let pause = kept.pause(Err(Status(503)), None, &mut self.rng);
+        self.registrations.cancel(id);
+        self.registrations.timers.set((id, Due::Register), now.mono + pause);
+    }
+}
+
+impl Kept {
+    fn new(account: Account, call_id: String, tag: String) -> Kept {
+        Kept {
+            expires: account.expires,
+            account,
+            call_id,
+            tag,
+            cseq: 0,
+            tx: None,
+            challenges: 0,
+            is_lengthened: false,
+            failures: 0,
+            is_leaving: false,
+            flow: None,
+        }
+    }
+
+    /// How long to wait before the next REGISTER. After failures: half to all of a bound that doubles, so that those who lost
+    /// their registrar together do not come back together; never before the registrar wants to be asked.
+    fn pause(&mut self, outcome: Result<Duration, Status>, retry_after: Option<u32>, rng: &mut Rng) -> Duration {
+        if let Ok(life) = outcome {
+            self.failures = 0;
+            return (life * RENEW_PER_CENT / 100).max(SHORTEST);
+        }
+        let doublings = self.failures.min(10);
+        self.failures = self.failures.saturating_add(1);
+        let bound = RETRY.saturating_mul(1 << doublings).min(LONGEST_RETRY);
+        let pause = bound * (500 + rng.below(501)) / 1000;
+        pause.max(retry_after.map_or(Duration::ZERO, |seconds| Duration::from_secs(u64::from(seconds)).min(LONGEST)))
     }
 }
 
@@ -143,19 +274,19 @@ fn request(kept: &Kept) -> Request {
     request
 }
 
-/// The same REGISTER with credentials, or with the time that the registrar wants.
-fn again(kept: &mut Kept, notice: &Notice, response: &Response, rng: &mut crate::id::Rng) -> Option<Request> {
-    if kept.answers >= MAX_ANSWERS {
-        return None;
-    }
-    kept.answers += 1;
+/// The same REGISTER with credentials, or with the time that the registrar wants. `None` when that makes no sense (any more).
+fn again(kept: &mut Kept, notice: &Notice, response: &Response, rng: &mut Rng) -> Option<Request> {
     let mut request = match response.status {
-        Status(401 | 407) => {
+        Status(401 | 407) if kept.challenges < MAX_CHALLENGES => {
+            kept.challenges += 1;
             let mut request = notice.request.as_ref()?.0.clone();
             answer_challenge(&mut request, response, &kept.account.credentials, rng).then_some(request)?
         }
-        Status(423) if !kept.is_leaving => {
-            kept.expires = Duration::from_secs(u64::from(response.min_expires()?));
+        Status(423) if !kept.is_leaving && !kept.is_lengthened => {
+            kept.is_lengthened = true;
+            // The new request is asked for its credentials anew.
+            kept.challenges = 0;
+            kept.expires = Duration::from_secs(u64::from(response.min_expires()?)).max(kept.expires).min(LONGEST);
             request(kept)
         }
         _ => return None,
@@ -170,7 +301,7 @@ fn granted(kept: &Kept, response: &Response) -> Duration {
     let contact = our_contact(&kept.account.user, kept.account.registrar);
     let ours = response.contacts().iter().find(|other| other.uri.same_as(&contact)).and_then(NameAddr::expires);
     match ours.or(response.expires()) {
-        Some(seconds) => Duration::from_secs(u64::from(seconds)),
+        Some(seconds) => Duration::from_secs(u64::from(seconds)).min(LONGEST),
         None => kept.expires,
     }
 }

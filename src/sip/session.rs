@@ -36,6 +36,8 @@
 
 use super::dialog::Dialog;
 use super::message::{Name, Response};
+use super::refresh::Refreshing;
+use super::reliable::{Heeded, Promised};
 use super::transaction::TxId;
 use super::{Credentials, Ending, Source, Status};
 use crate::sdp::Description;
@@ -203,6 +205,21 @@ pub struct Session {
     pub owed: Option<Description>,
     /// Challenges answered since the last success.
     pub challenges: u8,
+    /// The tag of the last provisional answer to our call: by it a call that still rings is named.
+    pub early_tag: Option<String>,
+    /// Callee: what was promised of our provisional answers. Caller: what was heard of theirs (RFC 3262).
+    pub promised: Option<Box<Promised>>,
+    pub heeded: Heeded,
+    /// How the session is kept alive, if it is (RFC 4028).
+    pub refreshing: Option<Refreshing>,
+    /// The peer understands UPDATE.
+    pub takes_updates: bool,
+    /// Our INVITE was sent again with a longer interval.
+    pub is_lengthened: bool,
+    /// Our description as it stands: what a re-INVITE that only refreshes repeats.
+    pub local: Option<Box<Description>>,
+    /// We have asked the peer to call somebody, and hear how that goes.
+    pub is_referring: bool,
     #[serde(skip)]
     pub credentials: Option<Box<Credentials>>,
     /// What proved our INVITE; its ACK repeats it (RFC 3261 section 22.1).
@@ -227,7 +244,7 @@ pub enum Exchange {
     #[default]
     Settled,
     /// Theirs, by re-INVITE or UPDATE; it waits for `Command::Reply`. `offered`: they made an offer.
-    Theirs { tx: TxId, response: Box<Response>, cseq: u32, is_invite: bool, offered: bool },
+    Theirs { tx: TxId, response: Box<Response>, cseq: u32, is_invite: bool, offered: bool, refreshing: Option<Refreshing> },
     /// Ours, by re-INVITE or UPDATE.
     Ours { tx: TxId, cseq: u32, is_invite: bool, sdp: Description, tries: u8 },
     /// Both offered at once (491): ours is made again after a pause.
@@ -249,13 +266,29 @@ pub enum Clock {
     Glare,
     /// Our re-INVITE has got no final answer.
     Reoffer,
+    /// A provisional answer of ours waits for its PRACK.
+    Promise,
+    /// The session is to be refreshed by us.
+    Refresh,
+    /// Nobody has refreshed it.
+    Expire,
     /// An UPDATE waits so long that its sender is told to be patient (RFC 4320 section 4.1).
     Trying,
 }
 
 impl Clock {
-    pub const ALL: [Clock; 7] =
-        [Clock::Repeat, Clock::NoAck, Clock::Ring, Clock::Remind, Clock::Glare, Clock::Reoffer, Clock::Trying];
+    pub const ALL: [Clock; 10] = [
+        Clock::Repeat,
+        Clock::NoAck,
+        Clock::Ring,
+        Clock::Remind,
+        Clock::Glare,
+        Clock::Reoffer,
+        Clock::Promise,
+        Clock::Refresh,
+        Clock::Expire,
+        Clock::Trying,
+    ];
 }
 
 /// The refusal of an incoming call when the command named none.

@@ -63,6 +63,12 @@ impl Framer {
         !self.broken && self.waiting[self.start..].iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
     }
 
+    /// True when nothing waits but a single line break: the answer to a ping of ours, for the user agent. (Or the first half of
+    /// a ping of theirs, and then it is told of a sign of life once more than needed.)
+    pub fn is_pong(&self) -> bool {
+        !self.broken && &self.waiting[self.start..] == LINE_BREAK
+    }
+
     /// The deadline has passed: what there is, if a message has begun. Nothing follows.
     pub fn give_up(&mut self) -> Option<Frame> {
         self.is_partial().then(|| self.break_off(400))
@@ -243,7 +249,7 @@ mod tests {
     fn a_message_that_has_begun_can_be_given_up_and_line_breaks_are_no_message() {
         let mut framer = Framer::new();
         framer.push(b"\r\n");
-        assert!(!framer.is_partial());
+        assert!(!framer.is_partial() && framer.is_pong());
         assert_eq!(framer.give_up(), None);
         framer.push(b"REGISTER");
         assert_eq!(framer.next(), None);

@@ -3,21 +3,24 @@
 //! Invariant: every 2xx to an INVITE of ours is acknowledged, also one that nobody waits for any more; and what it opened
 //! besides the one session is closed by BYE.
 
+use super::carried;
 use super::dialog::{Dialog, port_of};
 use super::digest;
-use super::endpoint::{ALLOW, Endpoint};
+use super::endpoint::{ALLOW, Endpoint, SUPPORTED};
 use super::life::description;
 use super::message::{Method, Name as Header, NameAddr, Request, Response, Uri};
 use super::paths;
+use super::refresh;
 use super::registrar::without_headers;
+use super::reliable::{Heed, Heeded, OPTION};
 use super::session::{Clock, Event as Happens, Exchange, Phase, Session, UNAVAILABLE};
 use super::transaction::{Heard, Notice, Owner, TxId};
 use super::{DialogId, Ending, Event, OutgoingCall, Output, Path, Status, Transport};
-use crate::time::Now;
+use crate::time::{Duration, Now};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// How often one request is sent again with credentials: once for each algorithm that may be asked.
-const MAX_CHALLENGES: u8 = 2;
+pub(super) const MAX_CHALLENGES: u8 = 2;
 /// Contacts of a redirection that are passed on.
 const MAX_REDIRECTS: usize = 5;
 
@@ -25,6 +28,10 @@ impl Endpoint {
     pub(super) fn call(&mut self, id: DialogId, call: OutgoingCall, now: Now, out: &mut Vec<Output>) {
         if self.sessions.contains_key(&id) {
             return;
+        }
+        if call.carried.hops == 0 {
+            let ending = Ending::Refused { status: Status(483), contacts: Vec::new(), retry_after: None };
+            return out.push(Output::Event(Event::Ended { dialog: id, ending }));
         }
         let target = without_headers(&call.target);
         let Some((path, is_known)) = first_way(&call, &target) else {
@@ -34,7 +41,7 @@ impl Endpoint {
         };
         let tag = self.rng.hex(16);
         let host = path.local.ip().to_canonical().to_string();
-        let local = NameAddr::new(Uri::sip(&call.from.user, &host, None)).with_display(&call.from.display).with_tag(&tag);
+        let local = carried::from_address(&call.from, &host, call.carried.withheld).with_tag(&tag);
         let remote = NameAddr::new(called(&call, &target)).with_display(&call.to.display);
         let mut dialog = Dialog {
             call_id: self.rng.hex(32),
@@ -47,11 +54,16 @@ impl Endpoint {
             path,
             follows_contact: call.path.is_none(),
             resolved: None,
-            user: call.from.user,
+            // The Contact of a caller who is not to be known says nothing either.
+            user: if call.carried.withheld { String::new() } else { call.from.user },
         };
         let mut invite = dialog.request(Method::Invite);
         invite.headers.set(Header::Allow, ALLOW);
-        invite.headers.set(Header::Supported, "");
+        // A reliable answer to a call without an offer would have to make it, and be answered in its PRACK.
+        let supported = if call.sdp.is_some() { format!("{SUPPORTED}, {OPTION}") } else { SUPPORTED.to_string() };
+        invite.headers.set(Header::Supported, supported);
+        carried::write(&call.carried, call.diversion_header, &host, &mut invite);
+        refresh::ask(&mut invite, &self.settings.session, None);
         if let Some(sdp) = &call.sdp {
             invite.set_body("application/sdp", sdp.to_bytes());
         }
@@ -71,6 +83,14 @@ impl Endpoint {
             refusal: UNAVAILABLE,
             owed: None,
             challenges: 0,
+            early_tag: None,
+            promised: None,
+            heeded: Heeded::default(),
+            refreshing: None,
+            takes_updates: false,
+            is_lengthened: false,
+            local: call.sdp.map(Box::new),
+            is_referring: false,
             credentials: call.credentials.map(Box::new),
             proof: None,
             dialog,
@@ -109,7 +129,7 @@ impl Endpoint {
     pub(super) fn acknowledge(&mut self, id: DialogId, tx: TxId, ack: Request, out: &mut Vec<Output>) {
         let Some(session) = self.sessions.get(&id) else { return };
         let tag = session.dialog.remote.tag().unwrap_or_default().to_string();
-        let way = session.dialog.way();
+        let way = self.living_way(&session.dialog);
         self.acknowledge_by(tx, &tag, way, ack, out);
     }
 
@@ -140,7 +160,13 @@ impl Endpoint {
         let is_current = self.sessions.get(&id).is_some_and(|session| session.invite == Some(notice.tx));
         match response.status.0 {
             ..=199 if is_current => {
+                if let (Some(session), Some(tag)) = (self.sessions.get_mut(&id), response.to_().tag()) {
+                    session.early_tag = Some(tag.to_string());
+                }
                 self.advance(id, Happens::Provisional, now, out);
+                if self.heed(id, response, now, out) == Heed::Drop {
+                    return;
+                }
                 let is_wanted = self.sessions.get(&id).is_some_and(|session| session.phase == Phase::Proceeding);
                 if is_wanted && response.status.0 > 100 {
                     out.push(Output::Event(Event::Progress { dialog: id, status: response.status, sdp }));
@@ -150,13 +176,18 @@ impl Endpoint {
             200..=299 => self.invite_accepted(id, notice.tx, is_current, response, sdp, now, out),
             _ if !is_current => {}
             401 | 407 if self.challenged(id, &notice, response, now, out) => {}
+            422 if self.lengthened(id, &notice, response, now, out) => {}
             _ => {
                 if let Some(session) = self.sessions.get_mut(&id)
                     && matches!(session.phase, Phase::Calling | Phase::Proceeding)
                 {
                     session.ending = match response.status {
                         Status(408) => Ending::Timeout,
-                        status => Ending::Refused { status, contacts: redirects(response) },
+                        status => Ending::Refused {
+                            status,
+                            contacts: redirects(response),
+                            retry_after: response.retry_after().map(|seconds| Duration::from_secs(u64::from(seconds))),
+                        },
                     };
                 }
                 self.advance(id, Happens::Failure, now, out);
@@ -187,14 +218,16 @@ impl Endpoint {
         }
         session.dialog.answered(&response.headers);
         session.challenges = 0;
+        let sdp = sdp.or_else(|| session.heeded.answer_of(response.to_().tag()));
         let event = match (session.offered, &sdp) {
             (true, Some(_)) => Happens::Success,
             (false, Some(_)) => Happens::SuccessWithOffer,
             (_, None) => Happens::SuccessWithoutAnswer,
         };
         if event == Happens::SuccessWithoutAnswer && matches!(session.phase, Phase::Calling | Phase::Proceeding) {
-            session.ending = Ending::Refused { status: Status(488), contacts: Vec::new() };
+            session.ending = Ending::Refused { status: Status(488), contacts: Vec::new(), retry_after: None };
         }
+        self.refreshed_by(id, response, now);
         self.look_up(id, out);
         self.advance(id, event, now, out);
         match self.sessions.get(&id).map(|session| session.phase) {
@@ -266,6 +299,27 @@ impl Endpoint {
             return false;
         }
         session.challenges += 1;
+        self.send_again(id, notice, request, path, now, out);
+        true
+    }
+
+    /// 422: our INVITE once more, with the interval that the peer wants (RFC 4028 section 7.4).
+    fn lengthened(&mut self, id: DialogId, notice: &Notice, response: &Response, now: Now, out: &mut Vec<Output>) -> bool {
+        let Some(session) = self.sessions.get_mut(&id) else { return false };
+        let is_wanted = matches!(session.phase, Phase::Calling | Phase::Proceeding) && !session.is_lengthened;
+        let Some((request, path)) = notice.request.as_deref().filter(|_| is_wanted) else { return false };
+        let mut request = request.clone();
+        if !refresh::ask_longer(&mut request, response) {
+            return false;
+        }
+        session.is_lengthened = true;
+        self.send_again(id, notice, request, *path, now, out);
+        true
+    }
+
+    /// A request of the session as a new transaction with the next number, in the place of the refused one.
+    fn send_again(&mut self, id: DialogId, notice: &Notice, mut request: Request, path: Path, now: Now, out: &mut Vec<Output>) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
         session.dialog.local_cseq += 1;
         let cseq = session.dialog.local_cseq;
         request.set_cseq(cseq);
@@ -284,7 +338,6 @@ impl Endpoint {
             *of_offer = tx;
             *number = cseq;
         }
-        true
     }
 
     pub(super) fn bye_answered(&mut self, id: DialogId, notice: Notice, response: &Response, now: Now, out: &mut Vec<Output>) {
@@ -352,6 +405,7 @@ pub(super) fn answer_challenge(
     let is_proxy = response.status == Status(407);
     let challenges = if is_proxy { response.proxy_authenticate() } else { response.www_authenticate() };
     let (method, uri) = (request.method.as_str(), request.uri.as_str());
+    let challenges: Vec<_> = challenges.into_iter().filter(|challenge| credentials.are_for(challenge.get("realm"))).collect();
     let Some(answer) = digest::respond(&challenges, credentials, method, uri, rng) else { return false };
     request.headers.remove(Header::Via);
     if is_proxy {

@@ -7,13 +7,16 @@
 //! Invariant: a call reaches the exchange only when its caller is proved, by digest or by the address of a trunk.
 
 use super::auth::{Claim, Verdict};
+use super::carried;
 use super::dialog::Dialog;
-use super::endpoint::{ALLOW, Endpoint, introduce};
+use super::endpoint::{ALLOW, Endpoint, SUPPORTED, introduce};
 use super::message::{Method, Name as Header, NameAddr, Request, Response};
+use super::refresh::Refreshing;
 use super::registrar::Registration;
+use super::reliable::{Heeded, OPTION};
 use super::session::{Clock, Event as Happens, Exchange, Phase, Session, UNAVAILABLE};
 use super::transaction::{Owner, TxId, request_key};
-use super::{Ending, Event, IncomingCall, Output, Party, Path, Rejection, Source, Status};
+use super::{DialogId, Ending, Event, IncomingCall, Output, Party, Path, Rejection, Source, Status};
 use crate::id::Name;
 use crate::sdp::{self, Description};
 use crate::time::{Duration, Now};
@@ -21,7 +24,7 @@ use crate::time::{Duration, Now};
 /// Sessions at once; one call more is refused. The exchange has its own, lower limit.
 pub const MAX_SESSIONS: usize = 20_000;
 /// Bytes of a User-Agent that are kept.
-const MAX_AGENT: usize = 128;
+pub(super) const MAX_AGENT: usize = 128;
 /// When to come again after a refusal for lack of room.
 pub(super) const RETRY_AFTER: &str = "5";
 /// A proxy waits three minutes for a sign of life; it is given one each minute (RFC 3261 section 13.3.1.1).
@@ -64,10 +67,12 @@ impl Endpoint {
 
     fn out_of_dialog(&mut self, request: Request, path: Path, tx: TxId, now: Now, out: &mut Vec<Output>) {
         match request.method {
-            Method::Invite | Method::Register | Method::Options => {}
-            Method::Bye | Method::Prack | Method::Info | Method::Update => {
+            Method::Invite | Method::Register | Method::Options | Method::Subscribe => {}
+            Method::Bye | Method::Prack | Method::Info | Method::Update | Method::Notify => {
                 return self.refuse(&request, tx, Status(481), now, out);
             }
+            // Only who is in a call with us may ask for another one.
+            Method::Refer => return self.refuse(&request, tx, Status(403), now, out),
             Method::Other(ref method) => {
                 let why = Rejection::Unsupported(format!("the method {method}"));
                 self.rejected(path, Status(501), why, out);
@@ -81,17 +86,21 @@ impl Endpoint {
         match request.method {
             Method::Invite => self.invite(request, path, tx, now, out),
             Method::Register => self.register_request(&request, path, tx, now, out),
+            Method::Subscribe => self.subscribe_came(request, path, tx, now, out),
             _ => self.options(&request, tx, now, out),
         }
     }
 
     /// True when the request needs nothing that we do not have; otherwise it is refused (RFC 3261 section 8.2.2.3).
     pub(super) fn has_extensions(&mut self, request: &Request, tx: TxId, now: Now, out: &mut Vec<Output>) -> bool {
-        let required = request.require();
-        if !required.is_empty() {
-            self.refuse_with(request, tx, Status(420), &[(Header::Unsupported, &required.join(", "))], now, out);
+        let ours: Vec<&str> = SUPPORTED.split(", ").collect();
+        let mut foreign = request.require();
+        let is_ours = |option: &str| ours.iter().chain([&OPTION]).any(|known| known.eq_ignore_ascii_case(option));
+        foreign.retain(|option| !is_ours(option));
+        if !foreign.is_empty() {
+            self.refuse_with(request, tx, Status(420), &[(Header::Unsupported, &foreign.join(", "))], now, out);
         }
-        required.is_empty()
+        foreign.is_empty()
     }
 
     /// Are you there, and what can you do? Answered to anybody: trunks ask before they know us.
@@ -109,17 +118,31 @@ impl Endpoint {
         if self.transactions.merged(&merge_key).is_some() {
             return self.refuse(&request, tx, Status(482), now, out);
         }
+        if self.is_our_own(&request) {
+            return self.refuse(&request, tx, Status(482), now, out);
+        }
         let Some(source) = self.who(&request, path, tx, now, out) else { return };
         if !self.has_extensions(&request, tx, now, out) {
             return;
         }
         let Some(offer) = self.offer_of(&request, path, tx, now, out) else { return };
+        let replaces = match self.replaced_by(&request) {
+            Ok(replaces) => replaces,
+            Err(status) => return self.refuse(&request, tx, status, now, out),
+        };
         if self.sessions.len() >= MAX_SESSIONS {
             self.rejected(path, Status(503), Rejection::Limit("dialogs".to_string()), out);
             return self.refuse_with(&request, tx, Status(503), &[(Header::RetryAfter, RETRY_AFTER)], now, out);
         }
+        let Some(refreshing) = self.agree_interval(&request, tx, now, out) else { return };
         self.transactions.set_merge_key(tx, merge_key);
-        self.ring(&request, path, tx, source, offer, now, out);
+        self.ring(&request, path, tx, source, offer, replaces, refreshing, now, out);
+    }
+
+    /// An INVITE that we have sent ourselves, and that came back to us: a loop (RFC 3261 section 16.3, item 4).
+    fn is_our_own(&self, request: &Request) -> bool {
+        let sender = request.from_().tag().and_then(|tag| self.by_tag.get(tag));
+        sender.and_then(|id| self.sessions.get(id)).is_some_and(|session| session.dialog.call_id == request.call_id())
     }
 
     /// A new session, and the exchange is told.
@@ -131,6 +154,8 @@ impl Endpoint {
         tx: TxId,
         source: Source,
         offer: Option<Description>,
+        replaces: Option<DialogId>,
+        refreshing: Option<Refreshing>,
         now: Now,
         out: &mut Vec<Output>,
     ) {
@@ -151,6 +176,8 @@ impl Endpoint {
             path,
             offer,
             user_agent: request.user_agent().unwrap_or_default().chars().take(MAX_AGENT).collect(),
+            carried: carried::read(&request.headers),
+            replaces,
         };
         let follows_contact = matches!(source, Source::Trunk(_));
         let session = Session {
@@ -170,6 +197,14 @@ impl Endpoint {
             refusal: UNAVAILABLE,
             owed: None,
             challenges: 0,
+            early_tag: None,
+            promised: self.promise(request),
+            heeded: Heeded::default(),
+            refreshing,
+            takes_updates: request.allow().contains(&Method::Update),
+            is_lengthened: false,
+            local: None,
+            is_referring: false,
             credentials: None,
             proof: None,
         };
@@ -182,7 +217,7 @@ impl Endpoint {
     }
 
     /// Who calls. `None` when that is not proved: then the request has been answered.
-    fn who(&mut self, request: &Request, path: Path, tx: TxId, now: Now, out: &mut Vec<Output>) -> Option<Source> {
+    pub(super) fn who(&mut self, request: &Request, path: Path, tx: TxId, now: Now, out: &mut Vec<Output>) -> Option<Source> {
         let from = request.from_().uri.user();
         let is_local = self.settings.users.contains_key(&*from);
         if let Some(trunk) = self.trunks.get(&path.remote.ip().to_canonical())

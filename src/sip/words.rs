@@ -1,6 +1,10 @@
 //! What is said to the user agent and what it says: the room's whole interface.
+//!
+//! Invariant: whatever was announced with an id (a dialog, a referral, a subscription) ends once, and a command that names
+//! one that has ended does nothing.
 
 use super::message::Uri;
+use super::{Account, Bearing, IncomingCall, OutgoingCall, Probing, Referral, Settings, Subscribing};
 use crate::id::Name;
 use crate::sdp::Description;
 use crate::time::{Duration, Wall};
@@ -45,6 +49,14 @@ pub struct DialogId(pub u64);
 /// One registration that we keep at somebody else's registrar.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct RegistrationId(pub u64);
+
+/// One REFER of a peer: it asks us to bring it together with somebody else.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct ReferralId(pub u64);
+
+/// One subscription of a peer: it wants to be told how something stands (RFC 6665).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct SubscriptionId(pub u64);
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct QueryId(pub u64);
@@ -149,6 +161,65 @@ pub enum Command {
     Unregister {
         registration: RegistrationId,
     },
+    /// Asks the peer of an established session to call `target` (RFC 3515); with `replaces`, to take the place of that other
+    /// session of ours (RFC 3891). Answered by [`Event::Referred`] and [`Event::ReferralProgress`].
+    Refer {
+        dialog: DialogId,
+        target: Uri,
+        replaces: Option<DialogId>,
+    },
+    /// 202 to a REFER: it will be tried.
+    AcceptReferral {
+        referral: ReferralId,
+    },
+    /// A refusal of a REFER; the session goes on as it was.
+    RefuseReferral {
+        referral: ReferralId,
+        status: Status,
+    },
+    /// How far an accepted REFER has got, told to the peer by NOTIFY; a final status is the last word.
+    ReportReferral {
+        referral: ReferralId,
+        status: Status,
+    },
+    /// Grants a subscription; `body` is how things stand, in the format of its package.
+    AcceptSubscription {
+        subscription: SubscriptionId,
+        body: String,
+    },
+    RefuseSubscription {
+        subscription: SubscriptionId,
+        status: Status,
+    },
+    /// How things stand now, to a subscriber. What comes while a NOTIFY is under way replaces what waits.
+    Notify {
+        subscription: SubscriptionId,
+        body: String,
+    },
+    /// Ends a subscription from our side; the subscriber is told why, and may ask again or not.
+    EndSubscription {
+        subscription: SubscriptionId,
+        why: Dismissal,
+    },
+    /// Asks a peer by OPTIONS whether it is there, again and again, until `Unwatch`; the same name again asks otherwise.
+    Watch {
+        peer: Name,
+        probing: Box<Probing>,
+    },
+    Unwatch {
+        peer: Name,
+    },
+}
+
+/// Why a subscription is ended by us (RFC 6665 section 4.1.3).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Dismissal {
+    /// What it is about is there no longer; it makes no sense to ask again.
+    Gone,
+    /// Not allowed any longer.
+    Rejected,
+    /// We are about to stop: ask again at once, of whoever is there then.
+    Deactivated,
 }
 
 /// What the user agent wants of the world, and what it tells the exchange, in order.
@@ -163,7 +234,8 @@ pub enum Output {
 /// Every dialog that was announced by `Invite`, or begun by `Command::Invite`, ends with exactly one `Ended`.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Event {
-    /// A call arrives, authenticated. It waits for Progress, Accept, Refuse or Hangup.
+    /// A call arrives, authenticated. When it `replaces` another session, that one is hung up by the exchange, once this is
+    /// accepted. It waits for Progress, Accept, Refuse or Hangup.
     Invite { dialog: DialogId, call: Box<IncomingCall> },
     /// The ACK of our 200 came; `answer` when the offer was ours.
     Confirmed { dialog: DialogId, answer: Option<Description> },
@@ -185,8 +257,22 @@ pub enum Event {
     Bound { binding: Binding },
     /// A phone's binding expired or was removed.
     Unbound { user: Name, contact: Uri },
-    /// Our registration at somebody's registrar.
+    /// Our registration at somebody's registrar: granted for so long (zero: taken back), or refused. Tried again by itself.
     Registration { registration: RegistrationId, outcome: Result<Duration, Status> },
+    /// The peer asks us to bring it together with somebody else. It waits for `AcceptReferral` or `RefuseReferral`.
+    Refer { dialog: DialogId, referral: ReferralId, request: Box<Referral> },
+    /// The answer to our `Refer`: it is tried, or refused.
+    Referred { dialog: DialogId, outcome: Result<(), Status> },
+    /// What the peer says of the call that we asked it to make.
+    ReferralProgress { dialog: DialogId, status: Status },
+    /// Somebody, proved, wants to be told how something stands. It waits for `AcceptSubscription` or `RefuseSubscription`.
+    Subscribe { subscription: SubscriptionId, request: Box<Subscribing> },
+    /// The subscriber renews, and wants the whole state again: it waits for `Notify`.
+    Resubscribed { subscription: SubscriptionId },
+    /// Nothing more will be said of this subscription.
+    Unsubscribed { subscription: SubscriptionId },
+    /// A peer that is watched is there, or is no longer; told when it changes.
+    Bearing { peer: Name, bearing: Bearing },
     /// Somebody was refused before any call existed, or sent what cannot be read: for the log and counters.
     Rejected { path: Path, status: Status, why: Rejection },
 }
@@ -207,83 +293,14 @@ pub enum Rejection {
     Unsupported(String),
 }
 
-#[derive(Clone, PartialEq, Debug)]
-pub struct IncomingCall {
-    pub source: Source,
-    /// As the From header has it; for a [`Source::Extension`] the user is the one that was proved.
-    pub from: Party,
-    /// The user part of the request URI, unescaped: what was dialled.
-    pub dialled: String,
-    pub sip_call_id: String,
-    pub path: Path,
-    /// `None`: a delayed offer, we make it in the 200.
-    pub offer: Option<Description>,
-    pub user_agent: String,
-}
-
-/// Whom the call comes from, proved.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-pub enum Source {
-    /// By digest.
-    Extension(Name),
-    /// By source address.
-    Trunk(Name),
-}
-
-/// A name and a number, both as received: untrusted text, escaped by whoever prints it.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
-pub struct Party {
-    pub display: String,
-    pub user: String,
-}
-
-#[derive(Clone, Debug)]
-pub struct OutgoingCall {
-    /// The request URI.
-    pub target: Uri,
-    /// Where to send it: known for a registered phone, `None` to follow the URI (addresses as they are, names by `Resolve`).
-    pub path: Option<Path>,
-    /// Our listener to send from when `path` is `None`.
-    pub local: SocketAddr,
-    pub from: Party,
-    pub to: Party,
-    pub sdp: Option<Description>,
-    pub credentials: Option<Credentials>,
-    /// Give up (CANCEL) when there is no final answer after this long.
-    pub ring: Duration,
-}
-
-/// An account at somebody's registrar.
-#[derive(Clone, Debug)]
-pub struct Account {
-    pub registrar: Path,
-    pub user: String,
-    pub domain: String,
-    pub credentials: Credentials,
-    pub expires: Duration,
-}
-
-/// Never printed: `Debug` redacts the secret.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Credentials {
-    pub user: String,
-    pub password: String,
-}
-
-impl std::fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Credentials").field("user", &self.user).field("password", &"..").finish()
-    }
-}
-
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Ending {
     /// The peer said BYE; with its Reason header, if any.
     Bye { reason: Option<String> },
     /// The caller gave up before an answer (CANCEL).
     Cancelled,
-    /// Our call was refused; for a redirection with where to.
-    Refused { status: Status, contacts: Vec<Uri> },
+    /// Our call was refused; for a redirection with where to; with how long not to come again, if the peer said (Retry-After).
+    Refused { status: Status, contacts: Vec<Uri>, retry_after: Option<Duration> },
     /// Our 200 was never acknowledged; we have said BYE.
     NoAck,
     /// The peer did not answer something in time (timers B, F), or 408.
@@ -292,6 +309,8 @@ pub enum Ending {
     Gone,
     /// It could not be reached at all.
     Unreachable,
+    /// Nobody refreshed the session before its timer ran out (RFC 4028 section 10); we have said BYE.
+    Expired,
     /// We refused it, cancelled it, or said BYE, and that is done.
     Ours,
 }
@@ -310,72 +329,4 @@ pub struct Binding {
     /// Call-ID and CSeq of the registration, for their ordering (RFC 3261 section 10.3).
     pub sip_call_id: String,
     pub cseq: u32,
-}
-
-/// What the user agent needs to know of the configuration.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
-pub struct Settings {
-    pub realm: String,
-    pub listeners: Vec<Listener>,
-    /// Secrets by user; looked at only through digest.
-    pub users: std::collections::BTreeMap<Name, UserSecret>,
-    pub trunks: Vec<TrunkSource>,
-    pub registrar: RegistrarSettings,
-}
-
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Listener {
-    pub address: SocketAddr,
-    pub transport: Transport,
-    /// In the order in which they are offered (RFC 8760).
-    pub algorithms: Vec<Algorithm>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Algorithm {
-    Md5,
-    #[serde(rename = "sha-256")]
-    Sha256,
-}
-
-/// HA1 per algorithm (RFC 7616 section 3.4.2), as lower-case hexadecimal. Never printed.
-#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct UserSecret {
-    pub ha1_md5: String,
-    pub ha1_sha256: String,
-}
-
-impl std::fmt::Debug for UserSecret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("UserSecret(..)")
-    }
-}
-
-/// A trunk that is known by where its packets come from.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct TrunkSource {
-    pub name: Name,
-    pub addresses: Vec<IpAddr>,
-}
-
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct RegistrarSettings {
-    pub min_expires: Duration,
-    pub max_expires: Duration,
-    pub default_expires: Duration,
-    pub max_contacts: usize,
-    pub nonce_life: Duration,
-}
-
-impl Default for RegistrarSettings {
-    fn default() -> Self {
-        RegistrarSettings {
-            min_expires: Duration::from_secs(30),
-            max_expires: Duration::from_secs(3600),
-            default_expires: Duration::from_secs(600),
-            max_contacts: 5,
-            nonce_life: Duration::from_secs(120),
-        }
-    }
 }

@@ -115,18 +115,19 @@ fn cut(waiting: &mut Vec<u8>) -> Option<Message> {
 pub struct Message {
     pub start: String,
     pub headers: Vec<(String, String)>,
+    pub body: String,
 }
 
 impl Message {
     pub fn read(bytes: &[u8]) -> Message {
         let text: String = bytes.iter().map(|byte| char::from(*byte)).collect();
-        let head = text.split_once("\r\n\r\n").map_or(text.as_str(), |(head, _)| head);
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text.as_str(), ""));
         let mut lines = head.split("\r\n");
         let start = lines.next().unwrap_or_default().to_owned();
         let headers = lines
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()));
-        Message { start, headers: headers.collect() }
+        Message { start, headers: headers.collect(), body: body.to_owned() }
     }
 
     /// 0 for a request.
@@ -256,6 +257,15 @@ impl Call {
         self.branch += 1;
         let target = self.target.clone().unwrap_or_else(|| self.uri.clone());
         self.request("BYE", &target, "", "")
+    }
+
+    /// Asks to be told of the calls of whom this is addressed to (RFC 4235).
+    pub fn subscribe(&mut self, credentials: Option<&str>) -> String {
+        self.cseq += 1;
+        self.branch += 1;
+        let contact = format!("Contact: <sip:{}@{}>\r\n", self.user, self.local);
+        let wants = "Event: dialog\r\nAccept: application/dialog-info+xml\r\nExpires: 300\r\n";
+        self.request("SUBSCRIBE", &self.uri, &format!("{contact}{wants}{}", credentials.unwrap_or_default()), "")
     }
 
     pub fn options(&mut self) -> String {

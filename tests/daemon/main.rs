@@ -8,6 +8,9 @@
 //!   survival   kill -9                                                        lab        the lab, changed
 //!   torture    the 49 messages of RFC 4475, over UDP and TCP
 //!   stream     TCP cut where it hurts
+//!   trunks     providers that want a password, refuse, are silent, die  scenario  SIPp as anybody
+//!   transfers  REFER by baresip and SIPp, lamps
+//!   policy     a thousand attack strings, and a provider that counts
 //!   start      what stops a start, in one sentence
 //! ```
 //!
@@ -21,10 +24,14 @@ mod exchange;
 mod lab;
 mod line;
 mod phones;
+mod policy;
 mod queueing;
 mod refusals;
+mod scenario;
 mod start;
 mod stream;
 mod survival;
 mod torture;
+mod transfers;
+mod trunks;
 mod walks;

@@ -132,6 +132,12 @@ async fn read(stream: &OwnedReadHalf, path: Path, herald: Herald, pong: mpsc::We
                 return;
             }
         }
+        if framer.is_pong() {
+            let sign = Input::Received { path, bytes: b"\r\n".to_vec() };
+            if !herald.tell(News::Sip(sign)).await {
+                return;
+            }
+        }
         match (framer.is_partial(), was_partial && !whole) {
             // The clock of a message starts with its first byte, and later bytes do not wind it.
             (true, true) => {}

@@ -401,10 +401,11 @@ impl Headers {
         self.text.get(field.start as usize..field.end as usize).unwrap_or_default()
     }
 
-    fn addresses(&self, name: Name) -> Vec<NameAddr> {
+    /// The names and addresses of every field of that name, as far as they can be read.
+    pub(in crate::sip) fn addresses(&self, name: Name) -> Vec<NameAddr> {
         let mut list = Vec::new();
         for value in self.all(name) {
-            // Checked when the message was read.
+            // What cannot be read ends its field; those that everybody relies upon were checked when the message was read.
             let _ = NameAddr::read_list(value, &mut list);
         }
         list

@@ -80,6 +80,7 @@ names! {
     RAck "RAck" b"rack",
     Reason "Reason" b"reason",
     RecordRoute "Record-Route" b"record-route",
+    ReferSub "Refer-Sub" b"refer-sub",
     ReferTo "Refer-To" b"refer-to" | b"r",
     ReferredBy "Referred-By" b"referred-by" | b"b",
     RemotePartyId "Remote-Party-ID" b"remote-party-id",

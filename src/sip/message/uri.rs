@@ -228,6 +228,13 @@ impl Uri {
         Some(self.part(self.headers)).filter(|headers| !headers.is_empty())
     }
 
+    /// One of those headers, unescaped; the name in any case.
+    pub fn header(&self, name: &str) -> Option<String> {
+        let pairs = self.headers()?.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        let mut named = pairs.filter(|(other, _)| unescape(other).eq_ignore_ascii_case(name));
+        named.next().map(|(_, value)| unescape(value).into_owned())
+    }
+
     fn part(&self, span: Span) -> &str {
         self.text.get(usize::from(span.0)..usize::from(span.1)).unwrap_or_default()
     }

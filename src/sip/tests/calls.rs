@@ -26,12 +26,13 @@ fn a_call_is_answered_and_hung_up_by_either_side_over_either_transport() {
 }
 
 #[test]
-fn an_idle_call_has_no_timers() {
+fn an_idle_call_has_no_timers_but_those_that_keep_it() {
     let mut pair = Pair::trunk(2, Transport::Udp);
     pair.connect();
     pair.run(Duration::from_secs(60));
-    for side in &pair.sides {
-        assert_eq!(side.endpoint.census(), Census { dialogs: 1, ..Census::default() });
+    // Who called refreshes it; either side knows when it ends.
+    for (side, timers) in [(EXCHANGE, 1), (PHONE, 2)] {
+        assert_eq!(pair.sides[side].endpoint.census(), Census { dialogs: 1, timers, ..Census::default() });
     }
 }
 
@@ -64,7 +65,7 @@ fn a_refusal_is_told_with_its_status() {
     let theirs = pair.incoming(EXCHANGE);
     pair.command(EXCHANGE, Command::Refuse { dialog: theirs, status: Status(486) });
     pair.settle();
-    assert_eq!(pair.endings(PHONE), [(ours, Ending::Refused { status: Status(486), contacts: vec![] })]);
+    assert_eq!(pair.endings(PHONE), [(ours, Ending::Refused { status: Status(486), contacts: vec![], retry_after: None })]);
     assert_eq!(pair.endings(EXCHANGE), [(theirs, Ending::Ours)]);
     assert_eq!(pair.said(PHONE), ["INVITE", "ACK"]);
     pair.check_that_nothing_is_left();
@@ -341,7 +342,10 @@ fn a_wrong_password_an_unknown_user_and_a_borrowed_name_are_refused() {
             call(&mut pair)
         };
         pair.settle();
-        assert_eq!(pair.endings(PHONE), [(ours, Ending::Refused { status: Status(status), contacts: vec![] })]);
+        assert_eq!(
+            pair.endings(PHONE),
+            [(ours, Ending::Refused { status: Status(status), contacts: vec![], retry_after: None })]
+        );
         let why: Vec<_> = pair.sides[EXCHANGE].events.iter().collect();
         let is_bad = |event: &&Event| matches!(event, Event::Rejected { why: Rejection::BadCredentials { user: who }, .. } if who == user);
         assert!(!why.is_empty() && why.iter().all(is_bad), "{why:?}");
@@ -384,7 +388,7 @@ fn a_redirection_is_told_with_where_to() {
     moved.set_to_tag("elsewhere");
     moved.headers.push(Header::Contact, "<sip:a@10.9.9.9?Route=%3Csip:evil%3E>, <sip:b@10.9.9.9>");
     pair.inject(PHONE, &moved.to_bytes());
-    let [(dialog, Ending::Refused { status: Status(302), contacts })] = &pair.endings(PHONE)[..] else {
+    let [(dialog, Ending::Refused { status: Status(302), contacts, .. })] = &pair.endings(PHONE)[..] else {
         panic!("{:?}", pair.endings(PHONE))
     };
     assert_eq!(*dialog, ours);
@@ -432,14 +436,14 @@ fn info_is_understood_in_two_forms_and_refused_in_others() {
 fn what_we_do_not_do_inside_a_call_is_refused_and_the_call_goes_on() {
     let mut pair = Pair::trunk(24, Transport::Udp);
     let (theirs, _) = pair.connect();
-    let methods = [(Method::Refer, 405), (Method::Notify, 405), (Method::Prack, 405), (Method::Other("DANCE".into()), 501)];
+    let methods = [(Method::Refer, 400), (Method::Notify, 481), (Method::Message, 405), (Method::Other("DANCE".into()), 501)];
     for (place, (method, status)) in methods.into_iter().enumerate() {
         let request = inside(&pair, method, (1 << 20) + place as u32);
         pair.inject(EXCHANGE, &request.to_bytes());
         assert_eq!(pair.response(EXCHANGE).status, Status(status));
     }
     pair.run(Duration::from_secs(40));
-    assert_eq!(pair.sides[EXCHANGE].endpoint.census(), Census { dialogs: 1, ..Census::default() });
+    assert_eq!(pair.sides[EXCHANGE].endpoint.census(), Census { dialogs: 1, timers: 1, ..Census::default() });
     pair.command(EXCHANGE, Command::Hangup { dialog: theirs, reason: None });
     pair.settle();
     pair.check_that_nothing_is_left();

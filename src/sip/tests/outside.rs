@@ -5,7 +5,7 @@ use crate::sip::message::{Method, Name as Header, NameAddr, Request, Response, U
 use crate::sip::*;
 use crate::time::Duration;
 
-fn request(method: Method, branch: &str) -> Request {
+pub(super) fn request(method: Method, branch: &str) -> Request {
     let mut request = Request::new(method, Uri::sip("100", "10.0.0.1", None));
     request.push_via(&Via::new("UDP", at("10.0.0.2:5060"), branch));
     request.set_max_forwards(70);
@@ -17,7 +17,7 @@ fn request(method: Method, branch: &str) -> Request {
     request
 }
 
-fn answer(pair: &mut Pair, request: &Request) -> Response {
+pub(super) fn answer(pair: &mut Pair, request: &Request) -> Response {
     pair.inject(EXCHANGE, &request.to_bytes());
     pair.response(EXCHANGE)
 }
@@ -50,15 +50,16 @@ fn each_request_gets_the_refusal_it_deserves() {
             }
         }
     };
-    let allow = Some((Header::Allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER"));
+    let allow = Some((Header::Allow, super::super::endpoint::ALLOW));
     let invite = |request: &mut Request| request.method = Method::Invite;
     check("a question", &|_| (), 200, allow.clone());
     check("a question that was on its way for long", &|it| it.set_max_forwards(0), 200, None);
     check("an unknown method", &|it| it.method = Method::Other("DANCE".to_string()), 501, allow.clone());
-    for method in [Method::Message, Method::Subscribe, Method::Publish, Method::Refer, Method::Notify] {
+    for method in [Method::Message, Method::Publish] {
         check("a method that we know and do not allow", &|it| it.method = method.clone(), 405, allow.clone());
     }
-    for method in [Method::Bye, Method::Info, Method::Update, Method::Prack, Method::Cancel] {
+    check("a transfer of no call", &|it| it.method = Method::Refer, 403, None);
+    for method in [Method::Bye, Method::Info, Method::Update, Method::Prack, Method::Notify, Method::Cancel] {
         check("a method that needs a dialog", &|it| it.method = method.clone(), 481, None);
     }
     let gone = NameAddr::new(Uri::sip("100", "10.0.0.1", None)).with_tag("gone");
@@ -74,8 +75,8 @@ fn each_request_gets_the_refusal_it_deserves() {
         );
     }
     check("an unknown scheme", &|it| it.uri = Uri::parse("soap.beep://x").expect("a URI"), 416, None);
-    let needs = |it: &mut Request| it.headers.push(Header::Require, "100rel, teleport");
-    check("unknown extensions", &needs, 420, Some((Header::Unsupported, "100rel, teleport")));
+    let needs = |it: &mut Request| it.headers.push(Header::Require, "replaces, teleport, levitate");
+    check("unknown extensions", &needs, 420, Some((Header::Unsupported, "teleport, levitate")));
     check(
         "a call with unknown extensions",
         &|it| {
@@ -281,6 +282,8 @@ fn nothing_is_sent_to_many() {
             sdp: None,
             credentials: None,
             ring: Duration::from_secs(1),
+            carried: Carried::default(),
+            diversion_header: DiversionHeader::default(),
         };
         let mut out = Vec::new();
         endpoint.handle(Input::Command(Command::Invite { dialog, call: Box::new(call) }), now, &mut out);
@@ -311,6 +314,8 @@ fn a_host_name_is_looked_up_before_the_call_and_inside_it() {
             sdp: Some(description(1, 1)),
             credentials: None,
             ring: Duration::from_secs(30),
+            carried: Carried::default(),
+            diversion_header: DiversionHeader::default(),
         })
     };
     let dialog = endpoint.reserve();

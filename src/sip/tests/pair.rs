@@ -56,6 +56,7 @@ pub fn settings(algorithms: &[Algorithm], trunk: Option<SocketAddr>) -> Settings
         users: ["1001", "1002"].into_iter().map(|user| (Name::from(user), secret(user))).collect(),
         trunks: trunk.map(|trunk| TrunkSource { name: "carrier".into(), addresses: vec![trunk.ip()] }).into_iter().collect(),
         registrar: RegistrarSettings::default(),
+        session: SessionTimers::default(),
     }
 }
 
@@ -224,8 +225,10 @@ impl Pair {
             from: Party { display: "Ann".to_string(), user: from.to_string() },
             to: Party { display: String::new(), user: number.to_string() },
             sdp,
-            credentials: Some(Credentials { user: from.to_string(), password: PASSWORD.to_string() }),
+            credentials: Some(Credentials::new(from, PASSWORD)),
             ring: self.ring,
+            carried: Carried::default(),
+            diversion_header: DiversionHeader::default(),
         };
         self.command(PHONE, Command::Invite { dialog, call: Box::new(call) });
         dialog

@@ -135,6 +135,8 @@ fn begin(pair: &mut Pair, chance: &mut Rng, side: usize, begun: &mut BTreeSet<Di
         sdp: chance.chance(700).then(|| description(4000, 1)),
         credentials: None,
         ring: pair.ring,
+        carried: Carried::default(),
+        diversion_header: DiversionHeader::default(),
     };
     begun.insert(dialog);
     pair.command(side, Command::Invite { dialog, call: Box::new(call) });
@@ -145,7 +147,7 @@ fn register(pair: &mut Pair) {
         registrar: pair.path(PHONE),
         user: "1001".to_string(),
         domain: REALM.to_string(),
-        credentials: Credentials { user: "1001".to_string(), password: PASSWORD.to_string() },
+        credentials: Credentials::new("1001", PASSWORD),
         expires: Duration::from_secs(40),
     };
     pair.command(PHONE, Command::Register { registration: RegistrationId(1), account: Box::new(account) });

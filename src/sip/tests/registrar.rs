@@ -98,7 +98,7 @@ fn a_registration_is_kept_renewed_and_taken_back() {
             registrar: pair.path(PHONE),
             user: "1001".to_string(),
             domain: REALM.to_string(),
-            credentials: Credentials { user: "1001".to_string(), password: PASSWORD.to_string() },
+            credentials: Credentials::new("1001", PASSWORD),
             // Below what the registrar takes: 423, then 30 s.
             expires: Duration::from_secs(5),
         };
@@ -127,7 +127,7 @@ fn a_registration_that_fails_is_tried_again() {
         registrar: pair.path(PHONE),
         user: "1001".to_string(),
         domain: REALM.to_string(),
-        credentials: Credentials { user: "1001".to_string(), password: "wrong".to_string() },
+        credentials: Credentials::new("1001", "wrong"),
         expires: Duration::from_secs(60),
     };
     let registration = RegistrationId(1);
@@ -138,7 +138,7 @@ fn a_registration_that_fails_is_tried_again() {
     pair.run(Duration::from_secs(100));
     assert_eq!(*pair.last(PHONE), Event::Registration { registration, outcome: Err(Status(408)) });
     pair.is_cut = false;
-    let right = Account { credentials: Credentials { user: "1001".to_string(), password: PASSWORD.to_string() }, ..account };
+    let right = Account { credentials: Credentials::new("1001", PASSWORD), ..account };
     pair.command(PHONE, Command::Register { registration, account: Box::new(right) });
     pair.run(Duration::from_secs(1));
     assert_eq!(*pair.last(PHONE), Event::Registration { registration, outcome: Ok(Duration::from_secs(60)) });

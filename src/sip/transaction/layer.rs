@@ -10,7 +10,8 @@ use crate::id::{Rng, Table};
 use crate::sip::message::{Method, Name, Request, Response, Via};
 use crate::sip::paths::{Streams, response_fallback, response_path};
 use crate::sip::visited::Visited;
-use crate::sip::{DialogId, Output, Path, RegistrationId, Status};
+use crate::sip::watch::WatchId;
+use crate::sip::{DialogId, Output, Path, ReferralId, RegistrationId, Status, SubscriptionId};
 use crate::time::{Duration, Moment, Timers};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -39,6 +40,18 @@ pub enum Owner {
     Bye(DialogId),
     Probe(DialogId),
     Digit(DialogId),
+    /// Our PRACK of a provisional answer.
+    Prack(DialogId),
+    /// Our UPDATE that only refreshes it.
+    Refresh(DialogId),
+    /// Our REFER in it.
+    Refer(DialogId),
+    /// A NOTIFY that says how a REFER of theirs goes.
+    Referral(ReferralId),
+    /// A NOTIFY that says how something stands.
+    Notify(SubscriptionId),
+    /// A question to a peer that is watched.
+    Watch(WatchId),
     Register(RegistrationId),
 }
 
@@ -268,7 +281,7 @@ impl Transactions {
         };
         // Read back before the table lets go of it.
         let request = match response.status.0 {
-            401 | 407 | 423 => own_request(&transaction.bytes).map(|request| Box::new((request, transaction.path))),
+            401 | 407 | 422 | 423 => own_request(&transaction.bytes).map(|request| Box::new((request, transaction.path))),
             _ => None,
         };
         let notice = self.step(tx, happening, Some(response), now, out)?;

@@ -1,0 +1,120 @@
+//! `centrala outbound try`: would this extension's call to that number be made, by which trunks, and if not, why not.
+
+use crate::config::{self, Config, Destination, Overrides};
+use crate::pbx::policy::{self, Refusal, Verdict};
+use crate::shell::files;
+use crate::time::{Moment, Now, Wall};
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// Ask the rules of calls to the outside
+#[derive(Args, Debug)]
+pub struct Outbound {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand, Debug)]
+enum What {
+    Try(Try),
+}
+
+/// Explain what would become of a number that an extension dials; nothing is called
+#[derive(Args, Debug)]
+struct Try {
+    /// What is dialled
+    number: String,
+    /// The extension that dials it
+    #[arg(long = "as", value_name = "EXT")]
+    extension: String,
+    /// The configuration folder
+    #[arg(long, value_name = "DIR", default_value = "config")]
+    config: PathBuf,
+    /// The data folder: where `${file:NAME}` secrets are
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    data: PathBuf,
+    /// At this time, as 2026-11-23T02:00:00Z, instead of now
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+}
+
+pub fn run(arguments: &Outbound) -> Result<(), String> {
+    let What::Try(arguments) = &arguments.what;
+    let config = load(arguments)?;
+    let Some((extension, _)) = config.extensions.get_key_value(arguments.extension.as_str()) else {
+        let known = crate::fault::nearest(&arguments.extension, config.extensions.keys().map(AsRef::as_ref));
+        let hint = known.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+        return Err(format!("there is no extension `{}`{hint}", arguments.extension));
+    };
+    let now = Now { mono: Moment::from_nanos(0), wall: when(arguments.at.as_deref())? };
+    match policy::explain(&config, extension, &arguments.number, now) {
+        Ok(verdict) => {
+            print(&config, extension, &verdict);
+            Ok(())
+        }
+        Err(refusal) => Err(refused(&config, extension, refusal)),
+    }
+}
+
+fn load(arguments: &Try) -> Result<Config, String> {
+    let sources = files::gather(&arguments.config)?;
+    // The rules have no use for secrets.
+    let secrets = |_: &config::SecretRef| Ok("-".repeat(config::MIN_SECRET));
+    config::load(&sources, &Overrides::default(), &secrets).map_err(|faults| {
+        let list: Vec<_> = faults.iter().filter(|fault| !fault.warning).map(ToString::to_string).collect();
+        list.join("\n")
+    })
+}
+
+fn when(at: Option<&str>) -> Result<Wall, String> {
+    let nanos = match at {
+        Some(text) => text.parse::<jiff::Timestamp>().map_err(|why| format!("could not read the time: {why}"))?,
+        None => jiff::Timestamp::now(),
+    };
+    i64::try_from(nanos.as_nanosecond()).map(Wall::from_unix_nanos).map_err(|_| "that time is too far away".into())
+}
+
+fn print(config: &Config, extension: &str, verdict: &Verdict) {
+    if let Some(destination) = &verdict.leads {
+        println!("inside: {}", leads(destination));
+        return;
+    }
+    let allowance = config.outbound.allowance(extension);
+    let number = verdict.number.as_ref().map(ToString::to_string).unwrap_or_else(|| "as it is dialled".into());
+    println!("permitted: {} ({})", number, verdict.class.word());
+    for via in &config.outbound.via {
+        println!("  by trunk {} (order {}, weight {})", via.trunk, via.order, via.weight);
+    }
+    if let Some(caller) = policy::caller(config, extension) {
+        println!("  shown as {caller}");
+    }
+    if verdict.class == config::Class::Emergency {
+        return println!("  without limits");
+    }
+    let minutes = allowance.minutes_per_day.map_or("as many as there are".into(), |minutes| minutes.to_string());
+    let longest = allowance.longest.as_secs() / 60;
+    println!("  {} calls at once; minutes a day: {minutes}; {longest} min at most each", allowance.calls);
+}
+
+fn refused(config: &Config, extension: &str, refusal: Refusal) -> String {
+    let sentence = format!("not called: {refusal}");
+    let classes: Vec<_> = config.outbound.allowance(extension).classes.iter().map(|class| class.word()).collect();
+    match refusal {
+        Refusal::NotPermitted(_) => format!("{sentence}; permitted to {extension}: {}", list(&classes)),
+        _ => sentence,
+    }
+}
+
+fn list(words: &[&str]) -> String {
+    if words.is_empty() { "emergency calls only".into() } else { words.join(", ") }
+}
+
+fn leads(destination: &Destination) -> String {
+    match destination {
+        Destination::Flow(flow) => format!("flow {flow}"),
+        Destination::Extension(extension) => format!("extension {extension}"),
+        Destination::Queue(queue) => format!("queue {queue}"),
+        Destination::Group(group) => format!("ring group {group}"),
+        Destination::Trunk { trunk, user, .. } => format!("{user} at trunk {trunk}"),
+    }
+}

@@ -1,0 +1,138 @@
+//! What a permit allows, as addresses: where a phone is, who it is told that calls, by which listener the call leaves.
+//!
+//! Invariant: a [`Target`] is made from a [`Permit`], and from nothing else.
+
+use super::call::{Role, Target};
+use super::policy::{Payer, Permit, Place, write};
+use super::{Call, Pbx};
+use crate::config::{Class, Number};
+use crate::id::Name;
+use crate::sip::message::Uri;
+use crate::sip::{Carried, DiversionHeader, MAX_DIVERSIONS, OutgoingCall, Party, Source};
+use crate::store::PartyNumber;
+use std::net::{IpAddr, SocketAddr};
+
+/// Phones that ring together for one callee.
+pub const MAX_TARGETS: usize = 5;
+/// Who calls when the number is not to be told (RFC 3323 section 4.1.1.3).
+const ANONYMOUS: &str = "anonymous";
+
+impl Pbx {
+    /// The phones that the permit lets ring.
+    pub(super) fn targets(&self, permit: &Permit, role: Role) -> Vec<Target> {
+        match permit.place() {
+            Place::Extension(extension) => self.phones_of(extension, permit, role),
+            Place::Address { agent, uri } => {
+                let party = PartyNumber { number: agent.to_string(), name: String::new() };
+                self.address(uri.clone(), Source::Trunk(agent.clone()), role, party, permit).into_iter().collect()
+            }
+            Place::Trunk { trunk, user, .. } => self.at_provider(trunk, user, permit, role).into_iter().collect(),
+        }
+    }
+
+    fn phones_of(&self, extension: &str, permit: &Permit, role: Role) -> Vec<Target> {
+        let name = self.config.extensions.get(extension).map(|it| it.name.clone()).unwrap_or_default();
+        self.endpoint
+            .bindings(extension)
+            .take(MAX_TARGETS)
+            .map(|binding| Target {
+                uri: binding.contact.clone(),
+                path: Some(binding.path),
+                local: binding.path.local,
+                peer: Source::Extension(binding.user.clone()),
+                role,
+                party: PartyNumber { number: extension.to_string(), name: name.clone() },
+                permit: permit.clone(),
+            })
+            .collect()
+    }
+
+    /// A number at a provider. An agent who answers there is an agent, whatever carries the call.
+    fn at_provider(&self, trunk: &Name, user: &str, permit: &Permit, role: Role) -> Option<Target> {
+        let host = self.config.trunks.get(trunk)?.send_to.as_ref()?;
+        let agent = match permit.payer() {
+            Payer::Agent(agent) if role == Role::Agent => Some(agent.to_string()),
+            _ => None,
+        };
+        let role = if agent.is_some() { Role::Agent } else { Role::Trunk };
+        let party = PartyNumber { number: agent.unwrap_or_else(|| user.to_string()), name: String::new() };
+        let uri = Uri::parse(format!("sip:{}@{host}", escaped(user))).ok()?;
+        let mut target = self.address(uri, Source::Trunk(trunk.clone()), role, party, permit)?;
+        if let Some(path) = self.path_to(trunk) {
+            (target.local, target.path) = (path.local, Some(path));
+        }
+        Some(target)
+    }
+
+    /// A fixed address, reached from the first listener of its family.
+    fn address(&self, uri: Uri, peer: Source, role: Role, party: PartyNumber, permit: &Permit) -> Option<Target> {
+        let local = self.listener_towards(uri.ip())?;
+        Some(Target { uri, path: None, local, peer, role, party, permit: permit.clone() })
+    }
+
+    pub(super) fn listener_towards(&self, host: Option<IpAddr>) -> Option<SocketAddr> {
+        let mut listeners = self.config.sip.listeners.iter().map(|listener| listener.address);
+        listeners.find(|local| host.is_none_or(|host| host.is_ipv4() == local.is_ipv4()))
+    }
+
+    /// What the called are told of the call.
+    pub(super) fn outgoing(&self, call: &Call, target: Target) -> OutgoingCall {
+        let mut outgoing = OutgoingCall {
+            target: target.uri,
+            path: target.path,
+            local: target.local,
+            from: Party { display: call.from.name.clone(), user: call.from.number.clone() },
+            to: Party { display: target.party.name, user: target.party.number },
+            sdp: None,
+            credentials: None,
+            ring: super::dial::RING,
+            // One exchange fewer is left to pass (RFC 3261 section 16.6, step 3).
+            carried: Carried { hops: call.carried.hops.saturating_sub(1), ..Carried::default() },
+            diversion_header: DiversionHeader::default(),
+        };
+        if let Place::Trunk { trunk, user, number } = target.permit.place() {
+            outgoing.to = Party { display: String::new(), user: user.clone() };
+            self.introduce(call, trunk, number.as_ref(), &target.permit, &mut outgoing);
+        }
+        outgoing
+    }
+
+    /// Who calls, as this provider is to be told: a number of ours, or nobody's.
+    fn introduce(&self, call: &Call, name: &Name, number: Option<&Number>, permit: &Permit, outgoing: &mut OutgoingCall) {
+        let Some(trunk) = self.config.trunks.get(name) else { return };
+        outgoing.credentials = self.config.accounts.get(name).cloned();
+        let account = trunk.account.as_ref().map(|account| account.user.clone());
+        let own = permit.caller().map(|own| write(&self.config, trunk.numbers, own));
+        // A line of the administrator's is no telephone network: it is told who calls, as a phone of the house is.
+        let is_telephone = number.is_some() || permit.class() == Class::Emergency;
+        if !is_telephone && own.is_none() && account.is_none() {
+            return;
+        }
+        let shown = own.clone().or_else(|| account.clone()).unwrap_or_else(|| self.house_number(call));
+        let party = Party { display: String::new(), user: shown };
+        outgoing.carried.withheld = call.carried.withheld && permit.class() != Class::Emergency;
+        if trunk.identity.asserted {
+            outgoing.carried.asserted = Some(party.clone());
+            outgoing.from = Party { display: String::new(), user: account.unwrap_or(party.user) };
+        } else {
+            outgoing.from = party;
+        }
+        if let Some(header) = trunk.identity.diversion {
+            outgoing.diversion_header = header;
+            outgoing.carried.diversions = permit.errand().trail.iter().rev().take(MAX_DIVERSIONS).cloned().collect();
+        }
+    }
+
+    /// The extension that calls; a caller from outside is never shown as if the number were ours.
+    fn house_number(&self, call: &Call) -> String {
+        match &call.source {
+            Source::Extension(extension) => extension.to_string(),
+            Source::Trunk(_) => ANONYMOUS.into(),
+        }
+    }
+}
+
+/// `#` cannot stand in the user part of a URI as it is (RFC 3261 section 25.1).
+fn escaped(user: &str) -> String {
+    user.replace('#', "%23")
+}

@@ -1,0 +1,265 @@
+//! The providers as they stand: where they are, whether they answer, whether we are registered there.
+//!
+//! ```text
+//! start, reload -> the host's addresses (asked again every five minutes) -> OPTIONS probes; REGISTER
+//!                                                     Down -> no new calls go there, and those that ring there go elsewhere
+//! ```
+//!
+//! Invariant: a trunk is watched and registered at where its host is now, or where it was when last heard of.
+
+use super::policy::Permit;
+use super::{Action, Pbx, Purpose, Timer};
+use crate::ask;
+use crate::config::{Trunk, TrunkAccount, TrunkAddress, TrunkHost};
+use crate::control::TrunkRow;
+use crate::id::{LegId, Name};
+use crate::sip::message::Uri;
+use crate::sip::{Account, Bearing, Command, Ending, Path, Probing, RegistrationId, Status, Transport};
+use crate::time::{Duration, Now, Wall};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+
+const DEFAULT_PORT: u16 = 5060;
+/// A host's addresses are asked for again after this; sooner when there were none.
+const LOOK_AGAIN: Duration = Duration::from_secs(300);
+const LOOK_SOON: Duration = Duration::from_secs(30);
+/// Addresses of one host that are kept.
+const MAX_ADDRESSES: usize = 8;
+/// The longest that a probe waits for its answer.
+const PROBE_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a stop waits for registrars to let us go.
+const PARTING: Duration = Duration::from_secs(2);
+
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Trunks {
+    standing: BTreeMap<Name, Standing>,
+    #[serde(with = "crate::time::pairs")]
+    registrations: BTreeMap<RegistrationId, Name>,
+    /// Being taken back.
+    leaving: BTreeSet<RegistrationId>,
+}
+
+/// What is known of one trunk.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+struct Standing {
+    addresses: Vec<SocketAddr>,
+    bearing: Option<Bearing>,
+    /// Until when we are registered, or why not.
+    registered: Option<Result<Wall, Status>>,
+}
+
+impl Trunks {
+    pub fn has_left(&self) -> bool {
+        self.leaving.is_empty()
+    }
+
+    pub fn forget_leaving(&mut self) {
+        self.leaving.clear();
+    }
+
+    fn registration_of(&self, trunk: &str) -> Option<RegistrationId> {
+        self.registrations.iter().find(|(_, name)| &***name == trunk).map(|(id, _)| *id)
+    }
+}
+
+impl Pbx {
+    /// After a start and a reload: every trunk as the configuration has it now, and none that it has no more.
+    pub(super) fn begin_trunks(&mut self, now: Now, out: &mut Vec<Action>) {
+        let gone: Vec<Name> =
+            self.trunks.standing.keys().filter(|name| !self.config.trunks.contains_key(*name)).cloned().collect();
+        for name in gone {
+            self.trunks.standing.remove(&name);
+            self.leave_registrar(&name, now);
+            self.command_sip(Command::Unwatch { peer: name }, now);
+        }
+        let names: Vec<Name> = self.config.trunks.keys().cloned().collect();
+        for name in names {
+            self.look_up(&name, now, out);
+        }
+    }
+
+    /// Whether any trunk has to be found, watched or registered at: most exchanges of the simulator have none.
+    pub(super) fn has_trunks_to_begin(&self) -> bool {
+        let busy = |trunk: &Trunk| {
+            let registers = trunk.account.as_ref().is_some_and(|account| account.register.is_some());
+            let named = trunk.send_to.as_ref().is_some_and(|it| matches!(it.host, TrunkHost::Name(_)));
+            trunk.probe.is_some() || registers || named
+        };
+        self.config.trunks.values().any(busy) || !self.trunks.standing.is_empty()
+    }
+
+    /// Where is it?
+    pub(super) fn look_up(&mut self, name: &Name, now: Now, out: &mut Vec<Action>) {
+        let Some(address) = self.config.trunks.get(name).and_then(|trunk| trunk.send_to.clone()) else { return };
+        match address.host {
+            TrunkHost::Address(host) => self.found(name, vec![host], now),
+            TrunkHost::Name(host) => {
+                self.ask(ask::Question::Resolve { host }, Purpose::Trunk(name.clone()), super::PATIENCE, now, out);
+            }
+        }
+    }
+
+    /// The answer to that; empty when there is none, and then the last one holds.
+    pub(super) fn found(&mut self, name: &Name, hosts: Vec<IpAddr>, now: Now) {
+        let Some(trunk) = self.config.trunks.get(name).cloned() else { return };
+        let Some(address) = &trunk.send_to else { return };
+        if matches!(address.host, TrunkHost::Name(_)) {
+            let pause = if hosts.is_empty() { LOOK_SOON } else { LOOK_AGAIN };
+            self.timers.set(Timer::Trunk(name.clone()), now.mono + pause);
+        }
+        if hosts.is_empty() {
+            tracing::warn!(trunk = %name, host = %address, "the trunk's host could not be found");
+            return;
+        }
+        let port = address.port.unwrap_or(DEFAULT_PORT);
+        let places: Vec<_> = hosts.into_iter().take(MAX_ADDRESSES).map(|host| SocketAddr::new(host, port)).collect();
+        let standing = self.trunks.standing.entry(name.clone()).or_default();
+        let moved = standing.addresses != places;
+        standing.addresses = places;
+        if moved || matches!(address.host, TrunkHost::Address(_)) {
+            self.watch(name, &trunk, now);
+            self.register_at(name, &trunk, now);
+        }
+    }
+
+    /// The way to a trunk, where it has been found.
+    pub(super) fn path_to(&self, name: &str) -> Option<Path> {
+        let remote = *self.trunks.standing.get(name)?.addresses.first()?;
+        let udp = self.config.sip.listeners.iter().filter(|listener| listener.transport == Transport::Udp);
+        let local = udp.map(|listener| listener.address).find(|local| local.is_ipv4() == remote.is_ipv4())?;
+        Some(Path { transport: Transport::Udp, local, remote, connection: None })
+    }
+
+    fn watch(&mut self, name: &Name, trunk: &Trunk, now: Now) {
+        let (Some(interval), Some(path), Some(address)) = (trunk.probe, self.path_to(name), &trunk.send_to) else {
+            return self.command_sip(Command::Unwatch { peer: name.clone() }, now);
+        };
+        let Ok(target) = Uri::parse(format!("sip:{address}")) else { return };
+        let probing = Probing { target, path, interval, patience: PROBE_PATIENCE.min(interval) };
+        self.command_sip(Command::Watch { peer: name.clone(), probing: Box::new(probing) }, now);
+    }
+
+    fn register_at(&mut self, name: &Name, trunk: &Trunk, now: Now) {
+        let (Some(TrunkAccount { user, domain, register: Some(expires) }), Some(path), Some(credentials)) =
+            (&trunk.account, self.path_to(name), self.config.accounts.get(name).cloned())
+        else {
+            return self.leave_registrar(name, now);
+        };
+        let host = trunk.send_to.as_ref().map(|address| TrunkAddress { port: None, ..address.clone() }.to_string());
+        let account = Account {
+            registrar: path,
+            user: user.clone(),
+            domain: domain.clone().or(host).unwrap_or_default(),
+            credentials,
+            expires: *expires,
+        };
+        let registration = self.trunks.registration_of(name).unwrap_or_else(|| {
+            self.next.registration += 1;
+            RegistrationId(self.next.registration)
+        });
+        self.trunks.registrations.insert(registration, name.clone());
+        self.command_sip(Command::Register { registration, account: Box::new(account) }, now);
+    }
+
+    fn leave_registrar(&mut self, name: &str, now: Now) {
+        let Some(registration) = self.trunks.registration_of(name) else { return };
+        self.trunks.registrations.remove(&registration);
+        self.trunks.leaving.insert(registration);
+        self.timers.set(Timer::Parting, now.mono + PARTING);
+        self.command_sip(Command::Unregister { registration }, now);
+    }
+
+    /// The exchange is being stopped: no calls are to be sent here any more.
+    pub(super) fn leave_registrars(&mut self, now: Now) {
+        let names: Vec<Name> = self.trunks.registrations.values().cloned().collect();
+        for name in names {
+            self.leave_registrar(&name, now);
+        }
+    }
+
+    /// What a registrar says.
+    pub(super) fn registration(&mut self, id: RegistrationId, outcome: Result<Duration, Status>, now: Now) {
+        self.trunks.leaving.remove(&id);
+        let Some(name) = self.trunks.registrations.get(&id).cloned() else { return };
+        let standing = self.trunks.standing.entry(name.clone()).or_default();
+        let was_good = matches!(standing.registered, Some(Ok(_)));
+        match outcome {
+            Ok(time) => {
+                standing.registered = Some(Ok(now.wall + time));
+                if !was_good {
+                    tracing::info!(trunk = %name, seconds = time.as_secs(), "registered at the trunk");
+                }
+            }
+            Err(status) => {
+                standing.registered = Some(Err(status));
+                tracing::warn!(trunk = %name, status = status.0, "the trunk does not register us");
+            }
+        }
+    }
+
+    /// A trunk that is watched answers, or does so no longer.
+    pub(super) fn bearing(&mut self, name: &Name, bearing: Bearing, now: Now, out: &mut Vec<Action>) {
+        if !self.config.trunks.contains_key(name) {
+            return;
+        }
+        self.trunks.standing.entry(name.clone()).or_default().bearing = Some(bearing);
+        match bearing {
+            Bearing::Up { round_trip } => {
+                tracing::info!(trunk = %name, ms = round_trip.as_millis(), "the trunk answers");
+                self.policy.trunk_is(name, true);
+            }
+            Bearing::Down { status } => {
+                tracing::warn!(trunk = %name, status = status.0, "the trunk does not answer");
+                self.policy.trunk_is(name, false);
+                self.go_elsewhere(name, now, out);
+            }
+        }
+    }
+
+    /// Calls that ring at a trunk that is down ring at the next one.
+    fn go_elsewhere(&mut self, name: &Name, now: Now, out: &mut Vec<Action>) {
+        let there = |permit: &Permit| permit.trunk() == Some(name);
+        let rings = |leg: &super::call::Leg| leg.attempt.is_some() && leg.permit.as_ref().is_some_and(there);
+        let ringing: Vec<LegId> = self.legs.values().filter(|leg| rings(leg)).map(|leg| leg.id).collect();
+        for leg in ringing {
+            self.phone_ended(leg, &Ending::Timeout, now, out);
+        }
+    }
+
+    pub(super) fn trunk_rows(&self, now: Now) -> Vec<TrunkRow> {
+        self.config.trunks.iter().map(|(name, trunk)| self.trunk_row(name, trunk, now)).collect()
+    }
+
+    fn trunk_row(&self, name: &Name, trunk: &Trunk, now: Now) -> TrunkRow {
+        let standing = self.trunks.standing.get(name).cloned().unwrap_or_default();
+        let view = self.policy.trunk_view(name, now);
+        let state = match standing.bearing {
+            _ if trunk.send_to.is_none() => "inbound",
+            _ if view.down => "down",
+            _ if view.resting => "resting",
+            Some(Bearing::Up { .. }) => "up",
+            _ => "not watched",
+        };
+        let registered = match (&trunk.account, standing.registered) {
+            (Some(TrunkAccount { register: Some(_), .. }), Some(Ok(until))) if until > now.wall => "registered".into(),
+            (Some(TrunkAccount { register: Some(_), .. }), Some(Err(status))) => format!("refused {}", status.0),
+            (Some(TrunkAccount { register: Some(_), .. }), _) => "not yet".into(),
+            _ => "-".into(),
+        };
+        TrunkRow {
+            name: name.to_string(),
+            send_to: trunk.send_to.as_ref().map(ToString::to_string).unwrap_or_default(),
+            address: standing.addresses.first().map(ToString::to_string).unwrap_or_default(),
+            state: state.into(),
+            round_trip_ms: match standing.bearing {
+                Some(Bearing::Up { round_trip }) => u64::try_from(round_trip.as_millis()).ok(),
+                _ => None,
+            },
+            registered,
+            calls: view.calls,
+            max_calls: trunk.limits.calls,
+            begun: view.begun,
+        }
+    }
+}

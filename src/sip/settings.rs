@@ -1,0 +1,93 @@
+//! What the user agent is told of the configuration.
+//!
+//! Invariant: nothing here changes while it is used; a new configuration is a new value.
+
+use super::Transport;
+use crate::id::Name;
+use crate::time::Duration;
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, SocketAddr};
+
+/// What the user agent needs to know of the configuration.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Settings {
+    pub realm: String,
+    pub listeners: Vec<Listener>,
+    /// Secrets by user; looked at only through digest.
+    pub users: std::collections::BTreeMap<Name, UserSecret>,
+    pub trunks: Vec<TrunkSource>,
+    pub registrar: RegistrarSettings,
+    pub session: SessionTimers,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Listener {
+    pub address: SocketAddr,
+    pub transport: Transport,
+    /// In the order in which they are offered (RFC 8760).
+    pub algorithms: Vec<Algorithm>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Algorithm {
+    Md5,
+    #[serde(rename = "sha-256")]
+    Sha256,
+}
+
+/// HA1 per algorithm (RFC 7616 section 3.4.2), as lower-case hexadecimal. Never printed.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct UserSecret {
+    pub ha1_md5: String,
+    pub ha1_sha256: String,
+}
+
+impl std::fmt::Debug for UserSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("UserSecret(..)")
+    }
+}
+
+/// A trunk that is known by where its packets come from.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TrunkSource {
+    pub name: Name,
+    pub addresses: Vec<IpAddr>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RegistrarSettings {
+    pub min_expires: Duration,
+    pub max_expires: Duration,
+    pub default_expires: Duration,
+    pub max_contacts: usize,
+    pub nonce_life: Duration,
+}
+
+impl Default for RegistrarSettings {
+    fn default() -> Self {
+        RegistrarSettings {
+            min_expires: Duration::from_secs(30),
+            max_expires: Duration::from_secs(3600),
+            default_expires: Duration::from_secs(600),
+            max_contacts: 5,
+            nonce_life: Duration::from_secs(120),
+        }
+    }
+}
+
+/// Session timers (RFC 4028): a call whose peer has vanished without a word ends by itself.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SessionTimers {
+    /// What we ask for; zero switches our side off, and a peer's wish is still respected.
+    pub interval: Duration,
+    /// The least that we accept; less is answered 422. Never under 90 s (RFC 4028 section 4).
+    pub min: Duration,
+}
+
+impl Default for SessionTimers {
+    fn default() -> Self {
+        SessionTimers { interval: Duration::from_secs(1800), min: Duration::from_secs(90) }
+    }
+}
