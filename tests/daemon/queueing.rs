@@ -111,7 +111,7 @@ fn a_supervisor_explains_moves_picks_and_judges() {
     let explained = exchange.ask(&["explain", "call", reference]);
     assert_eq!((&explained["position"], &explained["need"]), (&2.into(), &"english >= 1".into()), "{explained:#}");
     let agents = explained["agents"].as_array().expect("agents");
-    assert_eq!(agents.len(), 5, "{explained:#}");
+    assert_eq!(agents.len(), 4, "{explained:#}");
     let explained = exchange.ask(&["explain", "agent", "ann"]);
     assert_eq!(explained["would_get"], 1, "{explained:#}");
     exchange.ask(&["queue", "move", "crowd", reference, "other"]);
