@@ -252,8 +252,12 @@ fn queues_agents_and_where_numbers_lead_are_judged_at_their_places() {
         ("queues: {night: }", &["c.yaml:1:10 queue `night` has no agents: its callers wait in vain"][..]),
         ("queues: {night: {}}\nagents: {1001: {queues: {night: {tier: 2, position: 7, delay: 90s}}}}", &[]),
         (
-            "agents: {x: {address: 'sip:x@${trunk_uas}'}, y: {address: 'sip:y@127.0.0.1', login: always}}",
-            &["c.yaml:1:46 agent `y` is in no queue, and in no group that a queue adds: no call reaches them"],
+            "queues: {q: }\nagents: {x: {address: 'sip:x@${trunk_uas}'}, y: {address: 'sip:y@127.0.0.1', login: always, queues: q}}",
+            &[],
+        ),
+        (
+            "agents: {y: {address: 'sip:y@127.0.0.1'}}",
+            &["c.yaml:1:10 agent `y` is in no queue, and in no group that a queue adds: no call reaches them"],
         ),
         (
             "queues: {n: {strategy: longest, ring: 0s, wrapup: 1s, back_off: {no_anwser: 5s, busy: 1ms}, max_waiting: 0}}",

@@ -170,7 +170,7 @@ fn change_line(it: &ItemExplanation, now: Now) -> String {
         it.agents.iter().filter_map(until).min().map(|at| format!("an agent may take it in {}", span(at.since(now.mono)))),
     );
     words.extend(it.next_change.map(|time| format!("its steps change in {}", span(time))));
-    if it.agents.iter().all(|agent| matches!(agent.obstacle, Some(Obstacle::Lacks { .. } | Obstacle::OtherQueue))) {
+    if it.agents.iter().all(|agent| matches!(agent.obstacle, Some(Obstacle::Lacks { .. }))) {
         words.push("somebody who may take it logs in, or a step asks for less".into());
     }
     match words.is_empty() {

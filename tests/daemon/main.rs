@@ -22,6 +22,7 @@
 //!   policy        a thousand attack strings, and a provider that counts
 //!   broken_sounds files damaged under a running exchange
 //!   customers     PINs, calendars, web services
+//!   queueing      places and agents over kill -9, a supervisor's orders
 //! ```
 //!
 //! Invariant: nothing here shares code with the exchange; what the tests know of SIP they know from the RFCs.
@@ -46,6 +47,7 @@ mod live;
 mod nat;
 mod phones;
 mod policy;
+mod queueing;
 mod refusals;
 mod rtp_safety;
 mod scenario;

@@ -297,10 +297,9 @@ fn any_settings(rng: &mut Rng) -> Settings {
     all
 }
 
-/// As many as asked for in the environment: a test may, the exchange never does.
-#[allow(clippy::disallowed_methods)]
-fn asked_for(name: &str, usual: u64) -> u64 {
-    std::env::var(name).map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a whole number")))
+/// As many as asked for as this was compiled, else as usual.
+fn asked_for(text: Option<&str>, usual: u64) -> u64 {
+    text.map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{text} is not a whole number")))
 }
 
 /// Nothing but time and people decides: no conditions, whose values an event itself may change, and no chance.
@@ -320,7 +319,7 @@ fn without_conditions(mut settings: Settings) -> Settings {
 /// `CENTRALA_STATES=100000` compares more.
 #[test]
 fn an_explanation_names_whom_the_dispatcher_chooses() {
-    let states = asked_for("CENTRALA_STATES", 3000);
+    let states = asked_for(option_env!("CENTRALA_STATES"), 3000);
     let (mut seed, mut compared, mut asked, mut got) = (1000, 0, 0, 0);
     while compared < states {
         seed += 1;
@@ -381,7 +380,7 @@ fn an_explanation_names_whom_the_dispatcher_chooses() {
 #[test]
 fn nothing_is_stuck_or_lost_on_days_when_everybody_misbehaves() {
     let mut ended: BTreeMap<String, u64> = BTreeMap::new();
-    for seed in 0..asked_for("CENTRALA_DAYS", 8) {
+    for seed in 0..asked_for(option_env!("CENTRALA_DAYS"), 8) {
         let mut storm = Storm::new(seed);
         for _ in 0..STEPS {
             storm.step();
