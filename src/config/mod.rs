@@ -31,8 +31,8 @@
 
 mod agents;
 mod calendars;
-mod extensions;
 mod difference;
+mod extensions;
 mod families;
 mod general;
 mod hosts;
@@ -52,8 +52,8 @@ mod sources;
 mod staffing;
 mod trunks;
 
-pub use extensions::{Extension, Forward};
 pub use difference::difference;
+pub use extensions::{Extension, Forward};
 pub use families::{Family, MAX_FAMILIES, MAX_FAMILY_DIGITS, MAX_MADE};
 pub use hosts::{WebHost, WebHosts};
 pub use load::load;
@@ -61,8 +61,8 @@ pub use night::Night;
 pub use number::{Class, MAX_DIALLED, Number, Plan, is_dialable};
 pub use outbound::{Allowance, Outbound, Via};
 pub use secrets::{MIN_SECRET, SecretRef, secret_references};
-pub use services::{Code, InTurn, Parking, RingGroup, Services, When};
 pub use sections::SECTIONS;
+pub use services::{Code, InTurn, Parking, RingGroup, Services, When};
 pub use sources::{Folders, MAX_FILES, Overrides, Sources, folders};
 pub use trunks::{Form, Identity, Trunk, TrunkAccount, TrunkAddress, TrunkHost, TrunkLimits};
 

@@ -60,6 +60,7 @@ impl From<DialEnd> for Failure {
 
 impl Pbx {
     /// Lets phones ring for the call, as far as they may. `Err` when there is none that could.
+    #[allow(clippy::too_many_arguments)]
     pub(super) fn attempt(
         &mut self,
         call: CallId,
@@ -347,7 +348,7 @@ impl Pbx {
             // Withdrawn while the answer was on its way.
             return self.drop_leg(id, Farewell::HangUp, now, out);
         }
-        if !answer.is_some_and(|answer| self.accept_answer(id, answer).is_ok()) {
+        if answer.is_none_or(|answer| self.accept_answer(id, answer).is_err()) {
             return self.give_up(id, DialEnd::Failed, now, out);
         }
         if let Some(longest) = longest {
@@ -560,6 +561,7 @@ impl Pbx {
     }
 
     /// What a flow, or a caller who dialled, asked to ring.
+    #[allow(clippy::too_many_arguments)]
     pub(super) fn dial(
         &mut self,
         call: CallId,

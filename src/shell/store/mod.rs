@@ -19,8 +19,8 @@
 
 mod book;
 mod calendars;
-mod queueing;
 pub mod customers;
+mod queueing;
 pub mod reading;
 
 pub use book::{Book, Restored, Unusable};
