@@ -185,6 +185,8 @@ pub enum Purpose {
     Dial,
     /// Somebody is given the call: when they take it the flow is over.
     Transfer,
+    /// As `Transfer`, by the queue that the flow has the caller waiting in.
+    Overflow,
     /// Somebody is sent the caller by one who talked with them.
     Referred,
 }

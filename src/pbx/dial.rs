@@ -406,9 +406,9 @@ impl Pbx {
                 self.tell_acd(acd::Event::Answered { offer }, now);
             }
             Purpose::Dial => self.bridge_dialled(won.call, id, now, out),
-            Purpose::Transfer => {
+            Purpose::Transfer | Purpose::Overflow => {
                 self.bridge_dialled(won.call, id, now, out);
-                self.tell_session(won.call, ivr::Event::Transfer(DialEnd::Answered), now);
+                self.given_away(won.call, won.purpose, now);
             }
             Purpose::Referred => self.referred(won.call, id, now, out),
         }
@@ -498,7 +498,7 @@ impl Pbx {
         }
         match it.purpose {
             Purpose::Offer { offer, .. } => self.tell_acd(acd::Event::Refused { offer, why: refusal(why) }, now),
-            Purpose::Dial | Purpose::Transfer => self.dial_ended(it.call, it.purpose, why.into(), now, out),
+            Purpose::Dial | Purpose::Transfer | Purpose::Overflow => self.dial_ended(it.call, it.purpose, why.into(), now, out),
             Purpose::Referred => self.transfer_failed(it.call, status(why), now, out),
         }
     }
@@ -594,7 +594,11 @@ impl Pbx {
             let command = Media::Stop { leg: call.caller };
             out.push(Action::Media { shard: call.shard, command });
             let Failure { why, .. } = failure;
-            let event = if purpose == Purpose::Transfer { ivr::Event::Transfer(why) } else { ivr::Event::Dial(why) };
+            let event = match purpose {
+                Purpose::Transfer => ivr::Event::Transfer(why),
+                Purpose::Overflow => ivr::Event::Queue(ivr::QueueEnd::Overflow),
+                _ => ivr::Event::Dial(why),
+            };
             self.tell_session(id, event, now);
         } else if call.answered.is_some() {
             self.hang_up(id, super::Outcome::Completed, now, out);

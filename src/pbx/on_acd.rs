@@ -203,7 +203,7 @@ impl Pbx {
         let payer = Payer::Flow(queue.unwrap_or_default());
         self.dial(
             id,
-            Purpose::Transfer,
+            Purpose::Overflow,
             &Wanted::Extension(extension.into()),
             Errand::new(payer, Way::Transfer),
             RING,

@@ -232,14 +232,14 @@ impl Pbx {
         self.answer(id, now, out);
         let item = match ringing.purpose {
             Purpose::Offer { item, .. } => Some(item),
-            Purpose::Dial | Purpose::Transfer | Purpose::Referred => None,
+            Purpose::Dial | Purpose::Transfer | Purpose::Overflow | Purpose::Referred => None,
         };
         if item.is_none() {
             self.end_attempt(ringing.id, None, now, out);
             if let Some(call) = self.calls.get_mut(&ringing.call) {
                 call.phase = Phase::Joining;
             }
-            self.picked(ringing.call, ringing.purpose, now);
+            self.given_away(ringing.call, ringing.purpose, now);
         }
         self.join(leg, ringing.call, How::Peer(With::Party), now, out);
         if let Some(item) = item {
@@ -247,10 +247,12 @@ impl Pbx {
         }
     }
 
-    /// A flow that had transferred its caller has nothing more to wait for.
-    fn picked(&mut self, call: CallId, purpose: Purpose, now: Now) {
-        if purpose == Purpose::Transfer {
-            self.tell_session(call, ivr::Event::Transfer(DialEnd::Answered), now);
+    /// Somebody has the caller: a flow that had given them away has nothing more to wait for.
+    pub(super) fn given_away(&mut self, call: CallId, purpose: Purpose, now: Now) {
+        match purpose {
+            Purpose::Transfer => self.tell_session(call, ivr::Event::Transfer(DialEnd::Answered), now),
+            Purpose::Overflow => self.tell_session(call, ivr::Event::Queue(ivr::QueueEnd::GivenAway), now),
+            Purpose::Offer { .. } | Purpose::Dial | Purpose::Referred => {}
         }
     }
 
