@@ -159,6 +159,11 @@ fn each_section_is_judged_at_its_place() {
         ("limits: {calls: 0}", &["c.yaml:1:17 `calls` is from 1 to 100000, not 0"]),
         ("logging: {level: loud}", &["c.yaml:1:18 `level` is one of error, warn, info, debug, trace, not `loud`"]),
         ("storage: {commit_window: 2s}", &["c.yaml:1:26 `commit_window` is from 0ms to 1s, not 2s"]),
+        ("session_timers: {min: 30s}", &["c.yaml:1:23 `min` is from 90s to 1d, not 30s"]),
+        (
+            "session_timers: {min: 5m, interval: 2m}",
+            &["c.yaml:1:37 `interval` is 0s (none of ours) or at least `min`, 5m, not 2m"],
+        ),
         (
             "registrar: {min_expires: 2h}",
             &["c.yaml:1:1 `min_expires`, `default_expires` and `max_expires` do not ascend: they are 2h, 10m and 1h"],

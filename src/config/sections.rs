@@ -19,6 +19,7 @@ const ONCE: &[&str] = &[
     "sounds",
     "listeners",
     "registrar",
+    "session_timers",
     "media",
     "storage",
     "logging",

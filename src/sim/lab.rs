@@ -181,7 +181,8 @@ pub fn config() -> Arc<Config> {
             users: USERS.iter().map(|user| (Name::from(*user), secret(user))).collect(),
             trunks: vec![TrunkSource { name: "provider".into(), addresses }],
             registrar: RegistrarSettings::default(),
-            session: SessionTimers::default(),
+            // Short, so that calls are refreshed within a world's time.
+            session: SessionTimers { interval: Duration::from_secs(90), min: Duration::from_secs(90) },
         }),
         media: Media { first_port: PORTS.0, last_port: PORTS.1, ..Media::default() },
         limits: Limits { call_duration: CALL_LIMIT, ..Limits::default() },

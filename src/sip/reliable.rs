@@ -139,7 +139,7 @@ impl Endpoint {
             (session.refusal, session.ending) = (Status(504), Ending::Timeout);
             return self.advance(id, Happens::Refuse, now, out);
         }
-        under_way.pause = under_way.pause * 2;
+        under_way.pause *= 2;
         let next = (now.mono + under_way.pause).min(under_way.until);
         let (status, bytes) = (under_way.status, under_way.bytes.clone());
         self.clocks.set((id, Clock::Promise), next);

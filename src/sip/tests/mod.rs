@@ -1,6 +1,7 @@
 //! The user agent against another and against scripts, in virtual time.
 
 mod calls;
+mod faults;
 mod lasting;
 mod offers;
 mod outside;
