@@ -83,7 +83,8 @@ impl Busy {
             self.answer(offer);
         }
         self.joined += 1;
-        sample::join(&mut self.acd, self.joined, self.queues, self.now(), &mut self.out);
+        let now = self.now();
+        sample::join(&mut self.acd, self.joined, self.queues, now, &mut self.out);
         // Where nobody had waited for this agent, the one who comes next may be theirs.
         let offered =
             self.out.drain(..).find_map(|action| if let Action::Offer { offer, .. } = action { Some(offer) } else { None });

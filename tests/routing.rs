@@ -251,7 +251,7 @@ agents:
         (vec!["seller", "server"], vec![(59, ""), (60, "1 to accountant")]),
     ] {
         let mut it = house(yaml);
-        for agent in busy {
+        for agent in &busy {
             it.busy(agent);
         }
         it.join("sales");
@@ -302,7 +302,7 @@ agents:
 ";
     for (busy, second, agent) in [(vec![], 0, "both"), (vec!["both"], 30, "agent1"), (vec!["both", "agent1"], 60, "agent2")] {
         let mut it = house(yaml);
-        for agent in busy {
+        for agent in &busy {
             it.busy(agent);
         }
         it.join("general");

@@ -98,8 +98,7 @@ impl Acd {
         let terms = self.terms(item, at);
         let before = line.waiting.range(..(item.key, id)).rev().take(NAMED_BEFORE).map(|(_, item)| *item);
         let kept_for = terms.kept_for.map(|(desk, until)| (self.desks.at(desk).name.clone(), until.since(at)));
-        // A guess is computed on a copy: what it costs is kept, and looking must change nothing.
-        let expected_wait = self.clone().expected_wait(item.line, self.ahead(id, item), at);
+        let expected_wait = self.expected_wait_now(item.line, self.ahead(id, item), at);
         Some(ItemExplanation {
             item: id,
             kind: item.kind,

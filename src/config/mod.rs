@@ -18,7 +18,7 @@
 //! | `services` | ring groups, parking, feature codes |
 //! | `secrets` | `${file:...}` and `${env:...}`; HA1 |
 //! | `numbers` | what was dialled -> where it leads |
-//! | `queues` | queues, families of them, and agents |
+//! | `queues`, `agents` | queues and families of them; agents |
 //! | `routing`, `staffing` | how a queue decides; queues and agents judged together |
 //! | `families` | queues that are made as they are dialled |
 //! | `mailboxes` | where messages are left |
@@ -26,6 +26,7 @@
 //!
 //! Invariant: every name in a [`Config`] refers to something that exists, and no password is in it.
 
+mod agents;
 mod extensions;
 mod families;
 mod general;

@@ -73,7 +73,7 @@ impl Pbx {
             return self.no_agent(&agent);
         }
         let reason = |reason: String| match reason.is_empty() || reason.chars().count() > MAX_REASON {
-            true => Err(Response::Failed(format!("a pause has a reason, of at most {MAX_REASON} letters"))),
+            true => Err(format!("a pause has a reason, of at most {MAX_REASON} letters")),
             false => Ok(Name::from(reason)),
         };
         let event = match order {
@@ -81,11 +81,11 @@ impl Pbx {
             AgentOrder::Logout => acd::Event::AgentLogout { agent },
             AgentOrder::Pause { reason: why } => match reason(why) {
                 Ok(reason) => acd::Event::AgentPause { agent, reason },
-                Err(response) => return response,
+                Err(why) => return Response::Failed(why),
             },
             AgentOrder::Force { reason: why } => match reason(why) {
                 Ok(reason) => acd::Event::ForcePause { agent, reason },
-                Err(response) => return response,
+                Err(why) => return Response::Failed(why),
             },
             AgentOrder::Resume => acd::Event::AgentResume { agent },
             AgentOrder::Approve => acd::Event::JudgePause { agent, approved: true },

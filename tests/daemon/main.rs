@@ -1,6 +1,7 @@
 //! The outer ring: the real daemon, and phones that nobody here wrote. Few tests, each with an exchange of its own.
 //!
 //! ```text
+//!   queueing   places and agents over kill -9, a supervisor's orders
 //!   walks      baresip and SIPp walk the menu and hear the right prompts      exchange   one running daemon
 //!   refusals   wrong passwords, borrowed names                                phones     baresip, SIPp, ears, captures
 //!   endings    every way to end a call leaves nothing                         line       a plain SIP line of our own
@@ -26,6 +27,7 @@ mod line;
 mod nat;
 mod phones;
 mod policy;
+mod queueing;
 mod refusals;
 mod scenario;
 mod start;
