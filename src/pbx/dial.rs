@@ -38,6 +38,13 @@ const CONFIRM: Duration = Duration::from_secs(15);
 /// The longest that a trunk's Retry-After is believed.
 const MAX_REST: Duration = Duration::from_secs(300);
 
+/// Who is to be rung, on whose behalf, for how long at most.
+pub struct Summons {
+    pub wanted: Wanted,
+    pub errand: Errand,
+    pub ring: Duration,
+}
+
 /// Why nothing rings.
 pub struct Failure {
     pub why: DialEnd,
@@ -64,16 +71,16 @@ impl Pbx {
         &mut self,
         call: CallId,
         purpose: Purpose,
-        wanted: &Wanted,
-        errand: Errand,
-        ring: Duration,
+        summons: &Summons,
         now: Now,
         out: &mut Vec<Action>,
     ) -> Result<AttemptId, Failure> {
-        let then = match self.policy.plan(&self.config, wanted, &errand, now, &mut self.rng) {
+        let Summons { wanted, errand, ring } = summons;
+        let ring = *ring;
+        let then = match self.policy.plan(&self.config, wanted, errand, now, &mut self.rng) {
             Ok(stages) => stages,
             Err(refusal) => {
-                self.refused(call, wanted.words(), &errand, refusal);
+                self.refused(call, wanted.words(), errand, refusal);
                 return Err(refusal.into());
             }
         };
@@ -328,7 +335,7 @@ impl Pbx {
             // Withdrawn while the answer was on its way.
             return self.drop_leg(id, Farewell::HangUp, now, out);
         }
-        if !answer.is_some_and(|answer| self.accept_answer(id, answer).is_ok()) {
+        if answer.is_none_or(|answer| self.accept_answer(id, answer).is_err()) {
             return self.give_up(id, DialEnd::Failed, now, out);
         }
         if let Some(longest) = longest {
@@ -541,17 +548,8 @@ impl Pbx {
     }
 
     /// What a flow, or a caller who dialled, asked to ring.
-    pub(super) fn dial(
-        &mut self,
-        call: CallId,
-        purpose: Purpose,
-        wanted: &Wanted,
-        errand: Errand,
-        ring: Duration,
-        now: Now,
-        out: &mut Vec<Action>,
-    ) {
-        match self.attempt(call, purpose, wanted, errand, ring, now, out) {
+    pub(super) fn dial(&mut self, call: CallId, purpose: Purpose, summons: &Summons, now: Now, out: &mut Vec<Action>) {
+        match self.attempt(call, purpose, summons, now, out) {
             Ok(attempt) => {
                 if let Some(call) = self.calls.get_mut(&call) {
                     call.phase = Phase::Ringing { attempt };

@@ -239,7 +239,7 @@ impl Pbx {
             if let Some(call) = self.calls.get_mut(&ringing.call) {
                 call.phase = Phase::Joining;
             }
-            self.picked(ringing.call, ringing.purpose, now);
+            self.picked(ringing.call, ringing.purpose, now, out);
         }
         self.join(leg, ringing.call, How::Peer(With::Party), now, out);
         if let Some(item) = item {
@@ -247,10 +247,12 @@ impl Pbx {
         }
     }
 
-    /// A flow that had transferred its caller has nothing more to wait for.
-    fn picked(&mut self, call: CallId, purpose: Purpose, now: Now) {
-        if purpose == Purpose::Transfer {
-            self.tell_session(call, ivr::Event::Transfer(DialEnd::Answered), now);
+    /// Whoever had sent the caller on, a flow or a person, has nothing more to wait for.
+    fn picked(&mut self, call: CallId, purpose: Purpose, now: Now, out: &mut Vec<Action>) {
+        match purpose {
+            Purpose::Transfer => self.tell_session(call, ivr::Event::Transfer(DialEnd::Answered), now),
+            Purpose::Referred => self.transfer_done(call, now, out),
+            Purpose::Dial | Purpose::Offer { .. } => {}
         }
     }
 
