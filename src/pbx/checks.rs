@@ -80,9 +80,10 @@ impl Pbx {
                 (Purpose::Offer { offer, item }, Some(Phase::Waiting { item: waiting })) => {
                     item == *waiting && self.offers.get(&offer) == Some(&attempt.id)
                 }
-                (Purpose::Dial | Purpose::Transfer | Purpose::Overflow | Purpose::Referred, Some(Phase::Ringing { attempt: ringing })) => {
-                    attempt.id == *ringing
-                }
+                (
+                    Purpose::Dial | Purpose::Transfer | Purpose::Overflow | Purpose::Referred,
+                    Some(Phase::Ringing { attempt: ringing }),
+                ) => attempt.id == *ringing,
                 _ => false,
             };
             if !wanted || attempt.legs.is_empty() {

@@ -38,6 +38,13 @@ const CONFIRM: Duration = Duration::from_secs(15);
 /// The longest that a trunk's Retry-After is believed.
 const MAX_REST: Duration = Duration::from_secs(300);
 
+/// Who is to be rung, on whose behalf, for how long at most.
+pub struct Summons {
+    pub wanted: Wanted,
+    pub errand: Errand,
+    pub ring: Duration,
+}
+
 /// Why nothing rings.
 pub struct Failure {
     pub why: DialEnd,
@@ -60,21 +67,20 @@ impl From<DialEnd> for Failure {
 
 impl Pbx {
     /// Lets phones ring for the call, as far as they may. `Err` when there is none that could.
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn attempt(
         &mut self,
         call: CallId,
         purpose: Purpose,
-        wanted: &Wanted,
-        errand: Errand,
-        ring: Duration,
+        summons: &Summons,
         now: Now,
         out: &mut Vec<Action>,
     ) -> Result<AttemptId, Failure> {
-        let then = match self.policy.plan(&self.config, wanted, &errand, now, &mut self.rng) {
+        let Summons { wanted, errand, ring } = summons;
+        let ring = *ring;
+        let then = match self.policy.plan(&self.config, wanted, errand, now, &mut self.rng) {
             Ok(stages) => stages,
             Err(refusal) => {
-                self.refused(call, wanted.words(), &errand, refusal);
+                self.refused(call, wanted.words(), errand, refusal);
                 return Err(refusal.into());
             }
         };
@@ -561,18 +567,8 @@ impl Pbx {
     }
 
     /// What a flow, or a caller who dialled, asked to ring.
-    #[allow(clippy::too_many_arguments)]
-    pub(super) fn dial(
-        &mut self,
-        call: CallId,
-        purpose: Purpose,
-        wanted: &Wanted,
-        errand: Errand,
-        ring: Duration,
-        now: Now,
-        out: &mut Vec<Action>,
-    ) {
-        match self.attempt(call, purpose, wanted, errand, ring, now, out) {
+    pub(super) fn dial(&mut self, call: CallId, purpose: Purpose, summons: &Summons, now: Now, out: &mut Vec<Action>) {
+        match self.attempt(call, purpose, summons, now, out) {
             Ok(attempt) => {
                 if let Some(call) = self.calls.get_mut(&call) {
                     call.phase = Phase::Ringing { attempt };

@@ -1,7 +1,7 @@
 //! What the queue engine says, and what it means for the others; and what it is told of the agents' phones.
 
 use super::call::{Kept, Purpose, With};
-use super::dial::RING;
+use super::dial::{RING, Summons};
 use super::leg::Farewell;
 use super::policy::{Errand, Payer, Wanted, Way};
 use super::queueing::contact;
@@ -126,7 +126,8 @@ impl Pbx {
         let Some(call) = self.items.get(&item).copied() else { return };
         let agent = Name::from(agent);
         let errand = Errand::new(Payer::Agent(agent.clone()), Way::Offer);
-        match self.attempt(call, Purpose::Offer { offer, item }, &Wanted::Agent(agent), errand, ring, now, out) {
+        let summons = Summons { wanted: Wanted::Agent(agent), errand, ring };
+        match self.attempt(call, Purpose::Offer { offer, item }, &summons, now, out) {
             Ok(attempt) => {
                 self.offers.insert(offer, attempt);
             }
@@ -201,15 +202,9 @@ impl Pbx {
         // The queue that lets its callers go there pays, as flows do.
         let queue = self.calls.get(&id).and_then(|call| call.queue.clone());
         let payer = Payer::Flow(queue.unwrap_or_default());
-        self.dial(
-            id,
-            Purpose::Overflow,
-            &Wanted::Extension(extension.into()),
-            Errand::new(payer, Way::Transfer),
-            RING,
-            now,
-            out,
-        );
+        let wanted = Wanted::Extension(extension.into());
+        let summons = Summons { wanted, errand: Errand::new(payer, Way::Transfer), ring: RING };
+        self.dial(id, Purpose::Overflow, &summons, now, out);
     }
 
     /// For what an agent notes of a call after it.

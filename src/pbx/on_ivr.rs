@@ -1,6 +1,7 @@
 //! What a flow wants, and what it means for the others.
 
 use super::call::{self, Wish};
+use super::dial::Summons;
 use super::on_control::count;
 use super::policy::{Errand, Payer, Wanted, Way};
 use super::{Action, Outcome, Pbx, Phase, Purpose};
@@ -41,12 +42,12 @@ impl Pbx {
                 }
             }
             Command::Dial { to, ring } => {
-                let (errand, wanted) = (self.errand_of_flow(id, Way::Flow), self.wanted(&to));
-                self.dial(id, call::Purpose::Dial, &wanted, errand, ring, now, out);
+                let summons = Summons { wanted: self.wanted(&to), errand: self.errand_of_flow(id, Way::Flow), ring };
+                self.dial(id, call::Purpose::Dial, &summons, now, out);
             }
             Command::Transfer { to, ring } => {
-                let (errand, wanted) = (self.errand_of_flow(id, Way::Transfer), self.wanted(&to));
-                self.dial(id, call::Purpose::Transfer, &wanted, errand, ring, now, out);
+                let summons = Summons { wanted: self.wanted(&to), errand: self.errand_of_flow(id, Way::Transfer), ring };
+                self.dial(id, call::Purpose::Transfer, &summons, now, out);
             }
             Command::Keep(what) => self.keep(id, &what, now),
             // Whatever was begun is over already.

@@ -1,7 +1,7 @@
 //! What the media plane reports, and what it means for the others.
 
 use super::call::{Audio, Purpose};
-use super::dial::RING;
+use super::dial::{RING, Summons};
 use super::policy::{Errand, Payer, Wanted, Way};
 use super::route::Lead;
 use super::{Action, OWN_PLAYS, Pbx, Phase, on_sip};
@@ -98,7 +98,8 @@ impl Pbx {
             Source::Extension(extension) => Payer::Extension(extension.clone()),
             Source::Trunk(trunk) => Payer::Trunk(trunk.clone()),
         };
-        self.dial(id, Purpose::Dial, wanted, Errand::new(payer, Way::Dialled), RING, now, out);
+        let summons = Summons { wanted: wanted.clone(), errand: Errand::new(payer, Way::Dialled), ring: RING };
+        self.dial(id, Purpose::Dial, &summons, now, out);
     }
 
     /// From here on a flow speaks with the caller.

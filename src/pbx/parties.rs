@@ -239,11 +239,19 @@ impl Pbx {
             if let Some(call) = self.calls.get_mut(&ringing.call) {
                 call.phase = Phase::Joining;
             }
-            self.given_away(ringing.call, ringing.purpose, now);
+            self.picked(ringing.call, ringing.purpose, now, out);
         }
         self.join(leg, ringing.call, How::Peer(With::Party), now, out);
         if let Some(item) = item {
             self.left_for_another(ringing.call, item, now);
+        }
+    }
+
+    /// Whoever had sent the caller on, a flow or a person, has nothing more to wait for.
+    fn picked(&mut self, call: CallId, purpose: Purpose, now: Now, out: &mut Vec<Action>) {
+        match purpose {
+            Purpose::Referred => self.transfer_done(call, now, out),
+            _ => self.given_away(call, purpose, now),
         }
     }
 

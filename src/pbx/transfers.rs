@@ -12,6 +12,7 @@
 //! Invariant: an accepted REFER gets exactly one last word.
 
 use super::call::{AttemptId, Kept, Purpose, With};
+use super::dial::{RING, Summons};
 use super::leg::Farewell;
 use super::on_sip::shortened;
 use super::parties::How;
@@ -157,7 +158,8 @@ impl Pbx {
         if let Some(call) = self.calls.get_mut(&id) {
             call.transfer = Some(transfer);
         }
-        match self.attempt(id, Purpose::Referred, wanted, errand, super::dial::RING, now, out) {
+        let summons = Summons { wanted: wanted.clone(), errand, ring: RING };
+        match self.attempt(id, Purpose::Referred, &summons, now, out) {
             Ok(attempt) => self.rings_for(id, attempt, now, out),
             Err(failure) => {
                 let status = failure.refusal.map_or(Status(480), Refusal::status);
@@ -175,10 +177,14 @@ impl Pbx {
 
     /// Somebody has taken whom they were sent.
     pub(super) fn referred(&mut self, id: CallId, leg: LegId, now: Now, out: &mut Vec<Action>) {
+        self.transfer_done(id, now, out);
+        self.bridge(id, leg, With::Party, now, out);
+    }
+
+    pub(super) fn transfer_done(&mut self, id: CallId, now: Now, out: &mut Vec<Action>) {
         let Some(transfer) = self.calls.get_mut(&id).and_then(|call| call.transfer.take()) else { return };
         self.transferred(id, transfer, now, out);
         self.leave_flow(id, now);
-        self.bridge(id, leg, With::Party, now, out);
     }
 
     /// The referrer hears that it is done, and is let go.
