@@ -42,6 +42,7 @@ mod run;
 mod schema;
 mod softphone;
 pub mod sounds;
+mod staffing;
 mod status;
 mod stop;
 mod table;
@@ -87,6 +88,7 @@ pub enum Command {
     Demo(demo::Demo),
     Outbound(outbound::Outbound),
     Trunks(trunks::Trunks),
+    Staffing(staffing::Staffing),
 }
 
 /// Everything but `run`, which is the daemon's.
@@ -118,6 +120,7 @@ pub fn ask(command: &Command) -> ExitCode {
         Command::Demo(arguments) => demo::run(arguments),
         Command::Outbound(arguments) => outbound::run(arguments),
         Command::Trunks(arguments) => trunks::run(arguments),
+        Command::Staffing(arguments) => staffing::run(arguments),
     };
     match answered {
         Ok(()) => ExitCode::SUCCESS,
