@@ -323,13 +323,16 @@ impl Pbx {
 
     /// The caller is told that it rings: by the phone's own tone, or by ours once the phone listens to us.
     pub(super) fn ringback(&mut self, id: CallId, now: Now, out: &mut Vec<Action>) {
+        let play = self.own_play();
         let Some(call) = self.calls.get(&id) else { return };
         if call.early.is_some() {
             return;
         }
         if call.answered.is_some() || call.heard_early {
-            let sound = Sound { language: ANY_LANGUAGE.into(), name: RINGBACK.into() };
-            out.push(Action::Media { shard: call.shard, command: Media::Music { leg: call.caller, sound } });
+            // From its beginning: on the clock of hold music a caller might meet four seconds of silence first.
+            let sounds = vec![Sound { language: ANY_LANGUAGE.into(), name: RINGBACK.into() }];
+            let command = Media::Play { leg: call.caller, play, sounds, repeat: true };
+            out.push(Action::Media { shard: call.shard, command });
         } else if let Some(dialog) = self.legs.get(&call.caller).map(|leg| leg.dialog) {
             self.command_sip(Command::Progress { dialog, status: Status(180), sdp: None }, now);
         }
