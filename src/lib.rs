@@ -13,7 +13,7 @@
 //! | room | what it is | may use |
 //! |---|---|---|
 //! | [`time`], [`id`] | moments, deadlines; identity and chance | nothing |
-//! | [`fault`], [`ask`], [`control`] | a placed mistake; questions to the world; the words on the control socket | time, id |
+//! | [`fault`], [`ask`], [`measure`], [`control`] | a placed mistake; questions to the world; what a contact centre measures; the words on the control socket | time, id |
 //! | [`expression`] | the typed, bounded language of conditions, templates and skills | time, id, fault |
 //! | [`calendar`] | when a company is open: hours, feasts, exceptions, overrides | time, id, fault |
 //! | [`speech`] | numbers, dates, times and money as recorded fragments, by a language's grammar | time, id, fault |
@@ -74,6 +74,7 @@ pub mod expression;
 pub mod fault;
 pub mod id;
 pub mod ivr;
+pub mod measure;
 pub mod media;
 pub mod pbx;
 pub mod phone;

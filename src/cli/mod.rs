@@ -33,6 +33,7 @@ mod registrations;
 mod run;
 mod softphone;
 pub mod sounds;
+mod staffing;
 mod status;
 mod stop;
 mod table;
@@ -69,6 +70,7 @@ pub enum Command {
     Demo(demo::Demo),
     Outbound(outbound::Outbound),
     Trunks(trunks::Trunks),
+    Staffing(staffing::Staffing),
 }
 
 /// Everything but `run`, which is the daemon's.
@@ -91,6 +93,7 @@ pub fn ask(command: &Command) -> ExitCode {
         Command::Demo(arguments) => demo::run(arguments),
         Command::Outbound(arguments) => outbound::run(arguments),
         Command::Trunks(arguments) => trunks::run(arguments),
+        Command::Staffing(arguments) => staffing::run(arguments),
     };
     match answered {
         Ok(()) => ExitCode::SUCCESS,
