@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   centrala run ------------------> (main starts the daemon)
-//!   centrala check | sounds | outbound -> files
-//!   centrala status | calls | queues | agents | agent | watch | registrations | trunks | cdr | stop --client--> DATA/control.sock --> the daemon
+//!   centrala check | sounds | outbound | staffing | simulate | import -> files
+//!   centrala status | calls | queues | agents | agent | watch | registrations | trunks | cdr | report | export | stop --client--> DATA/control.sock --> the daemon
 //!   centrala phone | demo --softphone--> SIP and RTP --> any exchange
 //! ```
 //!
@@ -26,11 +26,17 @@ mod cdr;
 pub mod check;
 mod client;
 mod demo;
+mod export;
+mod history;
+mod import;
 mod outbound;
+mod period;
 mod phone;
 mod queues;
 mod registrations;
+mod report;
 mod run;
+mod simulate;
 mod softphone;
 pub mod sounds;
 mod staffing;
@@ -71,6 +77,10 @@ pub enum Command {
     Outbound(outbound::Outbound),
     Trunks(trunks::Trunks),
     Staffing(staffing::Staffing),
+    Import(import::Import),
+    Export(export::Export),
+    Simulate(simulate::Simulate),
+    Report(report::Report),
 }
 
 /// Everything but `run`, which is the daemon's.
@@ -93,6 +103,10 @@ pub fn ask(command: &Command) -> ExitCode {
         Command::Demo(arguments) => demo::run(arguments),
         Command::Outbound(arguments) => outbound::run(arguments),
         Command::Trunks(arguments) => trunks::run(arguments),
+        Command::Report(arguments) => report::run(arguments),
+        Command::Simulate(arguments) => simulate::run(arguments),
+        Command::Import(arguments) => import::run(arguments),
+        Command::Export(arguments) => export::run(arguments),
         Command::Staffing(arguments) => staffing::run(arguments),
     };
     match answered {

@@ -23,11 +23,13 @@
 //! | `families` | queues that are made as they are dialled |
 //! | `calendars` | when the company is open |
 //! | `mailboxes` | where messages are left |
+//! | `day` | a day to be simulated; the exchange itself passes over it |
 //! | `load` | all of it together |
 //!
 //! Invariant: every name in a [`Config`] refers to something that exists, and no password is in it.
 
 mod calendars;
+mod day;
 mod extensions;
 mod families;
 mod general;
@@ -47,6 +49,7 @@ mod sources;
 mod staffing;
 mod trunks;
 
+pub use day::{Day, Shift, Traffic};
 pub use extensions::{Extension, Forward};
 pub use families::{Family, MAX_FAMILIES, MAX_FAMILY_DIGITS, MAX_MADE};
 pub use load::load;

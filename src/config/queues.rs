@@ -146,7 +146,7 @@ impl Staff<'_> {
 }
 
 impl Queues {
-    fn queue<'d>(&mut self, section: Section<'d>, known: &Known<'_>, faults: &mut Faults) -> Option<Judged<'d>> {
+    pub(super) fn queue<'d>(&mut self, section: Section<'d>, known: &Known<'_>, faults: &mut Faults) -> Option<Judged<'d>> {
         let mut reader = section.reader(faults);
         let name = entry_name("queue", section, &mut reader)?;
         let mut fields = reader.fields(format!("queue `{name}`"), section.entry.spot, section.value())?;
@@ -449,7 +449,7 @@ fn levels<'d>(fields: &mut Fields<'d>, source: Source<'d>, staff: &mut Staff<'d>
     skills
 }
 
-fn membership(node: &Node, usual: Membership, reader: &mut Reader<'_>) -> Option<Membership> {
+pub(super) fn membership(node: &Node, usual: Membership, reader: &mut Reader<'_>) -> Option<Membership> {
     let mut membership = usual;
     let mut fields = reader.fields("a membership", node.spot, node)?;
     if let Some(node) = fields.value("tier") {

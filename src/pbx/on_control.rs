@@ -3,7 +3,10 @@
 use super::call::{Leg, Phase};
 use super::{Action, Call, Pbx, on_sip};
 use crate::acd;
-use crate::control::{AgentOrder, AgentRow, LiveCall, MAX_REASON, QueueRow, Registration, Request, Response, Status};
+use crate::control::{
+    AgentOrder, AgentRow, LiveCall, MAX_REASON, QueueRow, QueueThreshold, Registration, ReportSettings, Request, Response,
+    Status,
+};
 use crate::fault::nearest;
 use crate::id::{Name, ReplyId};
 use crate::sip::{Listener, Transport};
@@ -21,7 +24,10 @@ impl Pbx {
             Request::Queues => Response::Queues(self.queue_rows(now)),
             Request::Agents => Response::Agents(self.agent_rows(now)),
             Request::Agent { agent, order } => self.order_agent(agent.into(), order, now),
-            Request::Cdr { .. } => Response::Failed("records are read from the store, not asked of the exchange".into()),
+            Request::ReportSettings => Response::ReportSettings(self.report_settings()),
+            Request::Cdr { .. } | Request::Report(_) | Request::QueueLog { .. } => {
+                Response::Failed("records are read from the store, not asked of the exchange".into())
+            }
             Request::Stop => {
                 self.stop(now, out);
                 Response::Done
@@ -75,6 +81,15 @@ impl Pbx {
         };
         self.tell_acd(event, now);
         Response::Done
+    }
+
+    fn report_settings(&self) -> ReportSettings {
+        let threshold = |(name, queue): (&Name, &acd::Queue)| QueueThreshold {
+            queue: name.to_string(),
+            within_ms: millis(queue.service_level.within),
+            short_ms: millis(queue.service_level.short),
+        };
+        ReportSettings { zone: self.config.zone.to_string(), queues: self.config.acd.queues.iter().map(threshold).collect() }
     }
 
     fn queue_rows(&self, now: Now) -> Vec<QueueRow> {

@@ -12,12 +12,17 @@
 //! | here | the words: what is written, and the answer |
 //! | `schema.rs` | the tables as SQL text, and how they grow |
 //! | `reports.rs` | the shape of what is read back by people and programs |
+//! | `stays.rs`, `measures.rs` | facts as stays in queues and agents' time; what reports say of them |
+//! | `queue_log.rs` | the same facts as Asterisk's `queue_log` |
 //!
 //! Invariant: telephone numbers and names of people stand in the table `parties` and nowhere else, so that forgetting somebody
 //! touches one row and no fact.
 
+pub mod measures;
+pub mod queue_log;
 pub mod reports;
 pub mod schema;
+pub mod stays;
 
 use crate::id::{Name, WriteId};
 use crate::time::Wall;

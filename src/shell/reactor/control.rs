@@ -3,7 +3,7 @@
 //! A client's next request is read when its last answer has left, so a client that does not read holds one answer at most, and
 //! not for long. Invariant: every request is answered once, in order, or its connection is closed.
 
-use super::super::store::{Settled, reading};
+use super::super::store::{Settled, facts, reading};
 use super::conductor::UnixListenerBound;
 use super::{Herald, News, ReactorSettings};
 use crate::control::{MAX_CDR, MAX_REQUEST, Request, Response};
@@ -106,7 +106,13 @@ impl Desk {
             Err(fault) => return Response::Failed(format!("not a request: {fault}")),
         };
         match request {
-            Request::Cdr { limit, reference } => self.report(limit.min(MAX_CDR), reference).await,
+            Request::Cdr { limit, reference } => {
+                self.read(move |path| calls(path, limit.min(MAX_CDR), reference.as_deref())).await
+            }
+            Request::Report(request) => self.read(move |path| facts::report(path, &request).map(Response::Report)).await,
+            Request::QueueLog { from, to } => {
+                self.read(move |path| facts::queue_log(path, from, to).map(Response::QueueLog)).await
+            }
             request => self.ask(request).await,
         }
     }
@@ -130,24 +136,29 @@ impl Desk {
         }
     }
 
-    async fn report(&self, limit: u32, reference: Option<String>) -> Response {
+    /// Reads the records on a thread of its own, a few at a time, once what is on its way is written.
+    async fn read(&self, work: impl FnOnce(&Path) -> Result<Response, String> + Send + 'static) -> Response {
         let Ok(_turn) = self.reports.acquire().await else {
             return Response::Failed("the daemon is stopping".into());
         };
         let (database, settled) = (self.database.clone(), self.settled.clone());
-        let work = tokio::task::spawn_blocking(move || {
+        let reading = tokio::task::spawn_blocking(move || {
             settled.wait(SETTLE);
-            reading::calls(&database, limit, reference.as_deref())
+            work(&database)
         });
-        match work.await {
-            Ok(Ok(calls)) => match calls.iter().map(serde_json::to_value).collect() {
-                Ok(calls) => Response::Cdr(calls),
-                Err(fault) => Response::Failed(fault.to_string()),
-            },
-            Ok(Err(fault)) => Response::Failed(format!("the records could not be read: {fault}")),
+        match reading.await {
+            Ok(Ok(response)) => response,
+            Ok(Err(sentence)) => Response::Failed(sentence),
             Err(_) => Response::Failed("the records could not be read".into()),
         }
     }
+}
+
+fn calls(database: &Path, limit: u32, reference: Option<&str>) -> Result<Response, String> {
+    let calls = reading::calls(database, limit, reference);
+    let calls = calls.map_err(|fault| format!("the records could not be read: {fault}"))?;
+    let calls: Result<_, _> = calls.iter().map(serde_json::to_value).collect();
+    calls.map(Response::Cdr).map_err(|fault| fault.to_string())
 }
 
 pub async fn serve(listener: UnixListener, desk: Desk) {

@@ -11,12 +11,13 @@
 //! | here | the thread, its queue, the gathering |
 //! | `book.rs` | the open database: migrations, one group at a time, what a restart finds |
 //! | `calendars.rs` | what operators say instead of calendars |
-//! | `reading.rs` | read-only reports |
+//! | `reading.rs`, `facts.rs` | finished calls, and facts of queues and agents, read-only |
 //!
 //! Invariant: every write that was taken is answered exactly once, in order, after its transaction is on the disk or given up.
 
 mod book;
 mod calendars;
+pub mod facts;
 pub mod reading;
 
 pub use book::{Book, Restored, Unusable};

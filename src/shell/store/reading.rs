@@ -13,8 +13,7 @@ const BUSY: Duration = Duration::from_secs(2);
 
 /// The finished calls, newest first, at most `limit`; or the one with that reference.
 pub fn calls(path: &Path, limit: u32, reference: Option<&str>) -> rusqlite::Result<Vec<CallReport>> {
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(BUSY)?;
+    let connection = open(path)?;
     // One transaction: the legs belong to the calls that were read with them.
     let connection = connection.unchecked_transaction()?;
     let mut calls = match reference {
@@ -26,6 +25,13 @@ pub fn calls(path: &Path, limit: u32, reference: Option<&str>) -> rusqlite::Resu
         call.path = connection.prepare_cached(STEPS_OF_CALL)?.query_map([*id], step)?.collect::<Result<_, _>>()?;
     }
     Ok(calls.into_iter().map(|(_, call)| call).collect())
+}
+
+/// A connection that cannot write.
+pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY)?;
+    Ok(connection)
 }
 
 fn select(connection: &Connection, sql: &str, parameter: impl rusqlite::ToSql) -> rusqlite::Result<Vec<(i64, CallReport)>> {
