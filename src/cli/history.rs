@@ -13,6 +13,7 @@
 use super::check;
 use super::client::{Where, ask, strange};
 use super::period::{Span, settings};
+use crate::calendar::Zone;
 use crate::config::{Config, Day, Shift, Traffic};
 use crate::control::{ReportKind, ReportRequest, Request, Response};
 use crate::id::Name;
@@ -30,7 +31,8 @@ const PICKUP: Duration = Duration::from_secs(3);
 
 pub fn day(place: &Where, span: &Span, config: &Path) -> Result<Day, String> {
     let config = check::configuration(config)?;
-    let (from, to, now) = span.resolve(&settings(place)?.zone)?;
+    let zone = settings(place)?.zone;
+    let (from, to, now) = span.resolve(&zone)?;
     let to = to.min(now);
     if to.since(from) > LONGEST {
         return Err("a day has 24 hours: name a shorter time by --from and --to".into());
@@ -52,8 +54,7 @@ pub fn day(place: &Where, span: &Span, config: &Path) -> Result<Day, String> {
     if calls.is_empty() {
         return Err("no calls of these queues are on record in that time".into());
     }
-    // Midnight of the zone is not known here: the clock of the outlook is UTC.
-    let begins = Duration::from_secs(u64::try_from(from.unix_seconds().rem_euclid(24 * 3600)).unwrap_or(0));
+    let begins = Duration::from_secs(60 * u64::from(zone.parse::<Zone>()?.civil(from).minute));
     let queues = config.acd.queues.clone();
     Ok(Day { begins, interval: INTERVAL, pickup: PICKUP, calls, shifts: shifts(&there, &config), queues })
 }

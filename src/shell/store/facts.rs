@@ -113,3 +113,61 @@ fn ended_by(connection: &Connection, from: Wall, to: Wall) -> rusqlite::Result<B
 fn unreadable(fault: rusqlite::Error) -> String {
     format!("the records could not be read: {fault}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::QueueThreshold;
+    use crate::shell::store::Book;
+
+    #[test]
+    fn facts_on_the_disk_become_a_report_and_a_queue_log() {
+        let folder = std::env::temp_dir().join(format!("centrala-facts-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let path = folder.join("facts.db");
+        let _ = std::fs::remove_file(&path);
+        Book::open(&path, 1).expect("a new book").close().expect("closed");
+        let connection = Connection::open(&path).expect("the book");
+        connection.execute("INSERT INTO parties (id, number, name) VALUES (7, '+48221234567', '')", []).expect("a party");
+        for (second, kind, call, party, body) in [
+            (10, "queue joined", Some("a"), Some(7), r#"{"queue":"support"}"#),
+            (30, "queue answered", Some("a"), None, r#"{"queue":"support","agent":"anna","waited_ms":20000}"#),
+            (
+                50,
+                "queue left",
+                Some("a"),
+                None,
+                r#"{"queue":"support","outcome":"answered","waited_ms":20000,"talked_ms":20000}"#,
+            ),
+            (60, "bound", None, None, r#"{"user":"1001"}"#),
+        ] {
+            let row = rusqlite::params![second * 1_000_000_000_i64, kind, call, party, body];
+            let sql = "INSERT INTO facts (at, kind, version, call_ref, party_id, body) VALUES (?1, ?2, 1, ?3, ?4, ?5)";
+            connection.execute(sql, row).expect("a fact");
+        }
+        let at = |second: i64| Wall::from_unix_nanos(second * 1_000_000_000);
+        let asked = |what, within_ms, every_ms| {
+            let thresholds = vec![QueueThreshold { queue: "support".into(), within_ms, short_ms: 5000 }];
+            ReportRequest { what, from: at(0), to: at(100), now: at(100), every_ms, thresholds }
+        };
+        let level = |within_ms| {
+            let report = report(&path, &asked(ReportKind::Queue, within_ms, 0)).expect("a report");
+            report["rows"][0]["service_level"]["short_excluded"].as_f64()
+        };
+        assert_eq!((level(20_000), level(19_999)), (Some(1.0), Some(0.0)), "the threshold is inclusive");
+        let agents = report(&path, &asked(ReportKind::Agent, 20_000, 0)).expect("a report");
+        assert_eq!(agents["rows"][0]["handled"], 1);
+        let fine = report(&path, &asked(ReportKind::Interval, 20_000, 1));
+        assert!(fine.is_err_and(|why| why.contains("intervals")), "not a row for every millisecond");
+        let log = queue_log(&path, at(0), at(100)).expect("lines");
+        assert_eq!(
+            log,
+            [
+                "10|a|support|NONE|ENTERQUEUE||+48221234567|1",
+                "30|a|support|anna|CONNECT|20|a|0",
+                "50|a|support|anna|COMPLETEAGENT|20|20|1"
+            ]
+        );
+        std::fs::remove_dir_all(&folder).expect("removed");
+    }
+}
