@@ -137,6 +137,8 @@ pub enum PinVerdict {
     Accepted(Customer),
     /// No such customer, or not their PIN: nobody is told which.
     Refused,
+    /// No such customer. Whoever counts attempts knows; flows are told `Refused`.
+    Nobody,
     /// Too many wrong ones; the right one would be refused too.
     Locked,
 }

@@ -20,7 +20,7 @@
 //! | [`sdp`], [`rtp`], [`audio`] | session descriptions; packets and telephone-events; codecs and sounds | time |
 //! | [`sip`] | SIP as the RFCs say it: datagrams in, user-agent events out | time, id, sdp |
 //! | [`ivr`] | flows (YAML), and a caller's walk through one; one verb per file | time, id, fault, ask |
-//! | [`acd`] | the queue engine: who waits, who is free, who gets whom | time, id, fault, ask |
+//! | [`acd`] | the queue engine: who waits, who is free, who gets whom | time, id, fault, ask, expression, calendar |
 //! | [`media`] | a shard: the legs of its calls; packets and ticks in, packets out | time, id, rtp, audio |
 //! | [`store`] | the words of what must outlive the process | time, id |
 //! | [`config`] | `config/*.yaml` to a checked [`config::Config`], or every mistake with its place | all of the above |

@@ -159,6 +159,11 @@ fn each_section_is_judged_at_its_place() {
         ("limits: {calls: 0}", &["c.yaml:1:17 `calls` is from 1 to 100000, not 0"]),
         ("logging: {level: loud}", &["c.yaml:1:18 `level` is one of error, warn, info, debug, trace, not `loud`"]),
         ("storage: {commit_window: 2s}", &["c.yaml:1:26 `commit_window` is from 0ms to 1s, not 2s"]),
+        ("session_timers: {min: 30s}", &["c.yaml:1:23 `min` is from 90s to 1d, not 30s"]),
+        (
+            "session_timers: {min: 5m, interval: 2m}",
+            &["c.yaml:1:37 `interval` is 0s (none of ours) or at least `min`, 5m, not 2m"],
+        ),
         (
             "registrar: {min_expires: 2h}",
             &["c.yaml:1:1 `min_expires`, `default_expires` and `max_expires` do not ascend: they are 2h, 10m and 1h"],
@@ -246,12 +251,22 @@ fn queues_agents_and_where_numbers_lead_are_judged_at_their_places() {
     for (yaml, expected) in [
         ("queues: {night: }", &["c.yaml:1:10 queue `night` has no agents: its callers wait in vain"][..]),
         ("queues: {night: {}}\nagents: {1001: {queues: {night: {tier: 2, position: 7, delay: 90s}}}}", &[]),
-        ("agents: {x: {address: 'sip:x@${trunk_uas}'}, y: {address: 'sip:y@127.0.0.1', login: always}}", &[]),
+        (
+            "queues: {q: }\nagents: {x: {address: 'sip:x@${trunk_uas}'}, y: {address: 'sip:y@127.0.0.1', login: always, queues: q}}",
+            &[],
+        ),
+        (
+            "agents: {y: {address: 'sip:y@127.0.0.1'}}",
+            &["c.yaml:1:10 agent `y` is in no queue, and in no group that a queue adds: no call reaches them"],
+        ),
         (
             "queues: {n: {strategy: longest, ring: 0s, wrapup: 1s, back_off: {no_anwser: 5s, busy: 1ms}, max_waiting: 0}}",
             &[
                 "c.yaml:1:10 queue `n` has no agents: its callers wait in vain",
-                "c.yaml:1:24 `strategy` is one of longest_idle, ring_all, linear, round_robin, fewest_calls, least_talk, random, not `longest`",
+                "c.yaml:1:24 `strategy` is one of longest_idle, ring_all, ring_in_turn, linear, round_robin, fewest_calls, least_talk, \
+                 best_skill, random, weighted_random, leastrecent, ringall, rrmemory, rrordered, fewestcalls, wrandom, \
+                 longest-idle-agent, ring-all, round-robin, top-down, sequentially-by-agent-order, agent-with-least-talk-time, \
+                 agent-with-fewest-calls, not `longest`",
                 "c.yaml:1:39 `ring` is from 1s to 10m, not 0ms",
                 "c.yaml:1:43 queue `n` has no field `wrapup`; did you mean wrap_up?",
                 "c.yaml:1:66 `back_off` has no field `no_anwser`; did you mean no_answer?",
@@ -404,4 +419,89 @@ fn a_lab_is_kept_on_loopback_by_the_command_line_too() {
 fn a_folder_that_is_not_there_is_one_sentence() {
     let why = files::gather(Path::new("no/such/folder")).expect_err("it is not there");
     assert_eq!(why, "could not read the configuration folder `no/such/folder`: there is no such file or folder");
+}
+
+/// What stands around an example, where the example does not say it itself.
+const AROUND: &[(&str, &str)] = &[
+    ("extensions", "extensions: {1001: {password: '${file:1001}'}, 1002: {password: '${file:1001}'}}"),
+    ("trunks", "trunks: {acme: {send_to: 192.0.2.1}, other: {send_to: 192.0.2.2}, spare: {send_to: 192.0.2.3}}"),
+    ("outbound", "outbound: {via: acme, classes: [national]}"),
+    ("trunk_groups", "trunk_groups: {main: [acme]}"),
+    ("ring_groups", "ring_groups: {sales: {members: [1001]}}"),
+];
+
+#[test]
+fn the_examples_of_providers_and_phones_are_good_each_by_itself() {
+    let flow = "start: a\nnodes:\n  a: {hangup: {}}\n";
+    let mut blocks = 0;
+    for text in [include_str!("../docs/providers.md"), include_str!("../docs/phones.md")] {
+        for block in text.split("```yaml").skip(1).filter_map(|block| block.split("```").next()) {
+            // One secret is as good as another.
+            let block = ["${file:1002}", "${file:/etc/centrala/acme}"]
+                .iter()
+                .fold(block.to_string(), |text, secret| text.replace(secret, "${file:1001}"));
+            let said = |section: &str| block.lines().any(|line| line.starts_with(&format!("{section}:")));
+            let mut files = vec![("z.yaml", block.as_str()), ("ivr-flows/main.yaml", flow), ("ivr-flows/voicemail.yaml", flow)];
+            files.push(("y.yaml", "numbers: {100: {flow: main}, 101: {flow: voicemail}}"));
+            if said("numbers") {
+                files.pop();
+            }
+            let names = ["a.yaml", "b.yaml", "c.yaml", "d.yaml", "e.yaml"];
+            let around = names.iter().zip(AROUND).filter(|(_, (section, _))| !said(section));
+            files.extend(around.map(|(name, (_, text))| (*name, *text)));
+            let wrong: Vec<_> = faults(&files, &Overrides::default());
+            let wrong: Vec<_> = wrong.into_iter().filter(|fault| !fault.contains("no number leads to this flow")).collect();
+            assert_eq!(wrong, Vec::<String>::new(), "{block}");
+            blocks += 1;
+        }
+    }
+    assert!(blocks >= 9, "{blocks}");
+}
+
+#[test]
+fn who_may_call_outside_is_judged_at_its_place() {
+    for (text, expected) in [
+        (
+            "outbound: {via: acme, classes: [national, international]}",
+            "the class `international` opens nothing by itself: name the countries, as `international: [\"+49\"]`",
+        ),
+        (
+            "outbound: {via: acme, classes: [national], international: ['+49']}",
+            "countries are named, and the class `international` is not among the `classes`",
+        ),
+        ("outbound: {classes: [national]}", "`outbound` lacks `via`"),
+        ("outbound: {via: acmee}", "no trunk or group of trunks `acmee`; did you mean acme?"),
+        ("outbound: {via: in}", "trunk `in` has no `send_to`: it only brings calls"),
+        (
+            "outbound: {via: acme, caller: '+48221234567'}",
+            "+48221234567 is not one of our `numbers`: to show another's number is forbidden",
+        ),
+        ("outbound: {via: acme, accounts: {1003: {}}}", "no extension `1003`; did you mean 1001?"),
+        (
+            "outbound: {via: acme, classes: [nationl]}",
+            "a class is one of national, premium, international, not `nationl`; did you mean national?",
+        ),
+        (
+            "outbound: {via: acme, night: {from: '25:00', to: '06:00'}}",
+            "`from` is a time of the day in quotes, as \"22:00\", not `25:00`",
+        ),
+        ("outbound: {via: acme, night: {from: '22:00', to: '06:00', zone: Warsaw}}", "no time zone `Warsaw`; as Europe/Warsaw"),
+        ("trunk_groups: {g: [acme, acme]}", "`acme` stands here twice"),
+        ("feature_codes: {login: '11'}", "a code begins with `*` or `#`, at most 6 in all, as \"*21\", not `11`"),
+        ("feature_codes: {login: '*2', logout: '*21'}", "`*21` cannot be told from `*2`"),
+        ("parking: {slots: 710-701}", "`slots` is the first and the last, as 701-710, at most 1000, not `710-701`"),
+        (
+            "ring_groups: {sales: {members: [1001, 1009]}}",
+            "no extension `1009`; a telephone outside begins with its plus; did you mean 1001?",
+        ),
+        ("numbers: {9: {trunk: acme, user: '+4930123456'}}", "`+4930123456` is international, which `outbound` does not open"),
+        (
+            "numbers: {9: {trunk: acme, user: desk, open: true}}",
+            "only in a lab is a trunk's line `open` to callers from outside; elsewhere a flow sends them there",
+        ),
+    ] {
+        let base = "extensions: {1001: {password: '${file:1001}'}}\ntrunks: {acme: {send_to: 192.0.2.1}, in: {}}";
+        let found = faults(&[("a.yaml", base), ("b.yaml", text)], &Overrides::default());
+        assert!(found.iter().any(|fault| fault.starts_with("b.yaml:1:") && fault.contains(expected)), "{text}: {found:#?}");
+    }
 }

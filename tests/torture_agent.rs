@@ -176,8 +176,12 @@ fn message(name: &str) -> (Request, Vec<u8>) {
 #[test]
 fn what_must_be_said_is_said() {
     for (name, header, value) in [
-        ("intmeth", Header::Allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER, REFER, NOTIFY, SUBSCRIBE"),
-        ("esc02", Header::Allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER, REFER, NOTIFY, SUBSCRIBE"),
+        (
+            "intmeth",
+            Header::Allow,
+            "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER, REFER, NOTIFY, SUBSCRIBE, PRACK",
+        ),
+        ("esc02", Header::Allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER, REFER, NOTIFY, SUBSCRIBE, PRACK"),
         ("bext01", Header::Unsupported, "nothingSupportsThis, nothingSupportsThisEither"),
         ("invut", Header::Accept, "application/sdp"),
         ("lwsdisp", Header::Accept, "application/sdp"),

@@ -159,8 +159,17 @@ impl Acd {
     /// How long one waits with so many before them; `None` when nobody is there to answer.
     pub(super) fn expected_wait(&mut self, line: LineId, ahead: usize, now: Moment) -> Option<Duration> {
         let pace = self.pace(line, now)?;
+        Some(self.at_pace(pace, line, ahead))
+    }
+
+    /// The same computed anew, for those who only look.
+    pub(super) fn expected_wait_now(&self, line: LineId, ahead: usize, now: Moment) -> Option<Duration> {
+        Some(self.at_pace(self.pace_now(line, now)?, line, ahead))
+    }
+
+    fn at_pace(&self, pace: Duration, line: LineId, ahead: usize) -> Duration {
         let free = self.pools[self.lines.at(line).pool.index()].available;
-        Some(pace * u32::try_from((ahead + 1).saturating_sub(free)).unwrap_or(u32::MAX))
+        pace * u32::try_from((ahead + 1).saturating_sub(free)).unwrap_or(u32::MAX)
     }
 
     /// The time between two items of this queue that agents become free for.
@@ -170,12 +179,16 @@ impl Acd {
         {
             return pace;
         }
+        let pace = self.pace_now(id, now);
+        self.lines.at_mut(id).estimate.pace = Some((now, pace));
+        pace
+    }
+
+    fn pace_now(&self, id: LineId, now: Moment) -> Option<Duration> {
         let line = self.lines.at(id);
         let members = self.pools[line.pool.index()].members.iter();
         let shares: f64 = members.map(|desk| self.share(*desk, id, now)).sum();
-        let pace = (shares > 0.0).then(|| line.estimate.handling_time(now).div_f64(shares));
-        self.lines.at_mut(id).estimate.pace = Some((now, pace));
-        pace
+        (shares > 0.0).then(|| line.estimate.handling_time(now).div_f64(shares))
     }
 
     /// The part of this agent's time that the queue can count on.

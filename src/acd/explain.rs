@@ -14,6 +14,7 @@ use super::{Acd, Order, sets};
 use crate::id::{Name, Rng};
 use crate::time::{Duration, Moment, Now};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Items before one that are named.
 const NAMED_BEFORE: usize = 10;
@@ -44,7 +45,7 @@ pub struct ItemExplanation {
     pub steps: Vec<StepExplanation>,
     /// The next change by time alone comes in so long.
     pub next_change: Option<Duration>,
-    /// In the order in which they would be asked if nothing stood between.
+    /// Who has it from elsewhere, and the agents of its sources in the order in which they would be asked if nothing stood between.
     pub agents: Vec<Candidacy>,
 }
 
@@ -98,8 +99,7 @@ impl Acd {
         let terms = self.terms(item, at);
         let before = line.waiting.range(..(item.key, id)).rev().take(NAMED_BEFORE).map(|(_, item)| *item);
         let kept_for = terms.kept_for.map(|(desk, until)| (self.desks.at(desk).name.clone(), until.since(at)));
-        // A guess is computed on a copy: what it costs is kept, and looking must change nothing.
-        let expected_wait = self.clone().expected_wait(item.line, self.ahead(id, item), at);
+        let expected_wait = self.expected_wait_now(item.line, self.ahead(id, item), at);
         Some(ItemExplanation {
             item: id,
             kind: item.kind,
@@ -136,13 +136,15 @@ impl Acd {
         steps.collect()
     }
 
-    /// Everybody in the order in which they would be asked, those first who are of its sources.
+    /// The agents of its sources in the order in which they would be asked, after those who have it from elsewhere.
     fn candidates(&self, id: ItemId, item: &Item, terms: &Terms, now: Moment) -> Vec<Candidacy> {
-        let mut agents: Vec<_> = self.desks.iter().collect();
-        let order = self.asking_order(item, terms, agents.iter().map(|(desk, _)| *desk), now);
-        let place = |desk: DeskId| order.iter().position(|one| *one == desk).unwrap_or(usize::MAX);
-        agents.sort_by(|(one, a), (other, b)| (place(*one), &a.name).cmp(&(place(*other), &b.name)));
-        let candidacy = |(desk, agent): (DeskId, &Desk)| {
+        let order = self.asking_order(item, terms, self.desks.iter().map(|(desk, _)| desk), now);
+        let ringing = item.offers().iter().filter_map(|offer| self.offers.get(offer)).map(|lease| lease.desk);
+        let talking = if let Stage::Connected { desk, .. } = item.stage { Some(desk) } else { None };
+        let mut agents: Vec<DeskId> = ringing.chain(talking).filter(|desk| !order.contains(desk)).collect();
+        agents.extend(order);
+        let candidacy = |desk: DeskId| {
+            let agent: &Desk = self.desks.at(desk);
             let merit = self.merit_for(item, terms, desk).unwrap_or_default();
             let rings = item.offers().iter().any(|offer| self.offers.get(offer).is_some_and(|lease| lease.desk == desk));
             let talks = matches!(item.stage, Stage::Connected { desk: with, .. } if with == desk);
@@ -182,11 +184,11 @@ impl Acd {
         let line = self.lines.at(item.line);
         let order: &Order = &line.settings.order;
         let mut free = FreeAgents::new(order.clone());
-        let mut known = Vec::new();
+        let mut known = BTreeMap::new();
         for desk in desks {
             if let Some(merit) = self.merit_for(item, terms, desk) {
                 free.insert(&merit, &self.desks.at(desk).candidate(), desk);
-                known.push((desk, merit));
+                known.insert(desk, merit);
             }
         }
         let mut rng = Rng::from_seed(0);
@@ -194,7 +196,7 @@ impl Acd {
         let begin = Beginnings { by_queue: line.asked_last, for_item: item.asked_last, by_chance: order.then.draw(&mut rng) };
         while let Some((_, _, _, desk)) = free.choose(begin, now) {
             asked.push(desk);
-            if let Some((_, merit)) = known.iter().find(|(one, _)| *one == desk) {
+            if let Some(merit) = known.get(&desk) {
                 free.remove(merit, &self.desks.at(desk).candidate(), desk);
             }
         }
@@ -204,7 +206,11 @@ impl Acd {
     /// Who would be asked for somebody who came now, if the queue had nobody waiting; `None` when nobody could.
     pub fn would_ask(&self, join: &Join, now: Now) -> Option<Name> {
         let line = self.lines.find(&join.queue)?;
-        let item = Item::new(join, Vec::new(), line, &self.lines.at(line).settings, self.joins + 1, now.mono);
+        let mut item = Item::new(join, Vec::new(), line, &self.lines.at(line).settings, self.joins + 1, now.mono);
+        let it = self.lines.at(line);
+        let steps = it.settings.steps.iter().enumerate();
+        let begins = steps.filter(|(index, step)| step.after.is_zero() && (step.when.is_none() || it.held & (1 << index) != 0));
+        item.begun = begins.filter_map(|(index, _)| Some((u8::try_from(index).ok()?, now.mono))).collect();
         let terms = self.terms(&item, now.mono);
         let at = now.mono;
         let free = self.desks.iter().filter(|(desk, _)| self.obstacle_to(*desk, &item, &terms, at).is_none());

@@ -6,7 +6,7 @@
 
 use super::desk::Duty;
 use super::line::Stage;
-use super::roster::{SetId, Slot};
+use super::roster::Slot;
 use super::{Acd, Deadline};
 use crate::time::{Moment, Now};
 
@@ -38,8 +38,9 @@ impl Acd {
 
     /// No agent free while an item that they may take waits.
     fn check_sets(&self) -> Result<(), String> {
-        for (set, index) in self.sets.iter().zip(0..) {
-            let items = self.items.values().filter(|item| item.sets.contains(&SetId::new(index))).count();
+        let mut items = vec![0; self.sets.len()];
+        self.items.values().flat_map(|item| &item.sets).for_each(|set| items[set.index()] += 1);
+        for ((set, index), items) in self.sets.iter().zip(0..).zip(items) {
             hold!(set.items == items, "set {index}: counts {} items of {items}", set.items);
             hold!(
                 set.free.is_empty() || set.waiting.is_empty(),
@@ -74,6 +75,10 @@ impl Acd {
             if let Some(until) = desk.rest_until {
                 hold!(until >= now, "{name}: stuck at rest until {until:?} at {now:?}");
                 hold!(self.timers.deadline(&Deadline::Rest(id)) == Some(until), "{name}: rest without its end");
+            }
+            for item in &desk.wanted_by {
+                let waits_for = self.items.get(item).and_then(|item| item.waits_for).map(|(desk, _)| desk);
+                hold!(waits_for == Some(id), "{name}: {item:?} waits for {waits_for:?}");
             }
             hold!(desk.shown == desk.state(), "{name}: shows {:?}, is {:?}", desk.shown, desk.state());
             hold!(!desk.retired || matches!(desk.duty, Duty::OnCall(_)), "{name}: removed, and still here");
@@ -117,13 +122,9 @@ impl Acd {
             hold!(timer.is_none_or(|at| at >= now), "{id:?}: its next step was due at {timer:?}");
             hold!(line.waiting.contains(&(item.key, *id)), "{id:?}: is not in the order of {}", line.name);
             hold!(line.by_entry.contains(&(item.joined, *id)), "{id:?}: is not among those who came to {}", line.name);
-            let wanted = item.waits_for.map(|(desk, _)| desk);
-            for (desk, agent) in self.desks.iter() {
-                hold!(
-                    agent.wanted_by.contains(id) == (wanted == Some(desk)),
-                    "{id:?}: waits for {wanted:?}, not {}",
-                    agent.name
-                );
+            if let Some((desk, _)) = item.waits_for {
+                let known = self.desks.get(desk).is_some_and(|desk| desk.wanted_by.contains(id));
+                hold!(known, "{id:?}: waits for {desk:?}, who does not know");
             }
             for set in item.sets.iter().filter(|_| item.listed) {
                 hold!(self.sets[set.index()].waiting.contains(&(item.key, *id)), "{id:?}: is not in {set:?}");

@@ -212,6 +212,19 @@ pub enum HangUp {
     Unavailable,
 }
 
+impl std::fmt::Display for Destination {
+    /// The word of the records: `flow`, `voicemail support`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Destination::Flow => f.write_str("flow"),
+            Destination::Callback => f.write_str("callback"),
+            Destination::Voicemail(mailbox) => write!(f, "voicemail {mailbox}"),
+            Destination::Extension(extension) => write!(f, "extension {extension}"),
+            Destination::HangUp(_) => f.write_str("hang_up"),
+        }
+    }
+}
+
 /// What waiting callers are told, and when.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Announce {

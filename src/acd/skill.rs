@@ -15,7 +15,10 @@ pub type Skills = BTreeMap<Name, u8>;
 
 /// What is demanded of an agent; by default nothing. Cheap to copy.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Need(Option<Arc<Demanded>>);
+pub struct Need {
+    // By name, so that "nothing is needed" and "nothing is said of it" are written down differently.
+    demanded: Option<Arc<Demanded>>,
+}
 
 #[derive(PartialEq, Eq, Debug, Serialize, Deserialize)]
 struct Demanded {
@@ -32,21 +35,21 @@ impl Need {
     }
 
     pub fn is_met_by(&self, skills: &Skills) -> bool {
-        self.0.as_ref().is_none_or(|need| need.rule.met_by(&|skill| skills.get(skill).copied()))
+        self.demanded.as_ref().is_none_or(|need| need.rule.met_by(&|skill| skills.get(skill).copied()))
     }
 
     pub fn is_nothing(&self) -> bool {
-        self.0.is_none()
+        self.demanded.is_none()
     }
 
     /// The empty text when nothing is needed.
     pub fn text(&self) -> Name {
-        self.0.as_ref().map_or_else(|| Name::from(""), |need| need.text.clone())
+        self.demanded.as_ref().map_or_else(|| Name::from(""), |need| need.text.clone())
     }
 
     /// The skills it names, each once.
     pub fn skills(&self) -> &[Name] {
-        self.0.as_ref().map_or(&[], |need| &need.skills)
+        self.demanded.as_ref().map_or(&[], |need| &need.skills)
     }
 }
 
@@ -55,7 +58,7 @@ impl From<Requirement> for Need {
         let mut skills: Vec<Name> = rule.skills().into_iter().map(|skill| skill.name.clone()).collect();
         skills.sort_unstable();
         skills.dedup();
-        Need(Some(Arc::new(Demanded { text: rule.to_string().into(), rule, skills })))
+        Need { demanded: Some(Arc::new(Demanded { text: rule.to_string().into(), rule, skills })) }
     }
 }
 

@@ -30,7 +30,7 @@ pub fn table(agents: Vec<AgentRow>) -> Table {
         let phone = if agent.reachable { "there" } else { "not registered" };
         table.row([
             agent.name,
-            agent.state,
+            agent.wish.map_or(agent.state.clone(), |wish| format!("{}, asks for {wish}", agent.state)),
             seconds(agent.for_ms),
             agent.calls.to_string(),
             seconds(agent.talked_ms),

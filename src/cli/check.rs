@@ -2,6 +2,7 @@
 //!
 //! Invariant: what `check` passes, `run` starts with (but for what only running can tell: a port in use, a secret taken away).
 
+use super::flow;
 use crate::audio::wav;
 use crate::config::{self, Config, Overrides, SecretRef, Sources};
 use crate::fault::{Fault, MAX_FAULTS, Place};
@@ -52,14 +53,24 @@ struct Verdict {
 }
 
 fn judge(arguments: &Check) -> Result<Verdict, String> {
-    let sources = files::gather(&arguments.config)?;
-    let secrets = |reference: &SecretRef| secret(&arguments.data, reference);
-    let (mut faults, summary) = match config::load(&sources, &Overrides::default(), &secrets) {
-        Ok(config) => (config.warnings.clone(), summarise(&config, &sources)),
+    let (sources, config) = load(&arguments.config, &arguments.data)?;
+    let (mut faults, summary) = match config {
+        Ok(config) => {
+            let scripts = flow::faults_of_tests(&config, &sources);
+            (config.warnings.iter().cloned().chain(scripts).collect(), summarise(&config, &sources))
+        }
         Err(faults) => (faults, String::new()),
     };
     faults.extend(unreadable_sounds(&sources));
     Ok(Verdict { faults, summary })
+}
+
+/// The configuration, or everything that is wrong with it; and what it was read from. The error is a folder that cannot be read.
+pub fn load(folder: &Path, data: &Path) -> Result<(Sources, Result<Config, Vec<Fault>>), String> {
+    let sources = files::gather(folder)?;
+    let secrets = |reference: &SecretRef| secret(data, reference);
+    let config = config::load(&sources, &Overrides::default(), &secrets);
+    Ok((sources, config))
 }
 
 /// The configuration, for commands that need no daemon; the error is the first fault as `check` prints it.

@@ -1,4 +1,4 @@
-//! `centrala report queue|agent|interval`: what became of callers, and what agents did, computed from the facts.
+//! `centrala report queue|agent|interval|flow`: what became of callers, and what agents did, computed from the facts.
 //!
 //! Invariant: what is printed is what the daemon computed; only the service level's formula is chosen here.
 
@@ -24,6 +24,7 @@ pub struct Report {
 enum What {
     /// Each queue: service level, waits, who gave up, handling times
     Queue(Callers),
+    Flow(super::report_flow::FlowReport),
     /// Each agent: calls, handling time, occupancy, states
     Agent(Common),
     /// Each queue in each interval
@@ -67,6 +68,7 @@ pub fn run(arguments: &Report) -> Result<(), String> {
         What::Queue(callers) => of_queues(callers, ReportKind::Queue, Duration::ZERO),
         What::Interval { every, callers } => of_queues(callers, ReportKind::Interval, *every),
         What::Agent(common) => of_agents(common),
+        What::Flow(flow) => super::report_flow::run(flow),
     }
 }
 

@@ -14,7 +14,8 @@
 //!
 //! Queues are written as in `queues.yaml`, in the same file or in another. Invariant: every queue that is named exists.
 
-use super::queues::{Queues, membership};
+use super::agents::membership;
+use super::queues::Queues;
 use super::routing::Known;
 use super::sections::{Sections, limited};
 use crate::acd::{self, MAX_LEVEL, Membership, Skills};

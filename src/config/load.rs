@@ -6,7 +6,9 @@ use super::queues::{self, Queues};
 use super::secrets::Secrets;
 use super::sections::Sections;
 use super::signalling::{self, Context, Signalling};
-use super::{Config, Destination, Overrides, SecretRef, Sources, calendars, general, mailboxes, numbers, outbound, services};
+use super::{
+    Config, Destination, Overrides, SecretRef, Sources, calendars, general, hosts, mailboxes, numbers, outbound, services,
+};
 use crate::fault::{Fault, Faults, Place};
 use crate::id::Name;
 use crate::ivr::{Flow, stem};
@@ -43,9 +45,12 @@ fn assemble(
     let (language, languages) = general::languages(sections, sources, faults);
     let context = Context { lab, languages: &languages, overrides, secrets };
     let Signalling { settings, extensions, trunks, accounts } = signalling::read(sections, &context, faults);
-    let world = sources.world(&languages, sections);
+    let mut world = sources.world(&languages, sections);
     let context = queues::Context { lab, overrides, world: &world };
-    let Queues { settings: acd, queues, agents, families } = queues::read(sections, &context, faults);
+    let Queues { settings: mut acd, queues, agents, families } = queues::read(sections, &context, faults);
+    let zone = general::zone(sections, faults);
+    acd.zone = zone.parse().ok();
+    world.skills = acd.agents.values().flat_map(|agent| agent.skills.keys().cloned()).collect();
     let flows = Flow::read_all(&sources.flows, &world, faults);
     let sends = numbers::trunks(sections);
     let outbound = outbound::read(sections, &sends, &world.extensions, faults);
@@ -61,6 +66,7 @@ fn assemble(
         queues,
         agents,
         families,
+        hosts: hosts::read(sections, secrets, faults),
         speech: speech(sources, faults),
         calendars: calendars::read(sections, sources, faults),
         media: general::media(sections, faults),
@@ -76,7 +82,7 @@ fn assemble(
         numbers,
         flows,
         languages,
-        zone: general::zone(sections, faults),
+        zone,
         mailboxes: mailboxes::read(sections, faults),
         warnings: Vec::new(),
     }

@@ -18,21 +18,26 @@
 //! | `services` | ring groups, parking, feature codes |
 //! | `secrets` | `${file:...}` and `${env:...}`; HA1 |
 //! | `numbers` | what was dialled -> where it leads |
-//! | `queues` | queues, families of them, and agents |
+//! | `queues`, `agents` | queues and families of them; agents |
 //! | `routing`, `staffing` | how a queue decides; queues and agents judged together |
 //! | `families` | queues that are made as they are dialled |
+//! | `hosts` | the web services that flows may ask |
 //! | `calendars` | when the company is open |
 //! | `mailboxes` | where messages are left |
 //! | `day` | a day to be simulated; the exchange itself passes over it |
+//! | `difference` | what a new configuration changes |
 //! | `load` | all of it together |
 //!
 //! Invariant: every name in a [`Config`] refers to something that exists, and no password is in it.
 
+mod agents;
 mod calendars;
 mod day;
+mod difference;
 mod extensions;
 mod families;
 mod general;
+mod hosts;
 mod load;
 mod mailboxes;
 mod night;
@@ -50,13 +55,16 @@ mod staffing;
 mod trunks;
 
 pub use day::{Day, Shift, Traffic};
+pub use difference::difference;
 pub use extensions::{Extension, Forward};
 pub use families::{Family, MAX_FAMILIES, MAX_FAMILY_DIGITS, MAX_MADE};
+pub use hosts::{WebHost, WebHosts};
 pub use load::load;
 pub use night::Night;
 pub use number::{Class, MAX_DIALLED, Number, Plan, is_dialable};
 pub use outbound::{Allowance, Outbound, Via};
 pub use secrets::{MIN_SECRET, SecretRef, secret_references};
+pub use sections::SECTIONS;
 pub use services::{Code, InTurn, Parking, RingGroup, Services, When};
 pub use sources::{Folders, MAX_FILES, Overrides, Sources, folders};
 pub use trunks::{Form, Identity, Trunk, TrunkAccount, TrunkAddress, TrunkHost, TrunkLimits};
@@ -105,6 +113,9 @@ pub struct Config {
     /// Where each agent of `acd` is rung.
     pub agents: BTreeMap<Name, Agent>,
     pub families: Vec<Family>,
+    /// The web services that flows may ask. Never written down with the rest: secrets are among it.
+    #[serde(skip)]
+    pub hosts: Arc<WebHosts>,
     pub calendars: BTreeMap<Name, Arc<calendar::Calendar>>,
     /// How each language says numbers, dates and money; those that have a `speech.yaml`.
     pub speech: BTreeMap<Name, Arc<speech::Language>>,
@@ -238,6 +249,14 @@ pub struct Queue {
     /// The sound that goes round while they wait.
     pub music: Name,
 }
+
+/// The sounds with which a waiting caller is told their place (`queue-position-1` to `queue-position-10`, `queue-position-more`) and the
+/// expected wait in minutes (`queue-wait-1` ... `queue-wait-60`, `queue-wait-more`): whole sentences, so that each language says
+/// them in its own grammar.
+pub const POSITION_PROMPT: &str = "queue-position-";
+pub const WAIT_PROMPT: &str = "queue-wait-";
+pub const MOST_POSITION: usize = 10;
+pub const MOST_MINUTES: u64 = 60;
 
 /// The music of whoever is on hold, and of queues that name no other.
 pub const HOLD_MUSIC: &str = "hold-music";

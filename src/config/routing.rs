@@ -13,6 +13,7 @@
 //!
 //! Invariant: every queue, group, agent, skill and sound that is named exists.
 
+use super::{POSITION_PROMPT, WAIT_PROMPT};
 use crate::acd::{
     Announce, Comparator, Condition, Destination, HangUp, HeadStarts, MAX_COMPARATORS, MAX_OVERFLOWS, MAX_STEPS, MIN_EVERY,
     Need, Order, Overflow, OverflowAct, PauseRule, Prefer, ServiceLevel, Step, Strategy, Trigger, Whom,
@@ -161,6 +162,17 @@ impl Known<'_> {
         let known = self.world.sounds.values().flatten().map(|name| &**name);
         reader.unknown(node.spot, format!("no sound `{name}` in {}", silent.join(", ")), &name, known);
         None
+    }
+
+    /// The whole sentences that begin with `prefix`, in every language.
+    fn spoken(&self, prefix: &str, spot: Spot, reader: &mut Reader<'_>) {
+        let sentence = format!("{prefix}1");
+        let silent: Vec<_> =
+            self.world.languages.iter().filter(|language| !self.world.has(language, &sentence)).map(|name| &**name).collect();
+        if !silent.is_empty() {
+            let silent = silent.join(", ");
+            reader.fault(spot, format!("no sounds `{prefix}...` in {silent}; `centrala sounds build` makes them"));
+        }
     }
 
     fn sounds(&self, what: &str, node: &Node, reader: &mut Reader<'_>) -> Vec<Name> {
@@ -342,11 +354,14 @@ pub(super) fn announce(node: &Node, known: &Known<'_>, reader: &mut Reader<'_>) 
         announce.every = reader.duration("`every`", node, MIN_EVERY..=DAY).unwrap_or_default();
     }
     for item in fields.value("say").map(|node| reader.items(node)).unwrap_or_default() {
-        match reader.word("`say`", item, SAYS) {
+        let says = reader.word("`say`", item, SAYS);
+        match says {
             Some(true) => announce.position = true,
             Some(false) => announce.expected_wait = true,
-            None => {}
+            None => continue,
         }
+        let prefix = if announce.position && says == Some(true) { POSITION_PROMPT } else { WAIT_PROMPT };
+        known.spoken(prefix, item.spot, reader);
     }
     if let Some(node) = fields.value("comfort") {
         announce.comfort = known.sounds("`comfort`", node, reader);

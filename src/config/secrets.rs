@@ -116,8 +116,27 @@ pub(super) fn provider_password(node: &Node, secrets: Secrets<'_>, reader: &mut 
     }
 }
 
+/// A text with the secrets that it refers to in their places; the error is a whole sentence, without them.
+pub(super) fn filled_in(text: &str, secrets: Secrets<'_>) -> Result<String, String> {
+    let (mut filled, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once("${") {
+        filled.push_str(before);
+        let (inner, after) =
+            after.split_once('}').ok_or("a reference to a secret is written as ${file:NAME} or ${env:NAME}")?;
+        let reference = match parse(&format!("${{{inner}}}")) {
+            Some(Ok(reference)) => reference,
+            Some(Err(why)) => return Err(format!("a reference to a secret is {why}")),
+            None => return Err("a reference to a secret is written as ${file:NAME} or ${env:NAME}".to_string()),
+        };
+        filled.push_str(&secrets(&reference).map_err(|why| format!("could not read {reference}: {why}"))?);
+        rest = after;
+    }
+    filled.push_str(rest);
+    Ok(filled)
+}
+
 /// Without the excerpt: the secret stands there.
-fn fault(spot: Spot, message: String, reader: &mut Reader<'_>) {
+pub(super) fn fault(spot: Spot, message: String, reader: &mut Reader<'_>) {
     let mut place = reader.place(spot);
     place.excerpt = String::new();
     reader.faults.add(place, message);

@@ -19,6 +19,7 @@ const ONCE: &[&str] = &[
     "sounds",
     "listeners",
     "registrar",
+    "session_timers",
     "media",
     "storage",
     "logging",
@@ -42,7 +43,21 @@ const SPREAD: &[&str] = &[
     "pauses",
     "mailboxes",
     "calendars",
+    "hosts",
 ];
+
+/// Every section's name, and whether it is a mapping of names.
+pub const SECTIONS: &[(&str, bool)] = &sections();
+
+const fn sections() -> [(&'static str, bool); ONCE.len() + SPREAD.len()] {
+    let mut all = [("", false); ONCE.len() + SPREAD.len()];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = if at < ONCE.len() { (ONCE[at], false) } else { (SPREAD[at - ONCE.len()], true) };
+        at += 1;
+    }
+    all
+}
 
 /// One file, read.
 pub(super) struct Document<'a> {

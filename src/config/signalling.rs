@@ -9,7 +9,7 @@ use crate::fault::fields::{Reader, print_duration};
 use crate::fault::tree::Node;
 use crate::fault::{Faults, Place};
 use crate::id::Name;
-use crate::sip::{self, Algorithm, Credentials, Listener, RegistrarSettings, Transport};
+use crate::sip::{self, Algorithm, Credentials, Listener, RegistrarSettings, SessionTimers, Transport};
 use crate::time::Duration;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -45,6 +45,7 @@ pub(super) fn read(sections: &Sections<'_>, context: &Context<'_>, faults: &mut 
     signalling.settings.realm = realm(sections, faults);
     signalling.settings.listeners = listeners(sections, context, faults);
     signalling.settings.registrar = registrar(sections, faults);
+    signalling.settings.session = session_timers(sections, faults);
     for section in limited(sections, "trunks", MAX_TRUNKS, faults) {
         signalling.trunk(section, context, faults);
     }
@@ -166,4 +167,24 @@ fn registrar(sections: &Sections<'_>, faults: &mut Faults) -> RegistrarSettings 
     }
     fields.finish(&mut reader);
     registrar
+}
+
+fn session_timers(sections: &Sections<'_>, faults: &mut Faults) -> SessionTimers {
+    let mut timers = SessionTimers::default();
+    let Some(section) = sections.once("session_timers") else { return timers };
+    let mut reader = section.reader(faults);
+    let Some(mut fields) = reader.fields("`session_timers`", section.entry.spot, section.value()) else { return timers };
+    let (least, day) = (Duration::from_secs(90), Duration::from_secs(24 * 3600));
+    if let Some(node) = fields.value("min") {
+        timers.min = reader.duration("`min`", node, least..=day).unwrap_or(timers.min);
+    }
+    if let Some(node) = fields.value("interval") {
+        timers.interval = reader.duration("`interval`", node, Duration::ZERO..=day).unwrap_or(timers.interval);
+        if !timers.interval.is_zero() && timers.interval < timers.min {
+            let [interval, min] = [timers.interval, timers.min].map(print_duration);
+            reader.fault(node.spot, format!("`interval` is 0s (none of ours) or at least `min`, {min}, not {interval}"));
+        }
+    }
+    fields.finish(&mut reader);
+    timers
 }

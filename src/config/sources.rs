@@ -20,6 +20,8 @@ pub struct Sources {
     pub files: BTreeMap<String, Vec<u8>>,
     /// The flows' `*.yaml`, without the tests beside them (`*.test.yaml`).
     pub flows: BTreeMap<String, Vec<u8>>,
+    /// Those tests.
+    pub flow_tests: BTreeMap<String, Vec<u8>>,
     /// `config/*.ics` by their names: dates for calendars.
     pub icals: BTreeMap<String, Vec<u8>>,
     /// Language -> the names of its `*.wav`.
@@ -43,6 +45,7 @@ impl Sources {
             calendars: sections.names("calendars"),
             mailboxes: sections.names("mailboxes"),
             flows: self.flows.keys().map(|file| ivr::stem(file)).collect(),
+            hosts: Some(sections.names("hosts")),
             ..ivr::World::default()
         }
     }

@@ -32,6 +32,10 @@ pub(super) fn judge(
         steps(judged, queue, faults);
     }
     circles(queues, settings, faults);
+    // Where something is wrong, whom they serve is not known.
+    if !faults.is_empty() {
+        return;
+    }
     let added: BTreeSet<&Name> = settings.queues.values().flat_map(names_added).collect();
     for (name, section) in agents {
         let idle = |agent: &&acd::Agent| agent.queues.is_empty() && !agent.groups.keys().any(|group| added.contains(group));

@@ -2,6 +2,8 @@
 
 use crate::time::Wall;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -24,6 +26,23 @@ pub enum Request {
         calendar: String,
         order: CalendarOrder,
     },
+    /// Why a call waits where it waits, or an agent is offered what they are offered.
+    Explain(Explain),
+    /// Who waits in a queue, and what a supervisor orders there.
+    Queue {
+        queue: String,
+        order: QueueOrder,
+    },
+    /// Those who are to be called back.
+    Callbacks,
+    /// At most `limit` customers after this id. Answered by the daemon's read-only connection, not by the core.
+    Customers {
+        after: String,
+        limit: u32,
+    },
+    /// Each replaces the customer of the same id.
+    SaveCustomers(Vec<Customer>),
+    RemoveCustomers(Vec<String>),
     /// Finished calls, newest first. Answered by the daemon's read-only connection, not by the core.
     Cdr {
         limit: u32,
@@ -38,6 +57,15 @@ pub enum Request {
         from: Wall,
         to: Wall,
     },
+    /// What callers did in a flow. Answered as `Cdr` is.
+    FlowReport {
+        flow: String,
+        days: u32,
+    },
+    /// Read the administrator's files again, as SIGHUP does. Answered by the daemon, not by the core.
+    Reload,
+    /// Back to what was in force before the last reload.
+    Rollback,
     /// End as SIGTERM would.
     Stop,
 }
@@ -59,12 +87,60 @@ pub enum Response {
     Queues(Vec<QueueRow>),
     Agents(Vec<AgentRow>),
     Calendars(Vec<CalendarRow>),
+    Explanation(Explanation),
+    Waiting(Vec<WaitingRow>),
+    Customers(Vec<Customer>),
     Cdr(Vec<serde_json::Value>),
     ReportSettings(ReportSettings),
     Report(serde_json::Value),
     QueueLog(Vec<String>),
+    Flow(FlowFacts),
+    Reloaded(Reloaded),
+    /// Not reloaded: each fault as `check` prints it.
+    Faulty(Vec<String>),
     Done,
+    /// Done, with something to say of it.
+    Told(String),
     Failed(String),
+}
+
+/// What a reload has changed.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// One line for each kind of thing.
+    pub changes: Vec<String>,
+    /// What is as it was until the daemon is started anew.
+    pub restart: Vec<String>,
+    pub warnings: Vec<String>,
+}
+
+/// What callers did in a flow.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct FlowFacts {
+    /// Calls that came through it, and those of them that reached no agent and no extension.
+    pub calls: u64,
+    pub contained: u64,
+    pub nodes: Vec<NodeFacts>,
+}
+
+impl FlowFacts {
+    /// `contained / calls`; 0 when there were none.
+    pub fn containment(&self) -> f64 {
+        if self.calls == 0 { 0.0 } else { self.contained as f64 / self.calls as f64 }
+    }
+}
+
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct NodeFacts {
+    pub node: String,
+    pub verb: String,
+    pub entered: u64,
+    /// Times that the caller hung up in it.
+    pub hung_up: u64,
+    pub mean_s: f64,
+    pub longest_s: f64,
+    /// How it was left, and how often.
+    pub outcomes: Vec<(String, u64)>,
 }
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -116,6 +192,9 @@ pub struct LiveCall {
     pub answered: Option<Wall>,
     pub flow: Option<String>,
     pub node: Option<String>,
+    /// Since when they are in that node.
+    #[serde(default)]
+    pub node_since: Option<Wall>,
     pub language: String,
     /// Who has the call: "flow main", "queue support", "agent 1001", "extension 1003".
     pub holder: String,
@@ -126,8 +205,76 @@ pub struct LiveCall {
 pub enum AgentOrder {
     Login,
     Logout,
-    Pause { reason: String },
+    /// The agent's own wish.
+    Pause {
+        reason: String,
+    },
     Resume,
+    /// A supervisor agrees to a pause that was asked for, or not.
+    Approve,
+    Deny,
+    /// A supervisor sends them away, whatever the rules say, and calls them back.
+    Force {
+        reason: String,
+    },
+    Release,
+    /// Ends the wrap-up, or moves its end.
+    Ready,
+    Extend {
+        by_ms: u64,
+    },
+    /// What the present or last call was about.
+    Dispose {
+        code: String,
+    },
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Explain {
+    /// By its reference, or the beginning of it.
+    Call(String),
+    Agent(String),
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum QueueOrder {
+    Show,
+    /// A call by its reference, to another queue, its place kept.
+    Move {
+        call: String,
+        to: String,
+    },
+    /// To this agent now, past order and skills.
+    Pick {
+        call: String,
+        agent: String,
+    },
+}
+
+/// Sentences for people, the same as data for programs.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Explanation {
+    pub lines: Vec<String>,
+    pub data: serde_json::Value,
+}
+
+/// Somebody in a queue.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct WaitingRow {
+    pub queue: String,
+    /// From 1; `None` for one who talks.
+    pub position: Option<u64>,
+    /// The call's reference.
+    pub call: String,
+    pub from: String,
+    pub kind: String,
+    pub waited_ms: u64,
+    pub class: u16,
+    pub head_start_ms: u64,
+    /// Who is rung for them, or talks with them.
+    pub agents: Vec<String>,
 }
 
 /// The longest pause reason.
@@ -163,6 +310,46 @@ pub struct AgentRow {
     pub talked_ms: u64,
     /// Offers in a row that they did not answer.
     pub no_answers: u64,
+    /// The reason of a pause that a supervisor is to agree to.
+    #[serde(default)]
+    pub wish: Option<String>,
+    #[serde(default)]
+    pub skills: std::collections::BTreeMap<String, u8>,
+}
+
+/// Customers in one request or answer at most.
+pub const MAX_CUSTOMERS: usize = 200;
+
+/// A customer as the administrator knows them.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Customer {
+    /// The number that they type to say who they are.
+    pub id: String,
+    pub name: String,
+    /// As [`e164`] writes them.
+    pub numbers: Vec<String>,
+    pub value: f64,
+    pub language: String,
+    pub preferred_agent: String,
+    /// The verifier of their PIN (argon2id), or empty. Never the PIN.
+    pub pin: String,
+    pub fields: BTreeMap<String, String>,
+}
+
+/// Without the verifier.
+impl fmt::Debug for Customer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Customer").field("id", &self.id).field("numbers", &self.numbers.len()).finish_non_exhaustive()
+    }
+}
+
+/// A telephone number as it is compared: digits, and the `+` before them; `0048 22 ...` is `+4822...`.
+pub fn e164(number: &str) -> String {
+    let kept: String = number.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
+    match kept.strip_prefix("00") {
+        Some(rest) if rest.len() >= 7 => format!("+{rest}"),
+        _ => kept,
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -14,6 +14,7 @@
 //! | here | `run`: the beginning, the end, the exit code |
 //! | `start.rs` | everything from the command line to the first turn, in order |
 //! | `load.rs` | the administrator's files, at the start and at a reload |
+//! | `reload.rs` | a new configuration for a running exchange, and back |
 //! | `turn.rs` | the control thread |
 //! | `guard.rs` | panics contained |
 //! | `announce.rs` | what is printed: what to dial and from where |
@@ -27,6 +28,7 @@ mod announce;
 mod guard;
 mod load;
 mod pace;
+mod reload;
 mod start;
 mod turn;
 

@@ -9,6 +9,7 @@ use super::{DATABASE, Options, announce, guard};
 use crate::config::Config;
 use crate::pbx::Pbx;
 use crate::shell::fence::Fence;
+use crate::shell::http::Web;
 use crate::shell::listeners::{self, Bound};
 use crate::shell::log::Log;
 use crate::shell::media::{Media, MediaSettings};
@@ -64,7 +65,8 @@ pub fn start(options: Options) -> Result<Exchange, Refused> {
         silent_after: config.media.silent_after,
         fence,
     };
-    let media = Media::start(settings, library).map_err(|fault| format!("could not start the media threads: {fault}"))?;
+    let media =
+        Media::start(settings, Arc::clone(&library)).map_err(|fault| format!("could not start the media threads: {fault}"))?;
     let control_socket = options.data.join(crate::control::SOCKET);
     let reactor = Reactor::start(ReactorSettings {
         listeners: tcp,
@@ -72,6 +74,7 @@ pub fn start(options: Options) -> Result<Exchange, Refused> {
         database,
         settled: diary.settled(),
         fence,
+        web: Arc::new(Web::new(Arc::clone(&config.hosts), fence)),
         max_connections: MAX_CONNECTIONS,
     })
     .map_err(|fault| format!("could not open the control socket {}: {fault}", control_socket.display()))?;
@@ -79,9 +82,9 @@ pub fn start(options: Options) -> Result<Exchange, Refused> {
     let pbx = Pbx::new(Arc::clone(&config), media.shards(), rng, now);
     let announcement = announce::announcement(&config, &secret_files, &options.data);
     let doors = Doors::new(udp, fence);
-    let parts = Parts { pbx, config: Arc::clone(&config), doors, reactor, media, diary, signals, options, lock, log };
+    let parts = Parts { pbx, config: Arc::clone(&config), doors, reactor, media, library, diary, signals, options, lock, log };
     let mut exchange = Exchange::new(parts).map_err(|fault| format!("could not start: {fault}"))?;
-    exchange.restore(restored.bindings, restored.overrides, now);
+    exchange.restore(restored, now);
     tell(&announcement, &config.sip.listeners, begun);
     exchange.ready();
     Ok(exchange)

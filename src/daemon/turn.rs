@@ -4,10 +4,11 @@
 //! Invariant: an action is carried out before the next event is handled, and everything that was decided has left before the
 //! thread waits again.
 
+use super::Options;
 use super::guard::{Guard, Verdict};
-use super::load::{self, Loaded, Unloadable};
 use super::pace::Pace;
-use super::{Options, start};
+use super::reload::Reload;
+use crate::audio::Library;
 use crate::config::Config;
 use crate::control::{Request, Response, Status};
 use crate::media::Report;
@@ -16,20 +17,19 @@ use crate::shell::log::Log;
 use crate::shell::media::Media;
 use crate::shell::notify::Notify;
 use crate::shell::reactor::{News, Reactor};
-use crate::shell::store::Diary;
+use crate::shell::store::{Diary, Restored};
 use crate::shell::sys::clock;
 use crate::shell::sys::epoll::Epoll;
 use crate::shell::sys::signals::{Signal, Signals};
-use crate::shell::sys::wake::Wake;
 use crate::shell::udp::Doors;
 use crate::sip::Input;
-use crate::store::{BindingRow, Committed, OverrideRow};
+use crate::store::Committed;
 use crate::time::{Duration, Moment, Now};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::process::ExitCode;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use tracing::{error, info, warn};
 
 /// Events taken in one turn; what is left is told again by the next wait.
@@ -56,6 +56,8 @@ pub struct Parts {
     pub doors: Doors,
     pub reactor: Reactor,
     pub media: Media,
+    /// What the media threads play.
+    pub library: Arc<Library>,
     pub diary: Diary,
     pub signals: Signals,
     pub options: Options,
@@ -76,23 +78,13 @@ enum Course {
     Gone,
 }
 
-/// A reload under way: a thread reads and checks, this one only swaps.
-struct Reload {
-    wake: Arc<Wake>,
-    sender: mpsc::Sender<Result<Loaded, Unloadable>>,
-    receiver: mpsc::Receiver<Result<Loaded, Unloadable>>,
-    busy: bool,
-    /// Asked for while one was under way.
-    again: bool,
-}
-
 pub struct Exchange {
-    parts: Parts,
+    pub(super) parts: Parts,
     epoll: Epoll,
     guard: Guard,
     course: Course,
-    reload: Reload,
-    events: VecDeque<Event>,
+    pub(super) reload: Reload,
+    pub(super) events: VecDeque<Event>,
     actions: Vec<Action>,
     inputs: Vec<Input>,
     news: Vec<News>,
@@ -107,16 +99,15 @@ pub struct Exchange {
 impl Exchange {
     pub fn new(parts: Parts) -> io::Result<Exchange> {
         let epoll = Epoll::new()?;
-        let wake = Arc::new(Wake::new()?);
+        let reload = Reload::new(Arc::clone(&parts.library))?;
         epoll.add(parts.signals.fd(), SIGNALS)?;
         epoll.add(parts.reactor.fd(), REACTOR)?;
         epoll.add(parts.media.reports_fd(), MEDIA)?;
         epoll.add(parts.diary.fd(), DIARY)?;
-        epoll.add(wake.fd(), RELOAD)?;
+        epoll.add(reload.fd(), RELOAD)?;
         for (fd, token) in parts.doors.fds().zip(DOORS..) {
             epoll.add(fd, token)?;
         }
-        let (sender, receiver) = mpsc::channel();
         let notify = Notify::from_environment();
         let watchdog = notify.watchdog().map(|time| (time / 2, clock::now().mono));
         Ok(Exchange {
@@ -124,7 +115,7 @@ impl Exchange {
             epoll,
             guard: Guard::default(),
             course: Course::Running,
-            reload: Reload { wake, sender, receiver, busy: false, again: false },
+            reload,
             events: VecDeque::new(),
             actions: Vec::new(),
             inputs: Vec::new(),
@@ -138,9 +129,15 @@ impl Exchange {
     }
 
     /// What the store kept over the restart.
-    pub fn restore(&mut self, bindings: Vec<BindingRow>, overrides: Vec<OverrideRow>, now: Now) {
+    pub fn restore(&mut self, restored: Restored, now: Now) {
+        let Restored { bindings, overrides, tallies, queueing, .. } = restored;
         self.guarded(now, |pbx, out| pbx.restore(bindings, now, out));
         self.parts.pbx.restore_overrides(overrides);
+        self.parts.pbx.restore_attempts(tallies);
+        self.carry_out(now);
+        self.settle(now);
+        // Agents and places, after the phones are back.
+        self.guarded(now, |pbx, out| pbx.restore_queues(&queueing.agents, queueing.places.clone(), now, out));
         self.carry_out(now);
         self.settle(now);
     }
@@ -245,6 +242,8 @@ impl Exchange {
         match news {
             News::Sip(input) => self.events.push_back(Event::Sip(input)),
             News::Answer(answer) => self.events.push_back(Event::Answer(answer)),
+            News::Request { reply, request: Request::Reload } => self.start_reload(Some(reply)),
+            News::Request { reply, request: Request::Rollback } => self.roll_back(reply),
             News::Request { reply, request } => {
                 if request == Request::Stop {
                     self.stop(now);
@@ -256,7 +255,7 @@ impl Exchange {
 
     fn signal(&mut self, signal: Signal, now: Now) {
         match (signal, &self.course) {
-            (Signal::Reload, Course::Running) => self.start_reload(),
+            (Signal::Reload, Course::Running) => self.start_reload(None),
             (Signal::Reload, _) => {}
             (Signal::Stop, Course::Running) => {
                 info!("stopping: every call is hung up; a second signal stops at once");
@@ -339,7 +338,7 @@ impl Exchange {
             Action::Media { shard, command } => self.parts.media.command(shard, command).map(Event::Media),
             Action::Ask(ask) => {
                 let patience = ask.deadline.since(now.mono);
-                self.parts.reactor.ask(ask, patience).err().map(Event::Answer)
+                self.parts.reactor.ask(ask, patience).map(Event::Answer)
             }
             Action::Write(write) => {
                 self.parts.diary.write(write);
@@ -363,70 +362,6 @@ impl Exchange {
         status.media_late_ticks = media.late_ticks;
         status.media_dropped = media.dropped;
         status.panics_contained += media.panics;
-    }
-
-    fn start_reload(&mut self) {
-        if self.reload.busy {
-            self.reload.again = true;
-            return;
-        }
-        let options = self.parts.options.clone();
-        // `--sip ...:0` was given a port: it stays ours.
-        let sip = options.sip.and_then(|_| self.parts.config.sip.listeners.first().map(|listener| listener.address));
-        let (sender, wake) = (self.reload.sender.clone(), Arc::clone(&self.reload.wake));
-        let thread = std::thread::Builder::new().name("reload".into()).spawn(move || {
-            let _ = sender.send(load::load(&options, sip));
-            wake.ring();
-        });
-        match thread {
-            Ok(_) => self.reload.busy = true,
-            Err(fault) => error!(%fault, "could not reload; the old configuration stays"),
-        }
-    }
-
-    fn reloaded(&mut self) {
-        self.reload.wake.clear();
-        while let Ok(loaded) = self.reload.receiver.try_recv() {
-            self.reload.busy = false;
-            match loaded {
-                Ok(loaded) => self.swap(loaded),
-                Err(Unloadable::Sentence(why)) => error!("not reloaded, the old configuration stays: {why}"),
-                Err(Unloadable::Faults(faults)) => {
-                    faults.iter().for_each(|fault| error!("{fault}"));
-                    error!(faults = faults.len(), "not reloaded, the old configuration stays");
-                }
-            }
-        }
-        if std::mem::take(&mut self.reload.again) {
-            self.start_reload();
-        }
-    }
-
-    /// Takes the new configuration, but for what only a restart can change.
-    fn swap(&mut self, loaded: Loaded) {
-        let Loaded { config, library, .. } = loaded;
-        let old = &self.parts.config;
-        let mut config = config;
-        let fixed = [
-            ("listeners", config.sip.listeners != old.sip.listeners),
-            ("lab", config.lab != old.lab),
-            ("media.shards", config.media.shards != old.media.shards),
-            ("media ports", (config.media.first_port, config.media.last_port) != (old.media.first_port, old.media.last_port)),
-            ("storage", config.storage != old.storage),
-        ];
-        for (what, _) in fixed.iter().filter(|(_, changed)| *changed) {
-            warn!("{what}: needs restart, the old setting stays");
-        }
-        config.lab = old.lab;
-        config.media.shards = old.media.shards;
-        (config.media.first_port, config.media.last_port) = (old.media.first_port, old.media.last_port);
-        config.storage = old.storage.clone();
-        let config = Arc::new(start::with_listeners(config, old.sip.listeners.clone()));
-        config.warnings.iter().for_each(|warning| warn!("{warning}"));
-        self.parts.media.set_library(library);
-        self.parts.config = Arc::clone(&config);
-        self.events.push_back(Event::Reload(config));
-        info!("reloaded");
     }
 
     /// Tells systemd that we are alive: said from here, so that it is true.

@@ -119,7 +119,7 @@ impl<'a> Draft<'a> {
             };
             nodes.insert(name, node);
         }
-        let Some((start, _)) = self.start else { return None };
+        let (start, _) = self.start?;
         Some(Flow { name: self.name, description: self.description, language: self.language, start, nodes })
     }
 }

@@ -97,7 +97,7 @@ impl Flow {
         let files = BTreeMap::from([(file.to_string(), bytes.to_vec())]);
         let flow = Flow::read_all(&files, world, &mut faults).into_values().next();
         faults.judge()?;
-        flow.map(|flow| Arc::unwrap_or_clone(flow)).ok_or_else(Vec::new)
+        flow.map(Arc::unwrap_or_clone).ok_or_else(Vec::new)
     }
 
     /// All flows by their names, but for those that have faults; which are added to `faults`.

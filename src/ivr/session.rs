@@ -9,6 +9,7 @@ use super::nodes::{Heard, State, Step};
 use super::turn::{Line, Turn};
 use super::{Caller, Cause, Command, Event, Flow, Visit};
 use crate::id::Name;
+use crate::speech::Language;
 use crate::time::{Duration, Moment, Now};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -33,6 +34,8 @@ pub struct Session {
     stack: Vec<Calling>,
     line: Line,
     knowledge: Knowledge,
+    /// How values are said, in each language.
+    speech: BTreeMap<Name, Arc<Language>>,
     visits: Vec<Visit>,
     dropped: u64,
     node: Name,
@@ -65,11 +68,16 @@ enum Walk {
 impl Session {
     /// `language` is the caller's, used where the flow does not say. A flow that calls others needs [`Session::begin`].
     pub fn new(flow: Arc<Flow>, language: Name) -> Session {
-        Session::begin(flow, &BTreeMap::new(), Caller { language, ..Caller::default() })
+        Session::begin(flow, &BTreeMap::new(), &BTreeMap::new(), Caller { language, ..Caller::default() })
     }
 
-    /// `flows` are those that there are: the session keeps what it may come to.
-    pub fn begin(flow: Arc<Flow>, flows: &BTreeMap<Name, Arc<Flow>>, caller: Caller) -> Session {
+    /// Of the flows that there are the session keeps what it may come to; and how languages say numbers, as they do now.
+    pub fn begin(
+        flow: Arc<Flow>,
+        flows: &BTreeMap<Name, Arc<Flow>>,
+        speech: &BTreeMap<Name, Arc<Language>>,
+        caller: Caller,
+    ) -> Session {
         let line = Line::new(flow.language.clone().unwrap_or_else(|| caller.language.clone()));
         Session {
             node: flow.start.clone(),
@@ -78,6 +86,7 @@ impl Session {
             stack: Vec::new(),
             line,
             knowledge: Knowledge { caller, ..Knowledge::default() },
+            speech: speech.clone(),
             visits: Vec::new(),
             dropped: 0,
             since: Moment::ZERO,
@@ -180,7 +189,7 @@ impl Session {
     }
 
     fn turn<'a>(&'a mut self, now: Now, out: &'a mut Vec<Command>) -> Turn<'a> {
-        Turn { line: &mut self.line, knowledge: &mut self.knowledge, now, out }
+        Turn { line: &mut self.line, knowledge: &mut self.knowledge, speech: &self.speech, now, out }
     }
 
     /// The caller is gone: on where the node they were in, or one that called its flow, says so.

@@ -1,31 +1,51 @@
 //! What `say` says: prompts, and values as recorded fragments in the caller's language.
 //!
+//! A value is one of the kinds that [`crate::speech`] knows, with the gender and the case that it takes in its sentence where the
+//! language has them: `{money: "{{ http.body.balance }} PLN"}`, `{number: "{{ vars.count }}", gender: feminine, case: genitive}`.
+//!
 //! Invariant: a value that cannot be said makes nothing of the whole be said: half a sentence is worse than none.
 
 use super::knowledge::Known;
 use super::reading::NodeFields;
 use crate::expression::Template;
+use crate::fault::fields::{Fields, shorten};
 use crate::fault::tree;
 use crate::id::Name;
+use crate::speech::{KINDS, Language, Part, Slot};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(super) enum Speakable {
     Prompt(Name),
-    /// Digit by digit, each a prompt named `0` to `9`.
-    Digits(Template),
+    Value { kind: Name, template: Template, slot: Slot },
 }
 
 impl Speakable {
-    /// A prompt's name, or one kind of value with its template: `{digits: "{{ caller.number }}"}`.
+    /// A prompt's name, or one kind of value with its template.
     pub fn read(node: &tree::Node, fields: &mut NodeFields<'_, '_, '_>) -> Option<Speakable> {
         if !matches!(node.value, tree::Value::Map(_)) {
             return fields.prompt(node).map(Speakable::Prompt);
         }
         let mut part = fields.reader.fields("a part", node.spot, node)?;
-        let template = part.required("digits").and_then(|node| fields.template_of("digits", node));
-        part.finish(fields.reader);
-        template.map(Speakable::Digits)
+        let (gender, case) = (word("gender", &mut part, fields), word("case", &mut part, fields));
+        let entries = part.rest();
+        let [entry] = entries.as_slice() else {
+            fields.reader.fault(node.spot, format!("a part says one thing: {}", KINDS.join(", ")));
+            return None;
+        };
+        if !KINDS.contains(&&*entry.key) {
+            let message = format!("a part cannot say `{}`", shorten(&entry.key));
+            fields.reader.unknown(entry.spot, message, &entry.key, KINDS.iter().copied());
+            return None;
+        }
+        let template = fields.template_of(&entry.key, &entry.value)?;
+        if let Some(text) = template.as_literal()
+            && Part::read(&entry.key, text).is_none()
+        {
+            fields.reader.fault(entry.value.spot, format!("`{}` is no {}", shorten(text), entry.key));
+            return None;
+        }
+        Some(Speakable::Value { kind: Name::from(&*entry.key), template, slot: Slot { gender, case } })
     }
 
     pub fn may_fail(&self) -> bool {
@@ -33,14 +53,20 @@ impl Speakable {
     }
 }
 
-pub(super) fn spell_out(parts: &[Speakable], _language: &str, known: &Known<'_>) -> Option<Vec<Name>> {
+fn word(name: &'static str, part: &mut Fields<'_>, fields: &mut NodeFields<'_, '_, '_>) -> Option<Name> {
+    let node = part.value(name)?;
+    fields.reader.name(name, node)
+}
+
+/// `None` when a value is absent, is not of its kind, or the language has no words for it.
+pub(super) fn spell_out(parts: &[Speakable], language: Option<&Language>, known: &Known<'_>) -> Option<Vec<Name>> {
     let mut prompts = Vec::new();
     for part in parts {
         match part {
             Speakable::Prompt(name) => prompts.push(name.clone()),
-            Speakable::Digits(template) => {
-                let text = template.render(known).ok()?;
-                prompts.extend(text.chars().filter(char::is_ascii_digit).map(|digit| Name::from(digit.to_string())));
+            Speakable::Value { kind, template, slot } => {
+                let part = Part::read(kind, &template.render(known).ok()?)?;
+                prompts.extend(language?.say(&part, slot)?);
             }
         }
     }

@@ -8,10 +8,12 @@ use super::{Command, Keep};
 use crate::ask::{Customer, Digits, HttpReply, Question};
 use crate::expression::{Requirement, Value};
 use crate::id::{Name, PlayId};
+use crate::speech::Language;
 use crate::time::{Duration, Moment, Now};
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::sync::Arc;
 
 /// Keys kept for the next menu; further ones are lost.
 pub const MAX_TYPED_AHEAD: usize = 32;
@@ -79,6 +81,7 @@ impl Line {
 pub(super) struct Turn<'a> {
     pub line: &'a mut Line,
     pub knowledge: &'a mut Knowledge,
+    pub speech: &'a BTreeMap<Name, Arc<Language>>,
     pub now: Now,
     pub out: &'a mut Vec<Command>,
 }
@@ -94,7 +97,8 @@ impl Turn<'_> {
 
     /// The recorded prompts that say it in the caller's language; `None` when it cannot be said.
     pub fn spell_out(&self, parts: &[Speakable]) -> Option<Vec<Name>> {
-        super::speaking::spell_out(parts, &self.line.language, &self.known())
+        let language = self.speech.get(&self.line.language).map(|language| &**language);
+        super::speaking::spell_out(parts, language, &self.known())
     }
 
     pub fn stop_playing(&mut self) {

@@ -163,6 +163,8 @@ pub enum QueueEnd {
     Answered,
     /// The queue sent them on: closed, too long, nobody there.
     Overflow,
+    /// The queue sent them to somebody who is no agent, and who took them for good.
+    GivenAway,
     /// They were never let in: the queue is full, or there is none of that name.
     Failed,
 }

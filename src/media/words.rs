@@ -32,8 +32,9 @@ pub enum Command {
     /// Presses a key towards the peer (RFC 4733), after those still being sent; kept between 40 ms and 8 s. Ignored when events to
     /// this peer were not agreed, or nothing is sent to it. Reported nothing.
     SendDigit { leg: LegId, digit: char, duration: Duration },
-    /// Takes the leg off this shard, out of any bridge, to import it on another: `Exported`. In between it belongs to no shard and
-    /// commands for it are ignored, Close too; what the peer sends waits in the socket. Unknown legs are ignored.
+    /// Takes the leg off this shard, out of any bridge, to import it on another: `Exported`. In between it belongs to no shard; what
+    /// it is told meanwhile the driver keeps for it until it is imported, and what the peer sends waits in its socket. A leg that is
+    /// exported must be imported, be it to be closed. Unknown legs are ignored.
     Export { leg: LegId },
     /// The leg goes on here, its stream unbroken but for one frame at most: `Imported`, or `OpenFailed` when its socket is gone.
     Import { state: Box<LegState> },

@@ -8,7 +8,7 @@ use super::route::Lead;
 use super::transfers::Transfer;
 use crate::acd::{ItemId, OfferId};
 use crate::expression::Requirement;
-use crate::id::{CallId, LegId, Name};
+use crate::id::{CallId, LegId, Name, PlayId};
 use crate::ivr::DialEnd;
 use crate::media::{self, ShardId};
 use crate::sdp::{Agreed, Description};
@@ -33,6 +33,8 @@ pub struct Call {
     pub language: Name,
     /// The flow that the caller walks, also while they wait, ring or talk.
     pub session: Option<Box<ivr::Session>>,
+    /// Flows that it has begun with: each counts its plays from one.
+    pub flows_begun: u64,
     /// All legs of a call live on one shard.
     pub shard: ShardId,
     pub started: Wall,
@@ -55,9 +57,8 @@ pub struct Call {
     /// Somebody is sending the caller on.
     pub transfer: Option<Transfer>,
     pub parked_by: Option<Name>,
-    /// When the caller first entered a queue; and that moment again for a queue that they are sent to.
+    /// When the caller first entered a queue.
     pub queued_since: Option<Moment>,
-    pub kept_arrival: Option<Moment>,
     /// What the flow says of them to the queue that they enter.
     pub wish: Wish,
     /// What the legs that are gone have left.
@@ -73,9 +74,33 @@ pub struct Wish {
     pub value: Option<f64>,
     /// Who has left by a key may come back to their place.
     pub keep_place: bool,
+    /// Since when they wait in the queue that they are in, a place that they kept included.
+    pub entered: Moment,
+    /// The place that they have when they wait again.
+    pub place: Option<Kept>,
 }
 
+/// A place in a queue; `None`: in whichever is next.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Kept {
+    pub queue: Option<Name>,
+    pub arrival: Moment,
+}
+
+/// Where a flow's own count of its plays ends.
+const PLAYS: u64 = 1 << 32;
+
 impl Call {
+    /// A flow's play, as no other flow of this call counts it.
+    pub fn play_of(&self, play: PlayId) -> PlayId {
+        PlayId(self.flows_begun * PLAYS + play.0)
+    }
+
+    /// The flow's own count of a play, if it is the running flow's.
+    pub fn own_play(&self, play: PlayId) -> Option<PlayId> {
+        play.0.checked_sub(self.flows_begun * PLAYS).filter(|own| *own < PLAYS).map(PlayId)
+    }
+
     /// The civil time as this call counts it: from its start on, whatever the machine's clock is set to meanwhile, so that every
     /// duration in its record is right.
     pub fn clock(&self, now: Now) -> Now {
@@ -160,6 +185,8 @@ pub enum Purpose {
     Dial,
     /// Somebody is given the call: when they take it the flow is over.
     Transfer,
+    /// As `Transfer`, by the queue that the flow has the caller waiting in.
+    Overflow,
     /// Somebody is sent the caller by one who talked with them.
     Referred,
 }

@@ -8,7 +8,9 @@ use crate::store::{CallRecord, LegRecord, PathStep};
 use crate::time::Now;
 
 /// The truth about `call`, which is over.
-pub fn record(call: Call, now: Now) -> CallRecord {
+pub fn record(mut call: Call, now: Now) -> CallRecord {
+    // The exchange's own steps were noted while a flow still held the call.
+    call.path.sort_by_key(|visit| visit.entered);
     let (outcome, by, ended) = match call.phase {
         Phase::Ended { outcome, by, at } => (outcome, by, at),
         _ => (Outcome::InternalError, EndedBy::Exchange, call.clock(now).wall),

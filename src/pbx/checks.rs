@@ -1,7 +1,7 @@
 //! The exchange's own invariants, and the way out when one is broken.
 
 use super::call::{Audio, Purpose, Role};
-use super::{Action, Outcome, Pbx, Phase};
+use super::{Action, Outcome, Pbx, Phase, Timer};
 use crate::time::Now;
 use std::collections::BTreeSet;
 
@@ -80,9 +80,10 @@ impl Pbx {
                 (Purpose::Offer { offer, item }, Some(Phase::Waiting { item: waiting })) => {
                     item == *waiting && self.offers.get(&offer) == Some(&attempt.id)
                 }
-                (Purpose::Dial | Purpose::Transfer | Purpose::Referred, Some(Phase::Ringing { attempt: ringing })) => {
-                    attempt.id == *ringing
-                }
+                (
+                    Purpose::Dial | Purpose::Transfer | Purpose::Overflow | Purpose::Referred,
+                    Some(Phase::Ringing { attempt: ringing }),
+                ) => attempt.id == *ringing,
                 _ => false,
             };
             if !wanted || attempt.legs.is_empty() {
@@ -105,9 +106,9 @@ impl Pbx {
             let Some(call) = self.calls.get(&leg.call).filter(|call| call.caller != leg.id) else { continue };
             let talks = matches!(call.phase, Phase::Bridged { peer, .. } if peer == leg.id);
             let rings = leg.attempt.and_then(|attempt| self.attempts.get(&attempt)).is_some_and(|it| it.legs.contains(&leg.id));
-            let goes =
-                self.joining.contains_key(&leg.id) || call.transfer.as_ref().is_some_and(|transfer| transfer.by == leg.id);
-            if talks == rings && !(goes && !talks) {
+            let refers = call.transfer.as_ref().is_some_and(|transfer| transfer.by == leg.id);
+            let parts = self.joining.contains_key(&leg.id) || self.timers.deadline(&Timer::LetGo(leg.id)).is_some();
+            if talks == rings && (talks || !(refers || parts)) {
                 return Err(format!("{:?} of {:?} neither rings nor talks", leg.id, call.id));
             }
             if talks && leg.role == Role::Agent && !busy.insert(&leg.party.number) {

@@ -38,21 +38,30 @@ const CONFIRM: Duration = Duration::from_secs(15);
 /// The longest that a trunk's Retry-After is believed.
 const MAX_REST: Duration = Duration::from_secs(300);
 
+/// Who is to be rung, on whose behalf, for how long at most.
+pub struct Summons {
+    pub wanted: Wanted,
+    pub errand: Errand,
+    pub ring: Duration,
+}
+
 /// Why nothing rings.
 pub struct Failure {
     pub why: DialEnd,
     pub refusal: Option<Refusal>,
+    /// A flow or a queue takes the caller instead.
+    pub instead: Option<Destination>,
 }
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Failure {
-        Failure { why: refusal.dial_end(), refusal: Some(refusal) }
+        Failure { why: refusal.dial_end(), refusal: Some(refusal), instead: None }
     }
 }
 
 impl From<DialEnd> for Failure {
     fn from(why: DialEnd) -> Failure {
-        Failure { why, refusal: None }
+        Failure { why, refusal: None, instead: None }
     }
 }
 
@@ -62,16 +71,16 @@ impl Pbx {
         &mut self,
         call: CallId,
         purpose: Purpose,
-        wanted: &Wanted,
-        errand: Errand,
-        ring: Duration,
+        summons: &Summons,
         now: Now,
         out: &mut Vec<Action>,
     ) -> Result<AttemptId, Failure> {
-        let then = match self.policy.plan(&self.config, wanted, &errand, now, &mut self.rng) {
+        let Summons { wanted, errand, ring } = summons;
+        let ring = *ring;
+        let then = match self.policy.plan(&self.config, wanted, errand, now, &mut self.rng) {
             Ok(stages) => stages,
             Err(refusal) => {
-                self.refused(call, wanted.words(), &errand, refusal);
+                self.refused(call, wanted.words(), errand, refusal);
                 return Err(refusal.into());
             }
         };
@@ -89,9 +98,16 @@ impl Pbx {
             stage: Stage::default(),
         };
         self.attempts.insert(id, attempt);
-        self.next_stage(id, now, out).map(|()| id).inspect_err(|_| {
-            self.attempts.remove(&id);
-        })
+        let Err(failure) = self.next_stage(id, now, out) else { return Ok(id) };
+        if let Some(it) = self.attempts.get_mut(&id) {
+            it.refusal = Some(failure.why);
+        }
+        if self.forward_on(id, now) && self.next_stage(id, now, out).is_ok() {
+            return Ok(id);
+        }
+        let instead = self.forward_inside(id);
+        self.attempts.remove(&id);
+        Err(Failure { instead, ..failure })
     }
 
     /// The log, and the count that an administrator sees.
@@ -338,7 +354,7 @@ impl Pbx {
             // Withdrawn while the answer was on its way.
             return self.drop_leg(id, Farewell::HangUp, now, out);
         }
-        if !answer.is_some_and(|answer| self.accept_answer(id, answer).is_ok()) {
+        if answer.is_none_or(|answer| self.accept_answer(id, answer).is_err()) {
             return self.give_up(id, DialEnd::Failed, now, out);
         }
         if let Some(longest) = longest {
@@ -396,9 +412,9 @@ impl Pbx {
                 self.tell_acd(acd::Event::Answered { offer }, now);
             }
             Purpose::Dial => self.bridge_dialled(won.call, id, now, out),
-            Purpose::Transfer => {
+            Purpose::Transfer | Purpose::Overflow => {
                 self.bridge_dialled(won.call, id, now, out);
-                self.tell_session(won.call, ivr::Event::Transfer(DialEnd::Answered), now);
+                self.given_away(won.call, won.purpose, now);
             }
             Purpose::Referred => self.referred(won.call, id, now, out),
         }
@@ -488,7 +504,7 @@ impl Pbx {
         }
         match it.purpose {
             Purpose::Offer { offer, .. } => self.tell_acd(acd::Event::Refused { offer, why: refusal(why) }, now),
-            Purpose::Dial | Purpose::Transfer => self.dial_ended(it.call, it.purpose, why.into(), now, out),
+            Purpose::Dial | Purpose::Transfer | Purpose::Overflow => self.dial_ended(it.call, it.purpose, why.into(), now, out),
             Purpose::Referred => self.transfer_failed(it.call, status(why), now, out),
         }
     }
@@ -551,22 +567,14 @@ impl Pbx {
     }
 
     /// What a flow, or a caller who dialled, asked to ring.
-    pub(super) fn dial(
-        &mut self,
-        call: CallId,
-        purpose: Purpose,
-        wanted: &Wanted,
-        errand: Errand,
-        ring: Duration,
-        now: Now,
-        out: &mut Vec<Action>,
-    ) {
-        match self.attempt(call, purpose, wanted, errand, ring, now, out) {
+    pub(super) fn dial(&mut self, call: CallId, purpose: Purpose, summons: &Summons, now: Now, out: &mut Vec<Action>) {
+        match self.attempt(call, purpose, summons, now, out) {
             Ok(attempt) => {
                 if let Some(call) = self.calls.get_mut(&call) {
                     call.phase = Phase::Ringing { attempt };
                 }
             }
+            Err(Failure { instead: Some(destination), .. }) => self.lead(call, destination, now, out),
             Err(failure) => self.dial_ended(call, purpose, failure, now, out),
         }
     }
@@ -582,7 +590,11 @@ impl Pbx {
             let command = Media::Stop { leg: call.caller };
             out.push(Action::Media { shard: call.shard, command });
             let Failure { why, .. } = failure;
-            let event = if purpose == Purpose::Transfer { ivr::Event::Transfer(why) } else { ivr::Event::Dial(why) };
+            let event = match purpose {
+                Purpose::Transfer => ivr::Event::Transfer(why),
+                Purpose::Overflow => ivr::Event::Queue(ivr::QueueEnd::Overflow),
+                _ => ivr::Event::Dial(why),
+            };
             self.tell_session(id, event, now);
         } else if call.answered.is_some() {
             self.hang_up(id, super::Outcome::Completed, now, out);

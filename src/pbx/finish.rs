@@ -50,7 +50,12 @@ impl Pbx {
         self.tell_session(id, ivr::Event::HungUp, now);
         self.abandon_transfer(id, now);
         self.unpark(id);
-        let why = if by == EndedBy::Exchange { Leaving::EndedByUs } else { Leaving::HungUp };
+        let why = match by {
+            EndedBy::Exchange | EndedBy::Callee => Leaving::EndedByUs,
+            EndedBy::Caller => Leaving::HungUp,
+            // Whose line broke may come back to their place.
+            EndedBy::Network => Leaving::CutOff,
+        };
         self.leave_queue(id, why, now);
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.phase = Phase::Ended { outcome, by, at: call.clock(now).wall };

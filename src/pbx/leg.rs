@@ -154,6 +154,7 @@ impl Pbx {
         self.timers.cancel(&Timer::Probe(id));
         self.timers.cancel(&Timer::AskAgain(id));
         self.timers.cancel(&Timer::Confirm(id));
+        self.timers.cancel(&Timer::LetGo(id));
         if let Some(attempt) = leg.attempt.and_then(|attempt| self.attempts.get_mut(&attempt)) {
             attempt.legs.remove(&id);
         }

@@ -20,6 +20,7 @@
 //! | `words` | the contract with whatever drives the exchange |
 //! | `call` | a call, its legs, who holds it |
 //! | `ports` | media ports, granted and resting |
+//! | `queueing` | what the queue engine does, kept for the records and the next start |
 //! | `route` | where a dialled number leads |
 //! | `leg` | a leg's audio: port, offer, answer, renegotiation; the end of a leg |
 //! | `policy` | who may call whom: without its permit no phone rings |
@@ -30,21 +31,27 @@
 //! | `transfers`, `parking`, `services` | REFER; callers left at a slot; what a code does |
 //! | `presence` | lamps, agents' states: who is told how somebody stands |
 //! | `bridge` | two people talk: joining, hold, the silence of one who has vanished |
+//! | `attempts` | wrong PINs, and who is locked out |
 //! | `calendars` | what calendars say, and operators instead |
+//! | `explain` | why a caller waits and an agent sits, in sentences |
 //! | `finish` | how a call ends, however it ends |
 //! | `cdr` | a finished call as a record |
 //! | `on_*` | translators: one total `match` each over what one room says |
+//! | `customers` | customers on their way into the store |
 //! | `checks` | the invariants, and the way out when one is broken |
 //!
 //! Invariants: rooms never call back: what one says is queued, and [`Pbx::settle`] passes it on until all are silent; every call
 //! that began ends in exactly one record.
 
+mod attempts;
 mod bridge;
 mod calendars;
 mod call;
 mod cdr;
 mod checks;
+mod customers;
 mod dial;
+mod explain;
 mod finish;
 mod leg;
 mod on_acd;
@@ -59,6 +66,7 @@ mod parties;
 pub mod policy;
 mod ports;
 mod presence;
+mod queueing;
 mod route;
 mod services;
 mod targets;
@@ -78,6 +86,7 @@ use crate::store;
 use crate::time::{Duration, Moment, Now, Timers, Wall};
 use crate::{ask, calendar, ivr, media};
 use call::Leg;
+use leg::Farewell;
 use parties::Joining;
 use policy::Policy;
 use ports::Ports;
@@ -121,6 +130,8 @@ pub struct Pbx {
     /// Which leg picked an offer up, until the engine has said whether it was in time.
     #[serde(with = "crate::time::pairs")]
     winners: BTreeMap<OfferId, LegId>,
+    /// Items that have ended, with the references of their calls.
+    recent_items: VecDeque<(ItemId, String)>,
     /// Calls that an extension is on without the queue engine's doing.
     own_calls: BTreeMap<Name, u32>,
     agents_by_extension: BTreeMap<Name, Vec<Name>>,
@@ -143,6 +154,9 @@ pub struct Pbx {
     replies: BTreeMap<WriteId, ReplyId>,
     /// What operators say instead of calendars.
     overrides: calendar::Overrides,
+    /// Wrong PINs.
+    #[serde(skip)]
+    pins: attempts::Attempts,
     timers: Timers<Timer>,
     next: Counters,
     totals: Totals,
@@ -191,6 +205,8 @@ enum Timer {
     Allowance(LegId),
     /// Nobody has fetched a parked caller.
     Parked(CallId),
+    /// Whoever sent somebody on has had time to hang up.
+    LetGo(LegId),
     /// The trunks are to be found, watched, registered at.
     Trunks,
     /// A trunk's host is looked for again.
@@ -242,6 +258,7 @@ impl Pbx {
             items: BTreeMap::new(),
             offers: BTreeMap::new(),
             winners: BTreeMap::new(),
+            recent_items: VecDeque::new(),
             own_calls: BTreeMap::new(),
             agents_by_extension: BTreeMap::new(),
             policy: Policy::default(),
@@ -258,6 +275,7 @@ impl Pbx {
             writes_open: 0,
             replies: BTreeMap::new(),
             overrides: calendar::Overrides::new(),
+            pins: attempts::Attempts::default(),
             timers: Timers::new(),
             next: Counters::default(),
             totals: Totals::default(),
@@ -288,7 +306,7 @@ impl Pbx {
             Event::Sip(input) => self.tell_sip(input, now),
             Event::Media(report) => self.on_media(report, now, out),
             Event::Answer(answer) => self.on_answer(answer, now, out),
-            Event::Committed(committed) => self.on_store(committed, out),
+            Event::Committed(committed) => self.on_store(committed, now, out),
             Event::Control { reply, request } => self.on_control(reply, request, now, out),
             Event::Reload(config) => self.reload(config, now),
         }
@@ -322,6 +340,7 @@ impl Pbx {
                 Timer::Trunks => self.begin_trunks(now, out),
                 Timer::Trunk(trunk) => self.look_up(&trunk, now, out),
                 Timer::Parting => self.trunks.forget_leaving(),
+                Timer::LetGo(leg) => self.drop_leg(leg, Farewell::HangUp, now, out),
                 Timer::Parked(call) => self.parked_too_long(call, now, out),
                 Timer::Ask(ask) => {
                     let reply = ask::Reply::Failed("nobody answered in time".into());
@@ -460,6 +479,12 @@ impl Pbx {
             let reply = ask::Reply::Failed("too many questions are open".into());
             self.on_answer(ask::Answer { id, reply }, now, out);
             return;
+        }
+        if let ask::Question::VerifyPin(check) = &question
+            && !self.admit(id, check, now, out)
+        {
+            let reply = ask::Reply::Pin(ask::PinVerdict::Locked);
+            return self.on_answer(ask::Answer { id, reply }, now, out);
         }
         self.timers.set(Timer::Ask(id), deadline);
         out.push(Action::Ask(ask::Ask { id, question, deadline }));

@@ -1,16 +1,22 @@
 //! What the queue engine says, and what it means for the others; and what it is told of the agents' phones.
 
-use super::call::{Purpose, With};
+use super::call::{Kept, Purpose, With};
+use super::dial::{RING, Summons};
 use super::leg::Farewell;
 use super::policy::{Errand, Payer, Wanted, Way};
-use super::{Action, Pbx, Phase, Said};
-use crate::acd::{self, ItemId, ItemOutcome, OfferId};
-use crate::config::Phone;
+use super::queueing::contact;
+use super::{Action, Outcome, Pbx, Phase, Said};
+use crate::acd::{self, Destination, ItemId, ItemOutcome, OfferId};
+use crate::config::{MOST_MINUTES, MOST_POSITION, POSITION_PROMPT, Phone, WAIT_PROMPT};
 use crate::id::{CallId, LegId, Name};
 use crate::ivr::{self, QueueEnd};
+use crate::media::Sound;
 use crate::sip::{Ending, Source};
 use crate::time::{Duration, Now};
 use std::sync::Arc;
+
+/// Items that have ended and whose calls are still known, for what agents note of them.
+const RECENT_ITEMS: usize = 1000;
 
 impl Pbx {
     pub(super) fn tell_acd(&mut self, event: acd::Event, now: Now) {
@@ -20,10 +26,17 @@ impl Pbx {
     }
 
     pub(super) fn on_acd(&mut self, action: acd::Action, now: Now, out: &mut Vec<Action>) {
+        self.keep_acd(&action, now, out);
         match action {
             acd::Action::Offer { offer, item, agent, ring, .. } => self.offer(offer, item, &agent, ring, now, out),
             acd::Action::Withdraw { offer, .. } => self.withdraw(offer, now, out),
-            acd::Action::Connect { offer, item, agent, waited, .. } => self.connect(offer, item, &agent, waited, now, out),
+            acd::Action::Connect { offer, item, agent, waited, predicted, .. } => {
+                if let Some(predicted) = predicted {
+                    let (predicted_ms, actual_ms) = (predicted.as_millis(), waited.as_millis());
+                    tracing::debug!(predicted_ms, actual_ms, "an expected wait is over");
+                }
+                self.connect(offer, item, &agent, waited, now, out);
+            }
             acd::Action::OfferEnded { offer, agent, outcome, rang, .. } => {
                 self.offers.remove(&offer);
                 self.winners.remove(&offer);
@@ -33,9 +46,13 @@ impl Pbx {
                 tracing::info!(%agent, %state, "agent");
                 self.watchers.touch(&agent);
             }
-            acd::Action::Moved { .. } | acd::Action::Joined { .. } => {}
-            acd::Action::PauseAsked { .. } | acd::Action::PauseRefused { .. } | acd::Action::Disposed { .. } => {}
-            acd::Action::Announce(_) | acd::Action::Play { .. } => {}
+            acd::Action::PauseAsked { agent, reason } => tracing::info!(%agent, %reason, "an agent asks for a pause"),
+            acd::Action::PauseRefused { agent, reason, why } => tracing::info!(%agent, %reason, %why, "an agent may not pause"),
+            acd::Action::Disposed { agent, code, .. } => tracing::info!(%agent, %code, "an agent noted what a call was about"),
+            acd::Action::Announce(told) => self.announce(&told, out),
+            acd::Action::Play { item, prompt } => self.play_waiting(item, vec![prompt], out),
+            acd::Action::Moved { item, to, .. } => self.moved(item, to, out),
+            acd::Action::Joined { .. } => {}
             acd::Action::ItemOutcome { item, outcome, .. } => self.item_ended(item, &outcome, now, out),
         }
     }
@@ -48,13 +65,54 @@ impl Pbx {
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.phase = Phase::Waiting { item };
         call.queue = Some(queue.clone());
-        let arrival = call.kept_arrival.take().unwrap_or(now.mono);
-        call.queued_since.get_or_insert(arrival);
         let caller = call.caller;
+        let wish = &mut call.wish;
+        let arrival = match wish.place.take() {
+            Some(Kept { queue: Some(kept), arrival }) if kept == queue => arrival,
+            Some(Kept { queue: None, arrival }) => arrival,
+            _ => now.mono,
+        };
+        call.queued_since.get_or_insert(arrival);
+        // In thousandths, and never worth less than nothing.
+        let value = (wish.value.unwrap_or_default().max(0.0) * 1000.0) as u64;
+        let need = wish.need.clone().map(acd::Need::from).unwrap_or_default();
+        let contact = contact(&call.from);
+        // Taken back unless the stay ends so that the place is to be kept.
+        call.wish.entered = arrival;
         self.items.insert(item, id);
         self.music(id, caller, out);
-        let join = acd::Join::new(item, queue, arrival);
+        let join = acd::Join { value, need, contact, arrival, ..acd::Join::new(item, queue, now.mono) };
         self.tell_acd(acd::Event::Join(join), now);
+    }
+
+    /// The same music or another; the caller hears nothing else of it.
+    fn moved(&mut self, item: ItemId, to: Name, out: &mut Vec<Action>) {
+        let Some(call) = self.caller_of(item).and_then(|id| self.calls.get_mut(&id)) else { return };
+        call.queue = Some(to);
+        let (id, caller) = (call.id, call.caller);
+        self.music(id, caller, out);
+    }
+
+    /// Something is said to a caller who waits; music goes on afterwards. An agent's answer ends it at once.
+    fn play_waiting(&mut self, item: ItemId, prompts: Vec<Name>, out: &mut Vec<Action>) {
+        let Some(call) = self.caller_of(item).and_then(|id| self.calls.get(&id)) else { return };
+        if prompts.is_empty() || !matches!(call.phase, Phase::Waiting { item: waiting } if waiting == item) {
+            return;
+        }
+        let language = call.session.as_ref().map_or(&call.language, |session| session.language()).clone();
+        let sounds = prompts.into_iter().map(|name| Sound { language: language.clone(), name }).collect();
+        let (leg, shard) = (call.caller, call.shard);
+        let play = self.own_play();
+        out.push(Action::Media { shard, command: crate::media::Command::Play { leg, play, sounds, repeat: false } });
+    }
+
+    fn announce(&mut self, told: &acd::Announcement, out: &mut Vec<Action>) {
+        let mut prompts: Vec<Name> = Vec::new();
+        prompts.extend(told.position.map(position_prompt));
+        prompts.extend(told.expected_wait.map(wait_prompt));
+        let at = if told.comfort_first { 0 } else { prompts.len() };
+        prompts.splice(at..at, told.comfort.clone());
+        self.play_waiting(told.item, prompts, out);
     }
 
     /// A queue of a family is made when the first caller wants it.
@@ -68,7 +126,8 @@ impl Pbx {
         let Some(call) = self.items.get(&item).copied() else { return };
         let agent = Name::from(agent);
         let errand = Errand::new(Payer::Agent(agent.clone()), Way::Offer);
-        match self.attempt(call, Purpose::Offer { offer, item }, &Wanted::Agent(agent), errand, ring, now, out) {
+        let summons = Summons { wanted: Wanted::Agent(agent), errand, ring };
+        match self.attempt(call, Purpose::Offer { offer, item }, &summons, now, out) {
             Ok(attempt) => {
                 self.offers.insert(offer, attempt);
             }
@@ -101,22 +160,59 @@ impl Pbx {
     /// The stay in the queue is over: back to the flow, if the caller is still here.
     fn item_ended(&mut self, item: ItemId, outcome: &ItemOutcome, now: Now, out: &mut Vec<Action>) {
         let Some(id) = self.items.remove(&item) else { return };
+        self.remember_item(item, id);
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let (queue, arrival) = (call.queue.clone(), call.wish.entered);
         let end = match outcome {
             ItemOutcome::Answered { .. } | ItemOutcome::AnsweredElsewhere => QueueEnd::Answered,
             ItemOutcome::Full | ItemOutcome::NoSuchQueue | ItemOutcome::TooManyNeeds => QueueEnd::Failed,
-            ItemOutcome::FlowedOut(_) | ItemOutcome::EndedByUs => QueueEnd::Overflow,
+            ItemOutcome::FlowedOut(_) | ItemOutcome::EndedByUs => {
+                // Wherever the flow lets them wait next, they have waited this long already.
+                call.wish.place = Some(Kept { queue: None, arrival });
+                QueueEnd::Overflow
+            }
+            ItemOutcome::LeftByKey(_) => {
+                call.wish.place = call.wish.keep_place.then_some(Kept { queue, arrival });
+                return;
+            }
             // By their own will: the flow knows, or the caller is gone.
-            ItemOutcome::Abandoned | ItemOutcome::LeftByKey(_) | ItemOutcome::CallbackTaken => return,
+            ItemOutcome::Abandoned | ItemOutcome::CallbackTaken => return,
         };
-        let Some(call) = self.calls.get(&id) else { return };
         let here = match call.phase {
             Phase::Waiting { item: waiting } => waiting == item,
             Phase::Bridged { with: With::Agent { item: talking }, .. } => talking == item,
             _ => false,
         };
-        if here {
-            out.push(Action::Media { shard: call.shard, command: crate::media::Command::Stop { leg: call.caller } });
-            self.back_to_flow(id, ivr::Event::Queue(end), now, out);
+        if !here {
+            return;
+        }
+        out.push(Action::Media { shard: call.shard, command: crate::media::Command::Stop { leg: call.caller } });
+        match outcome {
+            ItemOutcome::FlowedOut(Destination::HangUp(_)) => self.hang_up(id, Outcome::Completed, now, out),
+            ItemOutcome::FlowedOut(Destination::Extension(extension)) => self.send_to_extension(id, extension, now, out),
+            _ => self.back_to_flow(id, ivr::Event::Queue(end), now, out),
+        }
+    }
+
+    /// Given to somebody who is no agent; back to the flow when they do not take it.
+    fn send_to_extension(&mut self, id: CallId, extension: &str, now: Now, out: &mut Vec<Action>) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.phase = Phase::InFlow;
+        }
+        // The queue that lets its callers go there pays, as flows do.
+        let queue = self.calls.get(&id).and_then(|call| call.queue.clone());
+        let payer = Payer::Flow(queue.unwrap_or_default());
+        let wanted = Wanted::Extension(extension.into());
+        let summons = Summons { wanted, errand: Errand::new(payer, Way::Transfer), ring: RING };
+        self.dial(id, Purpose::Overflow, &summons, now, out);
+    }
+
+    /// For what an agent notes of a call after it.
+    fn remember_item(&mut self, item: ItemId, id: CallId) {
+        let Some(call) = self.calls.get(&id) else { return };
+        self.recent_items.push_back((item, call.reference.clone()));
+        if self.recent_items.len() > RECENT_ITEMS {
+            self.recent_items.pop_front();
         }
     }
 
@@ -209,4 +305,17 @@ impl Pbx {
             (Source::Extension(extension), _) => Some(extension.clone()),
         }
     }
+}
+
+/// `queue-position-3`; beyond ten only that it is more.
+fn position_prompt(position: usize) -> Name {
+    let place = if position <= MOST_POSITION { position.to_string() } else { "more".to_string() };
+    format!("{POSITION_PROMPT}{place}").into()
+}
+
+/// `queue-wait-5`: as many minutes, as the engine rounds them; beyond an hour only that it is more.
+fn wait_prompt(wait: Duration) -> Name {
+    let minutes = wait.as_secs() / 60;
+    let minutes = if minutes <= MOST_MINUTES { minutes.to_string() } else { "more".to_string() };
+    format!("{WAIT_PROMPT}{minutes}").into()
 }

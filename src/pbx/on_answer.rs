@@ -8,6 +8,13 @@ use crate::{ivr, sip};
 impl Pbx {
     pub(super) fn on_answer(&mut self, answer: Answer, now: Now, out: &mut Vec<Action>) {
         self.timers.cancel(&Timer::Ask(answer.id));
+        if let Some(answer) = self.count_attempt(answer, now, out) {
+            self.tell_answer(answer, now, out);
+        }
+    }
+
+    /// To whoever asked.
+    pub(super) fn tell_answer(&mut self, answer: Answer, now: Now, out: &mut Vec<Action>) {
         // Only the first answer counts, and only while the question is open.
         let Some(purpose) = self.asks.remove(&answer.id) else { return };
         match purpose {

@@ -1,11 +1,12 @@
 //! What the operator asks, and the answer.
 
 use super::call::{Leg, Phase};
-use super::{Action, Call, Pbx, on_sip};
+use super::queueing::{kind_word, millis};
+use super::{Action, Call, Pbx, Said, on_sip};
 use crate::acd;
 use crate::control::{
-    AgentOrder, AgentRow, LiveCall, MAX_REASON, QueueRow, QueueThreshold, Registration, ReportSettings, Request, Response,
-    Status,
+    AgentOrder, AgentRow, Explain, LiveCall, MAX_REASON, QueueOrder, QueueRow, QueueThreshold, Registration, ReportSettings,
+    Request, Response, Status, WaitingRow,
 };
 use crate::fault::nearest;
 use crate::id::{Name, ReplyId};
@@ -15,6 +16,11 @@ use crate::time::{Duration, Now};
 impl Pbx {
     pub(super) fn on_control(&mut self, reply: ReplyId, request: Request, now: Now, out: &mut Vec<Action>) {
         let response = match request {
+            Request::SaveCustomers(list) => return self.save_customers(reply, list, now, out),
+            Request::RemoveCustomers(ids) => return self.remove_customers(reply, ids, now, out),
+            Request::Customers { .. } => {
+                Response::Failed("customers are read from the store, not asked of the exchange".into())
+            }
             Request::Calendars => Response::Calendars(self.calendar_rows(now)),
             Request::Calendar { calendar, order } => return self.order_calendar(reply, calendar.into(), order, now, out),
             Request::Status => Response::Status(self.status()),
@@ -23,10 +29,17 @@ impl Pbx {
             Request::Trunks => Response::Trunks(self.trunk_rows(now)),
             Request::Queues => Response::Queues(self.queue_rows(now)),
             Request::Agents => Response::Agents(self.agent_rows(now)),
+            Request::Explain(Explain::Call(call)) => self.explain_call(&call, now),
+            Request::Explain(Explain::Agent(agent)) => self.explain_agent(&agent, now),
+            Request::Queue { queue, order } => self.order_queue(&queue, order, now),
+            Request::Callbacks => Response::Waiting(self.waiting_rows(None, Some(acd::Kind::Callback), now)),
             Request::Agent { agent, order } => self.order_agent(agent.into(), order, now),
             Request::ReportSettings => Response::ReportSettings(self.report_settings()),
             Request::Cdr { .. } | Request::Report(_) | Request::QueueLog { .. } => {
                 Response::Failed("records are read from the store, not asked of the exchange".into())
+            }
+            Request::FlowReport { .. } | Request::Reload | Request::Rollback => {
+                Response::Failed("this is the daemon's to answer, not the exchange's".into())
             }
             Request::Stop => {
                 self.stop(now, out);
@@ -62,25 +75,110 @@ impl Pbx {
         }
     }
 
+    pub(super) fn no_agent(&self, agent: &str) -> Response {
+        let known = nearest(agent, self.config.agents.keys().map(AsRef::as_ref));
+        let hint = known.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+        Response::Failed(format!("there is no agent `{agent}`{hint}"))
+    }
+
     fn order_agent(&mut self, agent: Name, order: AgentOrder, now: Now) -> Response {
         if !self.acd.has_agent(&agent) {
-            let known = nearest(&agent, self.config.agents.keys().map(AsRef::as_ref));
-            let hint = known.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
-            return Response::Failed(format!("there is no agent `{agent}`{hint}"));
+            return self.no_agent(&agent);
         }
+        let reason = |reason: String| match reason.is_empty() || reason.chars().count() > MAX_REASON {
+            true => Err(format!("a pause has a reason, of at most {MAX_REASON} letters")),
+            false => Ok(Name::from(reason)),
+        };
         let event = match order {
             AgentOrder::Login => acd::Event::AgentLogin { agent },
             AgentOrder::Logout => acd::Event::AgentLogout { agent },
-            AgentOrder::Pause { reason } => {
-                if reason.is_empty() || reason.chars().count() > MAX_REASON {
-                    return Response::Failed(format!("a pause has a reason, of at most {MAX_REASON} letters"));
-                }
-                acd::Event::AgentPause { agent, reason: reason.into() }
-            }
+            AgentOrder::Pause { reason: why } => match reason(why) {
+                Ok(reason) => acd::Event::AgentPause { agent, reason },
+                Err(why) => return Response::Failed(why),
+            },
+            AgentOrder::Force { reason: why } => match reason(why) {
+                Ok(reason) => acd::Event::ForcePause { agent, reason },
+                Err(why) => return Response::Failed(why),
+            },
             AgentOrder::Resume => acd::Event::AgentResume { agent },
+            AgentOrder::Approve => acd::Event::JudgePause { agent, approved: true },
+            AgentOrder::Deny => acd::Event::JudgePause { agent, approved: false },
+            AgentOrder::Release => acd::Event::ReleaseAgent { agent },
+            AgentOrder::Ready => acd::Event::AgentReady { agent },
+            AgentOrder::Extend { by_ms } => acd::Event::ExtendWrapUp { agent, by: Duration::from_millis(by_ms) },
+            AgentOrder::Dispose { code } => acd::Event::Dispose { agent, code: code.into() },
         };
+        self.tell_agent(event, now)
+    }
+
+    /// An order with the engine's answer to it.
+    fn tell_agent(&mut self, event: acd::Event, now: Now) -> Response {
+        let before = self.said.len();
+        let (is_disposal, is_verdict) =
+            (matches!(event, acd::Event::Dispose { .. }), matches!(event, acd::Event::JudgePause { approved: false, .. }));
         self.tell_acd(event, now);
-        Response::Done
+        let mut told =
+            self.said.iter().skip(before).filter_map(|said| if let Said::Acd(action) = said { Some(action) } else { None });
+        let refused = told.clone().find_map(|action| match action {
+            acd::Action::PauseRefused { reason, why, .. } => Some(format!("no pause `{reason}`: {why}")),
+            _ => None,
+        });
+        let asked = told.clone().any(|action| matches!(action, acd::Action::PauseAsked { .. }));
+        match refused {
+            Some(why) if !is_verdict => Response::Failed(why),
+            _ if asked => Response::Told("a supervisor is asked to agree".into()),
+            _ if is_disposal && !told.any(|action| matches!(action, acd::Action::Disposed { .. })) => {
+                Response::Failed("the agent is on no call and wraps none up, or the queue knows no such code".into())
+            }
+            _ => Response::Done,
+        }
+    }
+
+    fn order_queue(&mut self, queue: &str, order: QueueOrder, now: Now) -> Response {
+        if !self.acd.has_queue(queue) {
+            let known = nearest(queue, self.config.acd.queues.keys().map(AsRef::as_ref));
+            let hint = known.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+            return Response::Failed(format!("there is no queue `{queue}`{hint}"));
+        }
+        let item = |pbx: &Pbx, call: &str| pbx.find_call(call).and_then(|call| pbx.item_of(call));
+        let event = match order {
+            QueueOrder::Show => return Response::Waiting(self.waiting_rows(Some(queue), None, now)),
+            QueueOrder::Move { call, to } => item(self, &call).map(|item| acd::Event::Move { item, queue: to.into() }),
+            QueueOrder::Pick { call, agent } => item(self, &call).map(|item| acd::Event::Assign { item, agent: agent.into() }),
+        };
+        let before = self.said.len();
+        match event {
+            Ok(event) => self.tell_acd(event, now),
+            Err(why) => return Response::Failed(why),
+        }
+        let done = |said: &Said| matches!(said, Said::Acd(acd::Action::Moved { .. } | acd::Action::Offer { .. }));
+        match self.said.iter().skip(before).any(done) {
+            true => Response::Done,
+            false => Response::Failed(
+                "not done: the call waits no longer, the queue is unknown or full, or the agent is not free (`centrala explain`)".into(),
+            ),
+        }
+    }
+
+    /// Who is in a queue, or in all; only of one kind if that is asked.
+    fn waiting_rows(&self, queue: Option<&str>, kind: Option<acd::Kind>, now: Now) -> Vec<WaitingRow> {
+        let queues = self.acd.queues().into_iter().filter(|view| queue.is_none_or(|queue| *view.name == *queue));
+        let views = queues.flat_map(|view| self.acd.items(&view.name)).filter(|view| kind.is_none_or(|kind| view.kind == kind));
+        let row = |view: acd::ItemView| {
+            let call = self.caller_of(view.item).and_then(|call| self.calls.get(&call));
+            WaitingRow {
+                queue: view.queue.to_string(),
+                position: view.position.map(count),
+                call: call.map(|call| call.reference.clone()).unwrap_or_default(),
+                from: call.map(|call| call.from.number.clone()).unwrap_or_default(),
+                kind: kind_word(view.kind).into(),
+                waited_ms: millis(view.talking_since.unwrap_or(now.mono).since(view.joined)),
+                class: view.class,
+                head_start_ms: millis(view.head_start),
+                agents: view.agents.iter().map(ToString::to_string).collect(),
+            }
+        };
+        views.map(row).collect()
     }
 
     fn report_settings(&self) -> ReportSettings {
@@ -95,7 +193,7 @@ impl Pbx {
     fn queue_rows(&self, now: Now) -> Vec<QueueRow> {
         let row = |queue: acd::QueueView| QueueRow {
             name: queue.name.to_string(),
-            strategy: format!("{:?}", queue.order.then),
+            strategy: queue.order.to_string(),
             waiting: count(queue.waiting),
             ringing: count(queue.ringing),
             talking: count(queue.talking),
@@ -120,6 +218,8 @@ impl Pbx {
             calls: u64::from(agent.calls),
             talked_ms: millis(agent.talked),
             no_answers: u64::from(agent.no_answers),
+            wish: agent.wish.map(|wish| wish.to_string()),
+            skills: agent.skills.iter().map(|(skill, level)| (skill.to_string(), *level)).collect(),
         };
         self.acd.agents().into_iter().map(row).collect()
     }
@@ -167,6 +267,7 @@ impl Pbx {
             answered: call.answered,
             flow: here.map(|visit| visit.flow.to_string()),
             node: here.map(|visit| visit.node.to_string()),
+            node_since: here.map(|visit| visit.entered),
             language: language.to_string(),
             holder: self.holder(call),
         }
@@ -175,10 +276,6 @@ impl Pbx {
 
 pub(super) fn count(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn listener_words(listener: &Listener) -> String {

@@ -1,6 +1,7 @@
 //! What a flow wants, and what it means for the others.
 
 use super::call::{self, Wish};
+use super::dial::Summons;
 use super::on_control::count;
 use super::policy::{Errand, Payer, Wanted, Way};
 use super::{Action, Outcome, Pbx, Phase, Purpose};
@@ -20,11 +21,12 @@ impl Pbx {
             Command::Answer => self.answer(id, now, out),
             Command::Play { play, language, prompts, repeat } => {
                 let sounds = prompts.into_iter().map(|name| media::Sound { language: language.clone(), name }).collect();
+                let play = call.play_of(play);
                 self.command_media(call, media::Command::Play { leg: call.caller, play, sounds, repeat }, out);
             }
             Command::Enqueue { queue, need, value } => {
                 if let Some(call) = self.calls.get_mut(&id) {
-                    call.wish = Wish { need, value, keep_place: false };
+                    call.wish = Wish { need, value, keep_place: false, ..call.wish.clone() };
                 }
                 self.enqueue(id, queue, now, out);
             }
@@ -40,12 +42,12 @@ impl Pbx {
                 }
             }
             Command::Dial { to, ring } => {
-                let (errand, wanted) = (self.errand_of_flow(id, Way::Flow), self.wanted(&to));
-                self.dial(id, call::Purpose::Dial, &wanted, errand, ring, now, out);
+                let summons = Summons { wanted: self.wanted(&to), errand: self.errand_of_flow(id, Way::Flow), ring };
+                self.dial(id, call::Purpose::Dial, &summons, now, out);
             }
             Command::Transfer { to, ring } => {
-                let (errand, wanted) = (self.errand_of_flow(id, Way::Transfer), self.wanted(&to));
-                self.dial(id, call::Purpose::Transfer, &wanted, errand, ring, now, out);
+                let summons = Summons { wanted: self.wanted(&to), errand: self.errand_of_flow(id, Way::Transfer), ring };
+                self.dial(id, call::Purpose::Transfer, &summons, now, out);
             }
             Command::Keep(what) => self.keep(id, &what, now),
             // Whatever was begun is over already.

@@ -1,12 +1,12 @@
 //! What the media plane reports, and what it means for the others.
 
 use super::call::{Audio, Purpose};
-use super::dial::RING;
+use super::dial::{RING, Summons};
 use super::policy::{Errand, Payer, Wanted, Way};
 use super::route::Lead;
 use super::{Action, OWN_PLAYS, Pbx, Phase, on_sip};
 use crate::config::Destination;
-use crate::id::{CallId, LegId};
+use crate::id::{CallId, LegId, PlayId};
 use crate::media::{Report, Statistics};
 use crate::sip::{Ending, Source, Status};
 use crate::time::{Duration, Now};
@@ -19,7 +19,7 @@ impl Pbx {
             Report::OpenFailed { leg, why } => self.open_failed(leg, &why, now, out),
             Report::Digit { leg, digit, duration, relayed } => self.pressed(leg, digit, duration, relayed, now, out),
             Report::Played { leg, play } if play.0 > OWN_PLAYS => self.own_play_ended(leg, now, out),
-            Report::Played { leg, play } => self.tell_leg(leg, ivr::Event::Played { play }, now),
+            Report::Played { leg, play } => self.played(leg, play, now),
             Report::SoundMissing { sound, .. } => {
                 tracing::warn!(language = %sound.language, sound = %sound.name, "a sound is missing; a tone was played");
             }
@@ -98,7 +98,8 @@ impl Pbx {
             Source::Extension(extension) => Payer::Extension(extension.clone()),
             Source::Trunk(trunk) => Payer::Trunk(trunk.clone()),
         };
-        self.dial(id, Purpose::Dial, wanted, Errand::new(payer, Way::Dialled), RING, now, out);
+        let summons = Summons { wanted: wanted.clone(), errand: Errand::new(payer, Way::Dialled), ring: RING };
+        self.dial(id, Purpose::Dial, &summons, now, out);
     }
 
     /// From here on a flow speaks with the caller.
@@ -119,7 +120,8 @@ impl Pbx {
             language: call.language.clone(),
             zone: self.config.zone.clone(),
         };
-        call.session = Some(Box::new(ivr::Session::begin(flow, &self.config.flows, caller)));
+        call.flows_begun += 1;
+        call.session = Some(Box::new(ivr::Session::begin(flow, &self.config.flows, &self.config.speech, caller)));
         if call.answered.is_some() {
             self.tell_session(id, ivr::Event::Answered, now);
         }
@@ -203,9 +205,10 @@ impl Pbx {
         }
     }
 
-    fn tell_leg(&mut self, leg: LegId, event: ivr::Event, now: Now) {
-        if let Some(call) = self.call_of_leg(leg) {
-            self.tell_session(call, event, now);
+    fn played(&mut self, leg: LegId, play: PlayId, now: Now) {
+        let Some(call) = self.call_of_leg(leg) else { return };
+        if let Some(play) = self.calls.get(&call).and_then(|call| call.own_play(play)) {
+            self.tell_session(call, ivr::Event::Played { play }, now);
         }
     }
 

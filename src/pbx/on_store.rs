@@ -3,10 +3,14 @@
 use super::{Action, Pbx};
 use crate::control::Response;
 use crate::store::Committed;
+use crate::time::Now;
 
 impl Pbx {
-    pub(super) fn on_store(&mut self, committed: Committed, out: &mut Vec<Action>) {
+    pub(super) fn on_store(&mut self, committed: Committed, now: Now, out: &mut Vec<Action>) {
         self.writes_open = self.writes_open.saturating_sub(1);
+        if let Some(answer) = self.release_attempt(committed.id) {
+            self.tell_answer(answer, now, out);
+        }
         let reply = self.replies.remove(&committed.id);
         if let Err(why) = &committed.outcome {
             // Nobody was promised this row; the log is where it survives.

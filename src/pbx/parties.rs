@@ -14,7 +14,7 @@
 use super::call::{AttemptId, Audio, Purpose, With};
 use super::leg::Farewell;
 use super::route::Lead;
-use super::{Action, EndedBy, Outcome, Pbx, Phase};
+use super::{Action, EndedBy, Outcome, Pbx, Phase, cdr};
 use crate::acd::{self, ItemId};
 use crate::id::{CallId, LegId};
 use crate::ivr::{self, DialEnd, Visit};
@@ -91,7 +91,10 @@ impl Pbx {
             // Whom it was to meet has gone: it has nobody any more.
             return self.hang_up(from, Outcome::Completed, now, out);
         }
-        self.go_over(leg, from, into);
+        if from != into {
+            self.link(from, into, now);
+            self.go_over(leg, from, into, now);
+        }
         match how {
             How::Peer(with) => self.joined_as_peer(leg, into, with, now, out),
             How::Caller => self.joined_as_caller(leg, into, now, out),
@@ -99,13 +102,16 @@ impl Pbx {
         self.end_when_empty(from, into, now, out);
     }
 
-    /// The books follow the leg.
-    fn go_over(&mut self, leg: LegId, from: CallId, into: CallId) {
-        if let Some(it) = self.legs.get_mut(&leg) {
-            it.call = into;
-        }
+    /// The books follow the leg; its part in the call that it leaves stays in that call's record.
+    fn go_over(&mut self, leg: LegId, from: CallId, into: CallId, now: Now) {
+        let clock = self.clock_of(from, now);
+        let Some(it) = self.legs.get_mut(&leg) else { return };
+        it.call = into;
+        let mut part = it.clone();
+        part.end(clock.wall, "joined");
         if let Some(call) = self.calls.get_mut(&from) {
             call.legs.remove(&leg);
+            call.gone.push(cdr::leg_record(&part, clock));
         }
         if let Some(call) = self.calls.get_mut(&into) {
             call.legs.insert(leg);
@@ -141,11 +147,9 @@ impl Pbx {
 
     /// The call that a party has left for another ends; what is left of it is hung up.
     fn end_when_empty(&mut self, id: CallId, other: CallId, now: Now, out: &mut Vec<Action>) {
-        if id == other {
-            return;
+        if id != other {
+            self.finish(id, Outcome::Completed, EndedBy::Exchange, Farewell::HangUp, now, out);
         }
-        self.link(id, other, now);
-        self.finish(id, Outcome::Completed, EndedBy::Exchange, Farewell::HangUp, now, out);
     }
 
     /// Each of the two records names the other.
@@ -226,17 +230,16 @@ impl Pbx {
         let Some(ringing) = self.attempts.get(&ringing).cloned() else { return self.nobody(id, now, out) };
         let Some(leg) = self.calls.get(&id).map(|call| call.caller) else { return };
         self.answer(id, now, out);
-        self.link(id, ringing.call, now);
         let item = match ringing.purpose {
             Purpose::Offer { item, .. } => Some(item),
-            Purpose::Dial | Purpose::Transfer | Purpose::Referred => None,
+            Purpose::Dial | Purpose::Transfer | Purpose::Overflow | Purpose::Referred => None,
         };
         if item.is_none() {
             self.end_attempt(ringing.id, None, now, out);
             if let Some(call) = self.calls.get_mut(&ringing.call) {
                 call.phase = Phase::Joining;
             }
-            self.picked(ringing.call, ringing.purpose, now);
+            self.picked(ringing.call, ringing.purpose, now, out);
         }
         self.join(leg, ringing.call, How::Peer(With::Party), now, out);
         if let Some(item) = item {
@@ -244,10 +247,20 @@ impl Pbx {
         }
     }
 
-    /// A flow that had transferred its caller has nothing more to wait for.
-    fn picked(&mut self, call: CallId, purpose: Purpose, now: Now) {
-        if purpose == Purpose::Transfer {
-            self.tell_session(call, ivr::Event::Transfer(DialEnd::Answered), now);
+    /// Whoever had sent the caller on, a flow or a person, has nothing more to wait for.
+    fn picked(&mut self, call: CallId, purpose: Purpose, now: Now, out: &mut Vec<Action>) {
+        match purpose {
+            Purpose::Referred => self.transfer_done(call, now, out),
+            _ => self.given_away(call, purpose, now),
+        }
+    }
+
+    /// Somebody has the caller: a flow that had given them away has nothing more to wait for.
+    pub(super) fn given_away(&mut self, call: CallId, purpose: Purpose, now: Now) {
+        match purpose {
+            Purpose::Transfer => self.tell_session(call, ivr::Event::Transfer(DialEnd::Answered), now),
+            Purpose::Overflow => self.tell_session(call, ivr::Event::Queue(ivr::QueueEnd::GivenAway), now),
+            Purpose::Offer { .. } | Purpose::Dial | Purpose::Referred => {}
         }
     }
 

@@ -11,20 +11,24 @@
 //!
 //! Invariant: an accepted REFER gets exactly one last word.
 
-use super::call::{AttemptId, Purpose, With};
+use super::call::{AttemptId, Kept, Purpose, With};
+use super::dial::{RING, Summons};
 use super::leg::Farewell;
 use super::on_sip::shortened;
 use super::parties::How;
 use super::policy::{Errand, Payer, Refusal, Wanted, Way};
 use super::route::{self, Lead};
-use super::{Action, Outcome, Pbx, Phase};
+use super::{Action, Outcome, Pbx, Phase, Timer};
 use crate::acd;
 use crate::config::{Code, Destination};
 use crate::id::{CallId, LegId};
 use crate::media::Command as Media;
 use crate::sip::{Command, DialogId, Diverted, Referral, ReferralId, Source, Status};
-use crate::time::Now;
+use crate::time::{Duration, Now};
 use serde::{Deserialize, Serialize};
+
+/// How long a referrer has to hang up by itself.
+const LET_GO: Duration = Duration::from_millis(500);
 
 /// A transfer that is going on.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -56,15 +60,18 @@ impl Pbx {
     /// The one whom `by` talks with, and how.
     fn other_of(&self, call: CallId, by: LegId) -> Option<(LegId, With)> {
         let call = self.calls.get(&call)?;
-        let Phase::Bridged { peer, with } = call.phase else { return None };
-        if by == peer {
-            Some((call.caller, with))
-        } else if by == call.caller && with == With::Party {
-            // A customer may not send an agent away; a person may send on whom they have called.
-            Some((peer, with))
-        } else {
-            None
+        match call.phase {
+            Phase::Bridged { peer, with } if by == peer => Some((call.caller, with)),
+            Phase::Bridged { peer, with } if by == call.caller => Some((peer, with)),
+            _ => None,
         }
+    }
+
+    /// The one whom `by` may send on. A customer may not send an agent away; a person may send on whom they have called.
+    fn sent_by(&self, id: CallId, by: LegId) -> Result<(LegId, With), Status> {
+        let customer = self.calls.get(&id).is_some_and(|call| call.caller == by);
+        let other = self.other_of(id, by).filter(|(_, with)| !customer || *with == With::Party);
+        other.ok_or(Status(603))
     }
 
     fn blind(
@@ -76,7 +83,7 @@ impl Pbx {
         now: Now,
         out: &mut Vec<Action>,
     ) -> Result<(), Status> {
-        let (other, with) = self.other_of(id, by).ok_or(Status(603))?;
+        let (other, with) = self.sent_by(id, by)?;
         let source = self.legs.get(&by).map(|leg| leg.peer.clone()).ok_or(Status(481))?;
         let lead = route::route(&self.config, &source, &asked.dialled)?;
         let slot = self.slot_for(&lead)?;
@@ -148,12 +155,11 @@ impl Pbx {
     }
 
     fn ring_for(&mut self, id: CallId, transfer: Transfer, wanted: &Wanted, errand: Errand, now: Now, out: &mut Vec<Action>) {
-        let referral = transfer.referral;
         if let Some(call) = self.calls.get_mut(&id) {
             call.transfer = Some(transfer);
         }
-        self.command_sip(Command::ReportReferral { referral, status: Status(100) }, now);
-        match self.attempt(id, Purpose::Referred, wanted, errand, super::dial::RING, now, out) {
+        let summons = Summons { wanted: wanted.clone(), errand, ring: RING };
+        match self.attempt(id, Purpose::Referred, &summons, now, out) {
             Ok(attempt) => self.rings_for(id, attempt, now, out),
             Err(failure) => {
                 let status = failure.refusal.map_or(Status(480), Refusal::status);
@@ -171,17 +177,30 @@ impl Pbx {
 
     /// Somebody has taken whom they were sent.
     pub(super) fn referred(&mut self, id: CallId, leg: LegId, now: Now, out: &mut Vec<Action>) {
+        self.transfer_done(id, now, out);
+        self.bridge(id, leg, With::Party, now, out);
+    }
+
+    pub(super) fn transfer_done(&mut self, id: CallId, now: Now, out: &mut Vec<Action>) {
         let Some(transfer) = self.calls.get_mut(&id).and_then(|call| call.transfer.take()) else { return };
         self.transferred(id, transfer, now, out);
         self.leave_flow(id, now);
-        self.bridge(id, leg, With::Party, now, out);
     }
 
     /// The referrer hears that it is done, and is let go.
     fn transferred(&mut self, id: CallId, transfer: Transfer, now: Now, out: &mut Vec<Action>) {
         self.command_sip(Command::ReportReferral { referral: transfer.referral, status: Status(200) }, now);
-        self.drop_leg(transfer.by, Farewell::HangUp, now, out);
+        self.let_go(transfer.by, now, out);
         self.served(id, transfer.with, now);
+    }
+
+    /// A referrer hangs up by itself when it hears that it is done; one that does not is hung up on, a moment after the NOTIFY.
+    fn let_go(&mut self, leg: LegId, now: Now, out: &mut Vec<Action>) {
+        if self.legs.get(&leg).is_some_and(|leg| leg.session_open) {
+            self.timers.set(Timer::LetGo(leg), now.mono + LET_GO);
+        } else {
+            self.drop_leg(leg, Farewell::HangUp, now, out);
+        }
     }
 
     /// The agent who has sent a caller on is done with them.
@@ -243,7 +262,7 @@ impl Pbx {
         now: Now,
         out: &mut Vec<Action>,
     ) -> Result<(), Status> {
-        let (other, with) = self.other_of(id, by).ok_or(Status(603))?;
+        let (other, with) = self.sent_by(id, by)?;
         let second = self.dialogs.get(&replaced).copied().ok_or(Status(481))?;
         let same = |leg: &LegId| self.legs.get(leg).map(|leg| leg.peer.clone());
         let into = self.legs.get(&second).map(|leg| leg.call).ok_or(Status(481))?;
@@ -260,7 +279,7 @@ impl Pbx {
                 self.accepted(id, referral, now);
                 self.let_alone(id, other, now, out);
                 self.let_alone(into, third, now, out);
-                self.drop_leg(by, Farewell::HangUp, now, out);
+                self.let_go(by, now, out);
                 self.drop_leg(second, Farewell::HangUp, now, out);
                 self.meanwhile(id);
                 self.meanwhile(into);
@@ -275,7 +294,7 @@ impl Pbx {
             Phase::Ringing { .. } | Phase::Waiting { .. } | Phase::InFlow | Phase::Parked { .. } if waits => {
                 self.accepted(id, referral, now);
                 self.let_alone(id, other, now, out);
-                self.drop_leg(by, Farewell::HangUp, now, out);
+                self.let_go(by, now, out);
                 self.meanwhile(id);
                 if let With::Agent { item } = with {
                     self.tell_acd(acd::Event::CallEnded { item }, now);
@@ -310,7 +329,7 @@ impl Pbx {
     /// Whoever is sent on keeps the place that their first queue gave them.
     fn keep_place(&mut self, id: CallId) {
         if let Some(call) = self.calls.get_mut(&id) {
-            call.kept_arrival = call.queued_since;
+            call.wish.place = call.queued_since.map(|arrival| Kept { queue: None, arrival });
         }
     }
 }

@@ -35,8 +35,9 @@ pub fn gather(config: &Path) -> Result<Sources, String> {
     let folders = sources.folders.clone();
     match list(Path::new(&folders.flows)) {
         Ok(mut entries) => {
-            entries.retain(|(name, _)| !name.ends_with(".test.yaml"));
+            let tests = entries.extract_if(.., |(name, _)| name.ends_with(".test.yaml")).collect();
             sources.flows = read_yaml(entries, &folders.flows, &mut sources.unreadable);
+            sources.flow_tests = read_yaml(tests, &folders.flows, &mut sources.unreadable);
         }
         Err(error) => sources.unreadable.push(fault(&folders.flows, format!("could not read the flows: {}", reason(&error)))),
     }

@@ -144,8 +144,8 @@ impl Media {
     }
 
     /// Gives a command to a shard. `Open` binds the socket here and now and answers `Opened` or `OpenFailed` at once, and so does an
-    /// `Import` whose socket is gone; every other command is queued in order and answers `None`. Commands for a leg that
-    /// [`Media::move_leg`] moves wait until it has arrived.
+    /// `Import` whose socket is gone; every other command is queued in order and answers `None`. Commands for a leg that has been
+    /// asked off its shard by `Export` wait until it is imported, and follow it.
     pub fn command(&mut self, shard: ShardId, command: Command) -> Option<Report> {
         let command = self.moving.hold(command)?;
         let index = usize::from(shard.0) % self.threads.len();
@@ -157,25 +157,20 @@ impl Media {
             }),
             Command::Import { state } => {
                 let leg = state.leg();
-                let Some(socket) = self.moving.socket(leg) else {
+                let Some((socket, waiting)) = self.moving.arrive(leg) else {
                     return Some(Report::OpenFailed { leg, why: "its socket is gone".into() });
                 };
                 thread.send(Order::Import { state, socket });
+                waiting.into_iter().for_each(|command| thread.send(Order::Command(command)));
                 None
             }
             command => {
+                if let Command::Export { leg } = command {
+                    self.moving.begin(leg);
+                }
                 thread.send(Order::Command(command));
                 None
             }
-        }
-    }
-
-    /// Takes a leg from one shard to another, out of any bridge, with a gap of at most a frame: `Imported` is reported in the end,
-    /// nothing when `from` has no such leg (any more). Commands given for it meanwhile follow it, to whatever shard they were given.
-    pub fn move_leg(&mut self, leg: LegId, from: ShardId, to: ShardId) {
-        if self.moving.begin(leg, to) {
-            let index = usize::from(from.0) % self.threads.len();
-            self.threads[index].send(Order::Command(Command::Export { leg }));
         }
     }
 
@@ -191,7 +186,11 @@ impl Media {
             let Some(told) = self.reports.next() else { break };
             match told {
                 Told::Report(report) => out.push(report),
-                Told::Left { state, socket } => self.left(state, socket, out),
+                Told::Left { state, socket } => {
+                    let leg = state.leg();
+                    self.moving.keep(leg, socket);
+                    out.push(Report::Exported { leg, state });
+                }
                 Told::Absent(leg) => self.moving.forget(leg),
             }
             if count == REPORTS {
@@ -201,19 +200,6 @@ impl Media {
         }
         for thread in &mut self.threads {
             thread.catch_up();
-        }
-    }
-
-    /// A leg has left its shard: onwards, or to whoever asked for it.
-    fn left(&mut self, state: Box<LegState>, socket: UdpSocket, out: &mut Vec<Report>) {
-        let leg = state.leg();
-        self.moving.keep(leg, socket);
-        let Some((to, waiting)) = self.moving.arrive(leg) else {
-            out.push(Report::Exported { leg, state });
-            return;
-        };
-        for command in std::iter::once(Command::Import { state }).chain(waiting) {
-            out.extend(self.command(to, command));
         }
     }
 

@@ -31,10 +31,12 @@
 
 pub mod fence;
 pub mod files;
+pub mod http;
 pub mod listeners;
 pub mod log;
 pub mod media;
 pub mod notify;
+pub mod pins;
 pub mod reactor;
 pub mod secrets;
 pub mod store;

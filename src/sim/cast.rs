@@ -298,6 +298,6 @@ mod tests {
             quirks.extend(plans.iter().map(|plan| plan.quirk.name()));
         }
         assert_eq!(quirks.len(), QUIRKS.0.len());
-        assert_eq!(manners.len(), 14, "{manners:?}");
+        assert_eq!(manners.len(), 15, "{manners:?}");
     }
 }

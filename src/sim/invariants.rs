@@ -7,7 +7,7 @@ use crate::control::Status;
 use crate::id::{AskId, LegId, PlayId, WriteId};
 use crate::media::{Command, Report};
 use crate::pbx::{Action, Event};
-use crate::store::{CallRecord, OUTCOMES, What};
+use crate::store::{CallRecord, LegRecord, OUTCOMES, What};
 use crate::time::Moment;
 use crate::{ask, store};
 use std::collections::{BTreeMap, BTreeSet};
@@ -310,12 +310,16 @@ impl Ledger {
         Ok(())
     }
 
+    /// A leg that went over into another call ("joined") has a part in each of the two records.
     fn one_call_per_invite(&self, record: &CallRecord) -> Verdict {
+        let whole = |leg: &&LegRecord| !leg.sip_call_id.is_empty() && leg.ending != "joined";
         let same = |other: &&CallRecord| {
             other.reference != record.reference
-                && other.legs.iter().any(|leg| {
-                    record.legs.iter().any(|ours| !ours.sip_call_id.is_empty() && ours.sip_call_id == leg.sip_call_id)
-                })
+                && other
+                    .legs
+                    .iter()
+                    .filter(whole)
+                    .any(|leg| record.legs.iter().filter(whole).any(|ours| ours.sip_call_id == leg.sip_call_id))
         };
         match self.records.values().find(same) {
             None => Ok(()),

@@ -7,7 +7,7 @@ use super::entrance::{EXCHANGE, EXCHANGE_V6};
 use crate::acd;
 use crate::config::{
     Agent, Allowance, Class, Code, Config, Destination, Extension, Family, Forward, InTurn, Limits, Media, Outbound, Parking,
-    Phone, Queue, RingGroup, Services, Trunk, Via,
+    Phone, Queue, RingGroup, Services, Trunk, Via, When,
 };
 use crate::id::Name;
 use crate::ivr::{self, Flow};
@@ -96,6 +96,11 @@ const GROUPS: [(&str, &str, bool); 2] = [("310", "together", false), ("311", "in
 /// Codes: picks up what rings at the extension that follows, and leaves a caller at a free slot.
 const PICKUP: &str = "*8";
 const PARK: &str = "*5";
+/// An agent's lunch, and its end; where one's calls go instead, and that they do not any more.
+const PAUSE: &str = "*13";
+const RESUME: &str = "*10";
+const FORWARD: &str = "*21";
+const FORWARD_OFF: &str = "#21";
 /// Where callers are left, and for how long at most.
 const SLOTS: (u32, u32) = (701, 703);
 const PARKED: Duration = Duration::from_secs(15);
@@ -127,7 +132,9 @@ pub fn is_user(number: &str) -> bool {
 
 /// Is there somebody at this number?
 pub fn is_answered(number: &str) -> bool {
-    let services = number.starts_with(PICKUP) || number.parse().is_ok_and(|slot| (SLOTS.0..=SLOTS.1).contains(&slot));
+    let codes = [PICKUP, PAUSE, RESUME, FORWARD, FORWARD_OFF];
+    let services = codes.iter().any(|code| number.starts_with(code))
+        || number.parse().is_ok_and(|slot| (SLOTS.0..=SLOTS.1).contains(&slot));
     let groups = GROUPS.iter().any(|(dialled, _, _)| *dialled == number);
     let forwarded = FORWARDED.iter().any(|(dialled, _)| *dialled == number);
     if services || groups || forwarded || number == TELEPHONE {
@@ -174,7 +181,8 @@ pub fn config() -> Arc<Config> {
             users: USERS.iter().map(|user| (Name::from(*user), secret(user))).collect(),
             trunks: vec![TrunkSource { name: "provider".into(), addresses }],
             registrar: RegistrarSettings::default(),
-            session: SessionTimers::default(),
+            // Short, so that calls are refreshed within a world's time.
+            session: SessionTimers { interval: Duration::from_secs(90), min: Duration::from_secs(90) },
         }),
         media: Media { first_port: PORTS.0, last_port: PORTS.1, ..Media::default() },
         limits: Limits { call_duration: CALL_LIMIT, ..Limits::default() },
@@ -220,7 +228,15 @@ fn services() -> Services {
     Services {
         groups: GROUPS.iter().map(|(_, name, in_turn)| (Name::from(*name), group(*in_turn))).collect(),
         parking: Some(Parking { first: SLOTS.0, last: SLOTS.1, timeout: PARKED }),
-        codes: [(PICKUP.to_string(), Code::Pickup), (PARK.to_string(), Code::Park)].into(),
+        codes: [
+            (PICKUP.to_string(), Code::Pickup),
+            (PARK.to_string(), Code::Park),
+            (PAUSE.to_string(), Code::Pause("lunch".into())),
+            (RESUME.to_string(), Code::Resume),
+            (FORWARD.to_string(), Code::Forward(When::Always)),
+            (FORWARD_OFF.to_string(), Code::ForwardOff),
+        ]
+        .into(),
     }
 }
 

@@ -42,8 +42,11 @@ impl Endpoint {
     }
 
     fn progress(&mut self, id: DialogId, status: Status, sdp: Option<&Description>, now: Now, out: &mut Vec<Output>) {
-        let Some(session) = self.sessions.get(&id).filter(|session| session.phase == Phase::Ringing) else { return };
         let status = if (101..200).contains(&status.0) { status } else { Status(180) };
+        if self.progress_reliably(id, status, sdp, now, out) {
+            return;
+        }
+        let Some(session) = self.sessions.get(&id).filter(|session| session.phase == Phase::Ringing) else { return };
         let (Some(tx), Some(mut response)) = (session.invite, self.response_to_invite(id, status)) else { return };
         if let Some(sdp) = sdp {
             response.set_body("application/sdp", sdp.to_bytes());

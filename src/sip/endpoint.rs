@@ -283,7 +283,6 @@ impl Endpoint {
     /// A client transaction has something to tell its owner.
     fn notice(&mut self, notice: Notice, response: Option<&Response>, now: Now, out: &mut Vec<Output>) {
         match (notice.owner, notice.heard, response) {
-            (Owner::Nobody, ..) => {}
             (Owner::Register(registration), ..) => self.register_answered(registration, notice, response, now, out),
             (Owner::Invite(dialog), Heard::Response, Some(response)) => {
                 self.invite_answered(dialog, notice, response, now, out);
@@ -297,6 +296,10 @@ impl Endpoint {
             (Owner::Probe(dialog) | Owner::Digit(dialog), Heard::Response, Some(response)) => {
                 self.in_dialog_answered(dialog, notice, response, now, out);
             }
+            (Owner::Prack(dialog), Heard::Response, Some(response)) => {
+                self.prack_answered(dialog, notice, response, now, out);
+            }
+            (Owner::Nobody | Owner::Prack(_), ..) => {}
             (Owner::Refresh(dialog), Heard::Response, Some(response)) => {
                 self.refresh_answered(dialog, notice, response, now, out);
             }
@@ -351,8 +354,8 @@ impl Endpoint {
 }
 
 /// What we understand, in every answer that should say so (RFC 3261 section 20.5).
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER, REFER, NOTIFY, SUBSCRIBE";
-/// The extensions that we speak, and may be required to (RFC 3261 section 20.37).
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER, REFER, NOTIFY, SUBSCRIBE, PRACK";
+/// The extensions that we speak and may be required to (RFC 3261 section 20.37); 100rel besides, for calls.
 pub(super) const SUPPORTED: &str = "replaces, norefersub, timer";
 
 /// Says what we allow and support: in 200 to OPTIONS and INVITE.

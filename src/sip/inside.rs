@@ -88,6 +88,7 @@ impl Endpoint {
             Method::Update => self.update(id, &request, path, tx, now, out),
             Method::Info => self.info(id, &request, tx, now, out),
             Method::Options => self.options(&request, tx, now, out),
+            Method::Prack => self.prack_came(id, &request, tx, now, out),
             Method::Refer => self.refer_came(id, &request, tx, now, out),
             Method::Notify => self.notify_came(id, &request, tx, now, out),
             Method::Subscribe => self.referral_subscribed(id, &request, tx, now, out),

@@ -89,6 +89,7 @@ impl Endpoint {
                 }
             }
             Clock::Glare => self.offer_after_glare(id, now, out),
+            Clock::Promise => self.promise_due(id, now, out),
             Clock::Refresh => self.refresh(id, now, out),
             Clock::Expire => self.expired(id, now, out),
             Clock::Trying => {
@@ -123,6 +124,9 @@ impl Endpoint {
     }
 
     pub(super) fn accept(&mut self, id: DialogId, sdp: &Description, now: Now, out: &mut Vec<Output>) {
+        if self.accept_later(id, sdp) {
+            return;
+        }
         let Some(session) = self.sessions.get(&id).filter(|session| session.phase == Phase::Ringing) else { return };
         let (cseq, offered) = (session.invite_cseq, !session.offered);
         let (Some(tx), Some(mut response)) = (session.invite, self.response_to_invite(id, Status(200))) else { return };
@@ -233,9 +237,14 @@ impl Endpoint {
         let Some(id) = self.queries.remove(&query) else { return };
         self.asking.remove(&id);
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        // An address of the family that our listener has.
+        // An address of the family that our listener has; and never our own host, unless that is where we listen: who owns
+        // the name of a peer does not lead us to what is behind our walls.
         let local = session.dialog.path.local.ip();
-        let usable = addresses.iter().find(|address| address.is_ipv4() == local.is_ipv4());
+        let is_usable = |address: &&IpAddr| {
+            let is_inward = address.to_canonical().is_loopback() && !local.to_canonical().is_loopback();
+            address.is_ipv4() == local.is_ipv4() && !is_inward
+        };
+        let usable = addresses.iter().find(is_usable);
         if let Some(address) = usable {
             session.dialog.set_resolved(*address);
         }

@@ -4,6 +4,7 @@
 //!   bytes ---> message ---> endpoint ---> transaction ---> uas / inside / uac / offers ---> Event
 //!                              ^                                   |      |
 //!   Command -------------------+         registrar, auth, registration    session, dialog
+//!                                        subscription, referral, watch
 //! ```
 //!
 //! | file | what |
@@ -17,6 +18,11 @@
 //! | `endpoint` | the one value that owns it all |
 //! | `uas`, `inside` | requests from outside, and those inside a dialog |
 //! | `uac`, `offers`, `commands` | what we send |
+//! | `refresh`, `reliable` | session timers; provisional answers that must arrive |
+//! | `referral`, `referring`, `replaces` | a peer asks for a transfer; we ask; one call takes the place of another |
+//! | `subscription` | who is told of mail, lamps, presence |
+//! | `watch` | peers that are asked whether they are there |
+//! | `carried` | identity, privacy, diversions, hops, in and out of headers |
 //! | `auth`, [`digest`] | who is it |
 //! | `registrar`, `registration` | phones at ours, we at others' |
 //! | `paths` | where bytes go |
@@ -40,6 +46,7 @@ mod referring;
 mod refresh;
 mod registrar;
 mod registration;
+mod reliable;
 mod replaces;
 pub mod session;
 mod settings;

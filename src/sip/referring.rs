@@ -11,12 +11,16 @@ use crate::time::Now;
 
 impl Endpoint {
     pub(super) fn refer(&mut self, id: DialogId, target: &Uri, replaces: Option<DialogId>, now: Now, out: &mut Vec<Output>) {
+        if self.sessions.get(&id).is_none_or(|session| session.phase != Phase::Confirmed) {
+            return;
+        }
         let name = match replaces.map(|other| self.name_of(other)) {
+            // The other session has ended meanwhile.
             Some(None) => return out.push(Output::Event(Event::Referred { dialog: id, outcome: Err(Status(481)) })),
             Some(Some(name)) => Some(name),
             None => None,
         };
-        let Some(session) = self.sessions.get_mut(&id).filter(|session| session.phase == Phase::Confirmed) else { return };
+        let Some(session) = self.sessions.get_mut(&id) else { return };
         session.is_referring = true;
         let to = match name {
             Some(name) => Uri::parse(format!("{}?{}", target.bare(), name.as_uri_header())).unwrap_or_else(|_| target.clone()),

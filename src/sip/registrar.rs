@@ -204,7 +204,10 @@ impl Registrar {
         }
         self.timers.set((user.clone(), id), deadline);
         // The renewed go to the end, so the first is always the one that has not been heard of for longest.
-        self.users.entry(user).or_default().push(Kept { id, binding, params });
+        // Nearly everybody has one phone, and room for four would cost more than all the rest of it.
+        let list = self.users.entry(user).or_default();
+        list.reserve_exact(1);
+        list.push(Kept { id, binding, params });
     }
 
     fn unbind(&mut self, user: &Name, id: u64, out: &mut Vec<Output>) {

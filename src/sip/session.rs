@@ -37,6 +37,7 @@
 use super::dialog::Dialog;
 use super::message::{Name, Response};
 use super::refresh::Refreshing;
+use super::reliable::{Heeded, Promised};
 use super::transaction::TxId;
 use super::{Credentials, Ending, Source, Status};
 use crate::sdp::Description;
@@ -206,6 +207,9 @@ pub struct Session {
     pub challenges: u8,
     /// The tag of the last provisional answer to our call: by it a call that still rings is named.
     pub early_tag: Option<String>,
+    /// Callee: what was promised of our provisional answers. Caller: what was heard of theirs (RFC 3262).
+    pub promised: Option<Box<Promised>>,
+    pub heeded: Heeded,
     /// How the session is kept alive, if it is (RFC 4028).
     pub refreshing: Option<Refreshing>,
     /// The peer understands UPDATE.
@@ -262,6 +266,8 @@ pub enum Clock {
     Glare,
     /// Our re-INVITE has got no final answer.
     Reoffer,
+    /// A provisional answer of ours waits for its PRACK.
+    Promise,
     /// The session is to be refreshed by us.
     Refresh,
     /// Nobody has refreshed it.
@@ -271,13 +277,14 @@ pub enum Clock {
 }
 
 impl Clock {
-    pub const ALL: [Clock; 9] = [
+    pub const ALL: [Clock; 10] = [
         Clock::Repeat,
         Clock::NoAck,
         Clock::Ring,
         Clock::Remind,
         Clock::Glare,
         Clock::Reoffer,
+        Clock::Promise,
         Clock::Refresh,
         Clock::Expire,
         Clock::Trying,

@@ -12,6 +12,7 @@ use super::message::{Method, Name as Header, NameAddr, Request, Response, Uri};
 use super::paths;
 use super::refresh;
 use super::registrar::without_headers;
+use super::reliable::{Heed, Heeded, OPTION};
 use super::session::{Clock, Event as Happens, Exchange, Phase, Session, UNAVAILABLE};
 use super::transaction::{Heard, Notice, Owner, TxId};
 use super::{DialogId, Ending, Event, OutgoingCall, Output, Path, Status, Transport};
@@ -58,7 +59,9 @@ impl Endpoint {
         };
         let mut invite = dialog.request(Method::Invite);
         invite.headers.set(Header::Allow, ALLOW);
-        invite.headers.set(Header::Supported, SUPPORTED);
+        // A reliable answer to a call without an offer would have to make it, and be answered in its PRACK.
+        let supported = if call.sdp.is_some() { format!("{SUPPORTED}, {OPTION}") } else { SUPPORTED.to_string() };
+        invite.headers.set(Header::Supported, supported);
         carried::write(&call.carried, call.diversion_header, &host, &mut invite);
         refresh::ask(&mut invite, &self.settings.session, None);
         if let Some(sdp) = &call.sdp {
@@ -81,6 +84,8 @@ impl Endpoint {
             owed: None,
             challenges: 0,
             early_tag: None,
+            promised: None,
+            heeded: Heeded::default(),
             refreshing: None,
             takes_updates: false,
             is_lengthened: false,
@@ -159,6 +164,9 @@ impl Endpoint {
                     session.early_tag = Some(tag.to_string());
                 }
                 self.advance(id, Happens::Provisional, now, out);
+                if self.heed(id, response, now, out) == Heed::Drop {
+                    return;
+                }
                 let is_wanted = self.sessions.get(&id).is_some_and(|session| session.phase == Phase::Proceeding);
                 if is_wanted && response.status.0 > 100 {
                     out.push(Output::Event(Event::Progress { dialog: id, status: response.status, sdp }));
@@ -210,6 +218,7 @@ impl Endpoint {
         }
         session.dialog.answered(&response.headers);
         session.challenges = 0;
+        let sdp = sdp.or_else(|| session.heeded.answer_of(response.to_().tag()));
         let event = match (session.offered, &sdp) {
             (true, Some(_)) => Happens::Success,
             (false, Some(_)) => Happens::SuccessWithOffer,

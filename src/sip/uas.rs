@@ -13,6 +13,7 @@ use super::endpoint::{ALLOW, Endpoint, SUPPORTED, introduce};
 use super::message::{Method, Name as Header, NameAddr, Request, Response};
 use super::refresh::Refreshing;
 use super::registrar::Registration;
+use super::reliable::{Heeded, OPTION};
 use super::session::{Clock, Event as Happens, Exchange, Phase, Session, UNAVAILABLE};
 use super::transaction::{Owner, TxId, request_key};
 use super::{DialogId, Ending, Event, IncomingCall, Output, Party, Path, Rejection, Source, Status};
@@ -94,7 +95,8 @@ impl Endpoint {
     pub(super) fn has_extensions(&mut self, request: &Request, tx: TxId, now: Now, out: &mut Vec<Output>) -> bool {
         let ours: Vec<&str> = SUPPORTED.split(", ").collect();
         let mut foreign = request.require();
-        foreign.retain(|option| !ours.iter().any(|known| known.eq_ignore_ascii_case(option)));
+        let is_ours = |option: &str| ours.iter().chain([&OPTION]).any(|known| known.eq_ignore_ascii_case(option));
+        foreign.retain(|option| !is_ours(option));
         if !foreign.is_empty() {
             self.refuse_with(request, tx, Status(420), &[(Header::Unsupported, &foreign.join(", "))], now, out);
         }
@@ -196,6 +198,8 @@ impl Endpoint {
             owed: None,
             challenges: 0,
             early_tag: None,
+            promised: self.promise(request),
+            heeded: Heeded::default(),
             refreshing,
             takes_updates: request.allow().contains(&Method::Update),
             is_lengthened: false,

@@ -241,7 +241,7 @@ fn is_there(pieces: &[Piece], numbers: Numbers<'_>) -> bool {
 
 /// On a clock of twenty-four hours, and on one of twelve; `half` is 1 before noon and 2 from it on.
 fn time(hour: u64, minute: u64) -> [(&'static str, u64); 4] {
-    let twelve = if hour % 12 == 0 { 12 } else { hour % 12 };
+    let twelve = if hour.is_multiple_of(12) { 12 } else { hour % 12 };
     [("hour", hour), ("hour12", twelve), ("half", hour / 12 + 1), ("minute", minute)]
 }
 

@@ -11,6 +11,7 @@
 //! |---|---|
 //! | here | the words: what is written, and the answer |
 //! | `schema.rs` | the tables as SQL text, and how they grow |
+//! | `queueing.rs` | what happens in queues: facts and rows |
 //! | `reports.rs` | the shape of what is read back by people and programs |
 //! | `stays.rs`, `measures.rs` | facts as stays in queues and agents' time; what reports say of them |
 //! | `queue_log.rs` | the same facts as Asterisk's `queue_log` |
@@ -20,10 +21,12 @@
 
 pub mod measures;
 pub mod queue_log;
+pub mod queueing;
 pub mod reports;
 pub mod schema;
 pub mod stays;
 
+use crate::control::Customer;
 use crate::id::{Name, WriteId};
 use crate::time::Wall;
 use serde::{Deserialize, Serialize};
@@ -53,6 +56,16 @@ pub enum What {
     CalendarCleared {
         calendar: Name,
     },
+    /// Something happened to a call in a queue.
+    Queue(queueing::QueueFact),
+    /// What an agent does now.
+    Agent(queueing::AgentFact),
+    /// Each replaces the customer of the same id.
+    Customers(Vec<Customer>),
+    /// These ids are no customers any more.
+    CustomersGone(Vec<String>),
+    /// Somebody tried to pass for a customer.
+    Attempt(AttemptNote),
 }
 
 /// `outcome` says whether it is on the disk.
@@ -148,4 +161,43 @@ pub struct OverrideRow {
     pub calendar: Name,
     pub until: Wall,
     pub body: String,
+}
+
+/// An attempt to authorise, and the counts after it. The digits that were typed are not here: `customer` is somebody known.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct AttemptNote {
+    /// The call's reference.
+    pub call: String,
+    pub customer: Option<String>,
+    /// The calling number, unless it is withheld.
+    pub caller: Option<String>,
+    /// "accepted", "refused", "locked".
+    pub verdict: String,
+    /// What has changed.
+    pub counts: Vec<(Counted, Tally)>,
+}
+
+/// Against whom wrong attempts are counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Counted {
+    Customer,
+    Caller,
+}
+
+/// Wrong attempts of late.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Tally {
+    pub wrong: u32,
+    /// When they no longer count.
+    pub forget: Wall,
+    /// Nothing is accepted before.
+    pub locked_until: Option<Wall>,
+}
+
+/// A count as it is kept over a restart: of a customer, or of a calling number.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TallyRow {
+    pub customer: Option<String>,
+    pub caller: Option<String>,
+    pub tally: Tally,
 }

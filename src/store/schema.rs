@@ -4,7 +4,7 @@
 //! ([`crate::time::Wall`]). Invariant: a migration that was ever released is never edited; columns are only added.
 
 /// Each step is applied once, in its own transaction.
-pub const MIGRATIONS: &[&str] = &[FIRST, CALENDARS, REPORTS];
+pub const MIGRATIONS: &[&str] = &[FIRST, CALENDARS, QUEUEING, CUSTOMERS, REPORTS];
 
 /// The version that facts are written with. A reader of facts must know every version up to its own.
 pub const FACT_VERSION: u32 = 1;
@@ -114,6 +114,53 @@ CREATE INDEX facts_of_queues ON facts (at)
 WHERE kind IN ('queue joined', 'queue moved', 'queue answered', 'queue left', 'call lost', 'offer ended', 'agent state');
 ";
 
+const QUEUEING: &str = "
+-- Agents as they are, for the next start; `body` is JSON.
+CREATE TABLE agents (
+    agent TEXT PRIMARY KEY,
+    body TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- Who waits in which queue; `lost` is when a restart found them gone.
+CREATE TABLE waiting (
+    reference TEXT PRIMARY KEY,
+    queue TEXT NOT NULL,
+    party INTEGER NOT NULL REFERENCES parties (id),
+    arrival INTEGER NOT NULL,
+    lost INTEGER
+) WITHOUT ROWID;
+CREATE INDEX waiting_parties ON waiting (party);
+";
+
+/// Who calls, as the administrator knows them, and what is counted against those who try to pass for them.
+const CUSTOMERS: &str = "
+CREATE TABLE customers (
+    id TEXT NOT NULL PRIMARY KEY,
+    party INTEGER NOT NULL REFERENCES parties (id),
+    value REAL NOT NULL,
+    language TEXT NOT NULL,
+    preferred_agent TEXT NOT NULL,
+    -- An argon2id verifier, or empty.
+    pin TEXT NOT NULL,
+    -- Whatever else the administrator knows: JSON.
+    fields TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE customer_numbers (
+    party INTEGER NOT NULL REFERENCES parties (id),
+    customer TEXT NOT NULL REFERENCES customers (id),
+    PRIMARY KEY (party, customer)
+) WITHOUT ROWID;
+CREATE INDEX customer_numbers_by_customer ON customer_numbers (customer);
+CREATE TABLE attempts (
+    customer TEXT UNIQUE,
+    party INTEGER UNIQUE REFERENCES parties (id),
+    wrong INTEGER NOT NULL,
+    forget INTEGER NOT NULL,
+    locked_until INTEGER
+);
+CREATE INDEX calls_by_caller ON calls (caller, started);
+";
+
 /// Forgets one person: every fact and record stays, nobody can be found by it.
 pub const ERASE_PARTY: &str = "UPDATE parties SET number = NULL, name = NULL WHERE number = ?1";
 
@@ -147,3 +194,46 @@ pub const ENDED_BY: &str =
 
 pub const STEPS_OF_CALL: &str = "
 SELECT flow, node, verb, entered, \"left\", outcome FROM steps WHERE call = ?1 ORDER BY ordinal";
+
+pub const CUSTOMER_BY_NUMBER: &str = "
+SELECT u.id, n.name, u.value, u.language, u.preferred_agent, u.pin, u.fields
+FROM parties p JOIN customer_numbers c ON c.party = p.id JOIN customers u ON u.id = c.customer JOIN parties n ON n.id = u.party
+WHERE p.number = ?1 ORDER BY u.id LIMIT 1";
+
+pub const CUSTOMER_BY_ID: &str = "
+SELECT u.id, n.name, u.value, u.language, u.preferred_agent, u.pin, u.fields
+FROM customers u JOIN parties n ON n.id = u.party WHERE u.id = ?1";
+
+pub const CUSTOMERS_AFTER: &str = "
+SELECT u.id, n.name, u.value, u.language, u.preferred_agent, u.pin, u.fields
+FROM customers u JOIN parties n ON n.id = u.party WHERE u.id > ?1 ORDER BY u.id LIMIT ?2";
+
+pub const NUMBERS_OF_CUSTOMER: &str = "
+SELECT p.number FROM customer_numbers c JOIN parties p ON p.id = c.party
+WHERE c.customer = ?1 AND p.number IS NOT NULL ORDER BY p.number";
+
+/// Finished calls of a number since a moment.
+pub const RECENT_CALLS: &str = "
+SELECT count(*) FROM parties p JOIN calls c ON c.caller = p.id WHERE p.number = ?1 AND c.started > ?2 AND c.ended IS NOT NULL";
+
+/// The last key that a number chose in a menu.
+pub const LAST_CHOICE: &str = "
+SELECT c.id, s.outcome FROM parties p JOIN calls c ON c.caller = p.id JOIN steps s ON s.call = c.id
+WHERE p.number = ?1 AND s.verb = 'menu' AND s.outcome LIKE 'key %' ORDER BY c.id DESC, s.ordinal DESC LIMIT 1";
+
+/// The outcome of a step in which the caller hung up.
+pub const HUNG_UP: &str = "hung-up";
+
+/// Calls that came through a flow (1) and ended since (2), and those of them that reached nobody.
+pub const FLOW_CALLS: &str = "\
+SELECT count(*), coalesce(sum(NOT EXISTS (
+    SELECT 1 FROM steps r WHERE r.call = c.id AND r.verb IN ('queue', 'dial', 'transfer') AND r.outcome = 'answered')), 0)
+FROM calls c
+WHERE c.ended >= ?2 AND EXISTS (SELECT 1 FROM steps s WHERE s.call = c.id AND s.flow = ?1)";
+
+/// Node, verb, outcome, how often, mean and longest stay in nanoseconds; of a flow (1), in calls that ended since (2).
+pub const FLOW_NODES: &str = "\
+SELECT s.node, s.verb, s.outcome, count(*), avg(s.\"left\" - s.entered), max(s.\"left\" - s.entered) * 1.0
+FROM steps s JOIN calls c ON c.id = s.call
+WHERE s.flow = ?1 AND c.ended >= ?2
+GROUP BY s.node, s.verb, s.outcome ORDER BY s.node, s.verb, s.outcome";

@@ -71,8 +71,13 @@ impl Exchange {
 
     /// The exchange with the configuration in `config`, started and ready.
     pub fn with(test: &str, config: &Path) -> Exchange {
+        Exchange::at(test, config, "127.0.0.1:0")
+    }
+
+    /// The same, listening there.
+    pub fn at(test: &str, config: &Path, sip: &str) -> Exchange {
         let folder = Folder::new(test);
-        let (child, sip) = start(config, &folder);
+        let (child, sip) = start(config, sip, &folder);
         Exchange { child, config: config.to_owned(), sip, folder }
     }
 
@@ -80,7 +85,7 @@ impl Exchange {
     pub fn crash_and_restart(&mut self) {
         self.child.kill().expect("it was running");
         self.child.wait().expect("it was our child");
-        (self.child, self.sip) = start(&self.config, &self.folder);
+        (self.child, self.sip) = start(&self.config, "127.0.0.1:0", &self.folder);
     }
 
     /// Asks the daemon to stop as systemd would, and waits; true when it went with exit code 0.
@@ -90,6 +95,12 @@ impl Exchange {
         until(Duration::from_secs(15), || self.child.try_wait().expect("it is our child"))
             .unwrap_or_else(|| panic!("still running 15 s after SIGTERM\n{}", self.log()))
             .success()
+    }
+
+    /// Asks the daemon to read its files anew.
+    pub fn reload(&self) {
+        // SAFETY: a signal to our own child, which has not been waited for.
+        unsafe { libc::kill(self.child.id().cast_signed(), libc::SIGHUP) };
     }
 
     pub fn port(&self) -> String {
@@ -170,10 +181,9 @@ impl Drop for Exchange {
     }
 }
 
-fn start(config: &Path, folder: &Folder) -> (Child, SocketAddr) {
+fn start(config: &Path, sip: &str, folder: &Folder) -> (Child, SocketAddr) {
     let log = File::options().create(true).append(true).open(folder.join("log")).expect("a file of ours");
-    let mut child =
-        run(config, "127.0.0.1:0", &folder.join("data")).stdout(Stdio::piped()).stderr(log).spawn().expect("our own binary");
+    let mut child = run(config, sip, &folder.join("data")).stdout(Stdio::piped()).stderr(log).spawn().expect("our own binary");
     let printed = lines(child.stdout.take().expect("piped"));
     let mut said = String::new();
     let until = Instant::now() + START_LIMIT;

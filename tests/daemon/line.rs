@@ -265,6 +265,24 @@ impl Call {
         self.request("BYE", &target, "", "")
     }
 
+    /// Asks to be told of the calls of whom this is addressed to (RFC 4235).
+    pub fn subscribe(&mut self, credentials: Option<&str>) -> String {
+        self.cseq += 1;
+        self.branch += 1;
+        let contact = format!("Contact: <sip:{}@{}>\r\n", self.user, self.local);
+        let wants = "Event: dialog\r\nAccept: application/dialog-info+xml\r\nExpires: 300\r\n";
+        self.request("SUBSCRIBE", &self.uri, &format!("{contact}{wants}{}", credentials.unwrap_or_default()), "")
+    }
+
+    /// One key, as phones without RFC 4733 send it.
+    pub fn info(&mut self, key: char) -> String {
+        self.cseq += 1;
+        self.branch += 1;
+        let target = self.target.clone().unwrap_or_else(|| self.uri.clone());
+        let body = format!("Signal={key}\r\nDuration=100\r\n");
+        self.request("INFO", &target, "Content-Type: application/dtmf-relay\r\n", &body)
+    }
+
     pub fn options(&mut self) -> String {
         self.cseq += 1;
         self.branch += 1;

@@ -16,6 +16,13 @@
 //!   start         what stops a start, in one sentence
 //!   rtp_safety    strangers at the media ports
 //!   hold          every way to ask for it                                       telephone  a line that speaks and listens
+//!   trunks        providers that want a password, refuse, are silent, die        scenario   SIPp as anybody
+//!   transfers     REFER by baresip and SIPp, lamps
+//!   nat           a phone behind a router of our own making
+//!   policy        a thousand attack strings, and a provider that counts
+//!   broken_sounds files damaged under a running exchange
+//!   customers     PINs, calendars, web services
+//!   queueing      places and agents over kill -9, a supervisor's orders
 //! ```
 //!
 //! Invariant: nothing here shares code with the exchange; what the tests know of SIP they know from the RFCs.
@@ -28,6 +35,8 @@ mod agents_cancel;
 mod agents_hold;
 mod agents_lost;
 mod agents_refuse;
+mod broken_sounds;
+mod customers;
 mod endings;
 mod exchange;
 mod extensions;
@@ -35,12 +44,18 @@ mod hold;
 mod lab;
 mod line;
 mod live;
+mod nat;
 mod phones;
+mod policy;
+mod queueing;
 mod refusals;
 mod rtp_safety;
+mod scenario;
 mod start;
 mod stream;
 mod survival;
 mod telephone;
 mod torture;
+mod transfers;
+mod trunks;
 mod walks;

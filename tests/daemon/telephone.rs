@@ -189,6 +189,16 @@ pub fn rtp(payload_type: u8, sequence: u16, ssrc: u32, payload: &[u8]) -> Vec<u8
     bytes
 }
 
+/// One stream of the exchange's own, from where it said, in order.
+pub fn unbroken(packets: &[Packet], at: SocketAddr) {
+    assert!(packets.len() > 20, "{} packets", packets.len());
+    for pair in packets.windows(2) {
+        assert_eq!(pair[1].from, at);
+        assert_eq!(pair[1].ssrc(), pair[0].ssrc());
+        assert_eq!(pair[1].sequence(), pair[0].sequence().wrapping_add(1), "{at}");
+    }
+}
+
 fn talk(media: &UdpSocket, byte: u8, to: SocketAddr, over: &AtomicBool) -> Vec<Packet> {
     let (mut heard, mut due) = (Vec::new(), Instant::now());
     let mut buffer = [0; 2048];

@@ -2,7 +2,8 @@
 """A real caller (baresip): dials EXTENSION, walks an IVR with RFC 4733 digits, records what it hears, hangs up.
 
 One JSON object is printed. Exit status 0: the call was answered and walked to its end; 1: not.
-Steps, comma-separated: wait=SECONDS  dtmf=DIGITS  hold  resume  expect_bye=SECONDS (the other side hangs up)
+Steps, comma-separated: wait=SECONDS  dtmf=DIGITS  hold  resume  transfer=NUMBER (REFER)
+expect_bye=SECONDS (the other side hangs up)
 """
 import argparse
 import json
@@ -11,7 +12,7 @@ import sys
 from baresip import Baresip
 
 
-def walk(phone, steps):
+def walk(phone, steps, exchange):
     """Returns who ended the call: "caller" or "exchange"."""
     for step in filter(None, steps.split(",")):
         verb, _, value = step.partition("=")
@@ -21,6 +22,8 @@ def walk(phone, steps):
             for digit in value:
                 phone.command("sndcode", digit)
                 phone.listen(0.25)
+        elif verb == "transfer":
+            phone.command("transfer", f"sip:{value}@{exchange}")
         elif verb in ("hold", "resume"):
             phone.command(verb)
         elif verb == "expect_bye":
@@ -55,7 +58,7 @@ def main():
         event = phone.wait(["CALL_ESTABLISHED", "CALL_CLOSED"], ask.ring)
         said["answered"] = walked = bool(event) and event["type"] == "CALL_ESTABLISHED"
         if walked:
-            said["ended_by"] = walk(phone, ask.steps)
+            said["ended_by"] = walk(phone, ask.steps, f"{ask.host}:{ask.port}")
             closed = phone.wait(["CALL_CLOSED"], 5)
             said["closed"] = closed and closed.get("param")
         else:

@@ -1,8 +1,12 @@
 //! Scenarios with a name, of queues: who waits, whose phone rings, who talks with whom, and what is heard meanwhile.
 
 use super::scenarios::{MS, S, calm, lived, records};
-use centrala::sim::{Leaves, Life, Manner, Outcome, Plan, Received, World, spoken};
+use centrala::acd;
+use centrala::config::Destination;
+use centrala::ivr::{self, Flow};
+use centrala::sim::{Circumstances, Leaves, Life, Manner, Outcome, Plan, Received, World, spoken};
 use centrala::time::Duration;
+use std::sync::Arc;
 
 const CALLER: &str = "+48221234567";
 
@@ -162,5 +166,104 @@ fn extensions_the_trunk_and_a_family_are_reached() {
         let caller = Life::stranger(CALLER, vec![Plan { at: S(1), ..Plan::to("1003") }]);
         let world = lived("busy", vec![callee, caller], calm());
         assert_eq!(outcome(&world, 1), Some(Outcome::Refused(status)));
+    }
+}
+
+/// The simulated exchange with other rules for its queue, another queue `sales`, and more to hear.
+fn with_rules(rules: impl FnOnce(&mut acd::Settings)) -> Circumstances {
+    let mut circumstances = calm();
+    let config = Arc::make_mut(&mut circumstances.config);
+    let settings = Arc::make_mut(&mut config.acd);
+    let support = settings.queues["support"].clone();
+    settings.queues.insert("sales".into(), support);
+    rules(settings);
+    config.queues.insert("sales".into(), config.queues["support"].clone());
+    for sound in ["queue-position-1", "queue-position-2", "queue-wait-2", "queue-wait-3", "sorry"] {
+        circumstances.sounds.insert(("pl".into(), sound.into()), S(3));
+    }
+    circumstances
+}
+
+#[test]
+fn waiting_callers_are_told_their_place_and_the_wait_and_an_answer_ends_it() {
+    let circumstances = with_rules(|settings| {
+        let support = settings.queues.get_mut("support").expect("there");
+        support.announce = acd::Announce {
+            first: S(5),
+            every: S(10),
+            position: true,
+            expected_wait: true,
+            comfort: vec!["sorry".into()],
+            comfort_first: true,
+        };
+        settings.agents.remove("1002");
+    });
+    let second = Life::stranger("+48220000000", vec![Plan { at: S(3), ..Plan::to("600") }]);
+    let agent = Life::agent("1001", vec![answers(S(1), Some(S(16))), answers(S(1), Some(S(5)))]);
+    let world = lived("announcements", vec![agent, enters(S(1), Leaves::Never), second], circumstances);
+    let told = ["sorry", "queue-position-1", "queue-wait-2"];
+    let heard = heard(&world, 2);
+    assert_eq!(heard[0], "any/hold-music");
+    assert_eq!(heard[1..4], told, "{heard:?}");
+    assert_eq!(heard[4], "any/hold-music", "music goes on: {heard:?}");
+    // The second announcement begins at 18 s, and at 19 or so the agent takes the call.
+    assert!(received(&world, 0)[1].picked_up.is_some() && received(&world, 0)[1].audio.is_some());
+    assert_eq!(outcome(&world, 2), Some(Outcome::Released));
+}
+
+#[test]
+fn who_overflows_to_another_queue_keeps_the_place() {
+    let mut circumstances = with_rules(|settings| {
+        let to_sales = acd::OverflowAct::Move("sales".into());
+        let rule = acd::Overflow { on: acd::Trigger::After(S(10)), act: to_sales };
+        settings.queues.get_mut("support").expect("there").overflow = vec![rule];
+        let sales = settings.agents["1002"].queues["support"].clone();
+        settings.agents.get_mut("1002").expect("there").queues = [("sales".into(), sales)].into();
+        settings.agents.remove("1001");
+    });
+    Arc::make_mut(&mut circumstances.config).numbers.insert("701".into(), Destination::Queue("sales".into()));
+    // The last has waited in `sales` before the others come there, and came to us after them.
+    let second = Life::stranger("+48220000000", vec![Plan { at: S(3), ..Plan::to("600") }]);
+    let direct = Life::stranger("+48221111111", vec![Plan { at: S(5), ..Plan::to("701") }]);
+    let agent = Life { registers: Some(S(20)), ..Life::agent("1002", vec![answers(S(1), Some(S(4))); 3]) };
+    let world = lived("overflow", vec![agent, direct, second, enters(S(1), Leaves::Never)], circumstances);
+    let order: Vec<&str> = received(&world, 0).iter().map(|call| call.from.as_str()).collect();
+    assert_eq!(order, [CALLER, "+48220000000", "+48221111111"]);
+}
+
+/// A queue that one leaves by a key for a menu, and comes back to.
+const WITH_A_KEY: &str = "
+start: wait
+nodes:
+  wait:
+    queue: {name: support, keys: {1: choose}, failed: bye}
+  choose:
+    menu: {prompt: main-menu, wait: 20s, tries: 1, keys: {1: wait}, no_input: bye, invalid: bye}
+  bye:
+    hangup: {cause: normal}
+";
+
+#[test]
+fn who_leaves_by_a_key_and_comes_back_has_the_old_place() {
+    let mut circumstances = with_rules(|_| {});
+    let config = Arc::make_mut(&mut circumstances.config);
+    let world = ivr::World {
+        languages: config.languages.clone(),
+        queues: ["support".into()].into(),
+        sounds: config.languages.iter().map(|language| (language.clone(), ["main-menu".into()].into())).collect(),
+        ..ivr::World::default()
+    };
+    let flow = Flow::parse("key.yaml", WITH_A_KEY.as_bytes(), &world).unwrap_or_else(|faults| panic!("{}", faults[0]));
+    config.flows.insert("key".into(), Arc::new(flow));
+    config.numbers.insert("501".into(), Destination::Flow("key".into()));
+    for (stays_away, expected) in [(false, [CALLER, "+48220000000"]), (true, ["+48220000000", CALLER])] {
+        let presses = if stays_away { vec![(S(4), '1'), (S(23), '1')] } else { vec![(S(4), '1'), (S(9), '1')] };
+        let first = Life::stranger(CALLER, vec![Plan { at: S(1), presses, ..Plan::to("501") }]);
+        let second = Life::stranger("+48220000000", vec![Plan { at: S(7), ..Plan::to("501") }]);
+        let agent =
+            Life { registers: Some(S(15)), ..Life::agent("1001", vec![answers(S(1), Some(S(4))), answers(S(1), Some(S(4)))]) };
+        let world = lived("a key", vec![agent, first, second], circumstances.clone());
+        let order: Vec<&str> = received(&world, 0).iter().map(|call| call.from.as_str()).collect();
+        assert_eq!(order, expected, "away until the agent has come: {stays_away}");
     }
 }

@@ -200,10 +200,25 @@ fn a_phone_that_dies_leaves_nothing_once_calls_may_last_no_longer() {
     }
 }
 
+/// The refusal of a damaged copy names the transaction of the good one, so it may end the call; it never does more.
+#[test]
+fn a_damaged_copy_of_an_invite_ends_the_call_or_is_not_noticed() {
+    let mut outcomes = BTreeSet::new();
+    for at in 0..40 {
+        let plan = Plan { quirk: Quirk::Mangles, at: MS(at), presses: vec![(S(6), '0')], ..Plan::to("100") };
+        let strangers = (0..4).map(|_| Life::stranger("+48221234567", vec![plan.clone()])).collect();
+        let world = lived(&format!("damaged at {at} ms"), strangers, calm());
+        outcomes.extend(world.people().iter().filter_map(|person| person.attempts[0].outcome));
+    }
+    assert!(outcomes.contains(&Outcome::Released) && outcomes.contains(&Outcome::Refused(400)), "{outcomes:?}");
+    let foreseen = |outcome: &Outcome| matches!(outcome, Outcome::Released | Outcome::Refused(400..=606));
+    assert!(outcomes.iter().all(foreseen), "{outcomes:?}");
+}
+
 #[test]
 fn a_call_survives_a_hold_a_probe_and_a_contact_that_is_a_name() {
     for quirk in
-        [Quirk::Holds(MS(200)), Quirk::Probes(S(1)), Quirk::NamedContact, Quirk::Echoes, Quirk::Mangles, Quirk::Proxied]
+        [Quirk::Holds(MS(200)), Quirk::Probes(S(1)), Quirk::NamedContact, Quirk::Echoes, Quirk::Proxied, Quirk::Steered]
     {
         let plan = Plan { quirk, presses: vec![(S(6), '0')], ..Plan::to("100") };
         let expected = Expected {

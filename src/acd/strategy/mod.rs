@@ -35,6 +35,7 @@ use crate::id::Rng;
 use crate::time::{Duration, Moment};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::fmt;
 use std::ops::Bound::{Excluded, Unbounded};
 
 /// `ring_all` rings at most this many agents for one call.
@@ -80,6 +81,32 @@ pub struct Order {
 impl Default for Order {
     fn default() -> Order {
         Order::from(Strategy::default())
+    }
+}
+
+impl fmt::Display for Order {
+    /// As it is written: `longest_idle`, or `tier, best_skill, longest_idle`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self != Order::from(self.then) {
+            for comparator in &self.first {
+                f.write_str(match comparator {
+                    Comparator::Tier => "tier, ",
+                    Comparator::BestSkill => "best_skill, ",
+                })?;
+            }
+        }
+        f.write_str(match self.then {
+            Strategy::LongestIdle => "longest_idle",
+            Strategy::RingAll => "ring_all",
+            Strategy::RingInTurn => "ring_in_turn",
+            Strategy::Linear => "linear",
+            Strategy::RoundRobin => "round_robin",
+            Strategy::FewestCalls => "fewest_calls",
+            Strategy::LeastTalk => "least_talk",
+            Strategy::BestSkill => "best_skill",
+            Strategy::Random => "random",
+            Strategy::WeightedRandom => "weighted_random",
+        })
     }
 }
 

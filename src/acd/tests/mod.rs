@@ -3,7 +3,9 @@
 mod misbehaviour;
 mod model;
 mod order;
+mod pauses;
 mod states;
+mod steps;
 mod storm;
 
 use super::*;

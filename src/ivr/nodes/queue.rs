@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | the agent hangs up after the talk | `answered` | `answered`, else the call ends |
 //! | the queue sends the caller on | `overflow` | `overflow`, else `failed` |
+//! | the queue has given the caller to somebody for good | `overflow` | nowhere: the flow is over |
 //! | the queue is full or cannot take them | `failed` | `failed` |
 //! | the caller presses a key of `keys` while they wait | `key K` | its node |
 //!
@@ -67,6 +68,7 @@ impl Node for Queue {
     fn hear(&self, state: (), heard: Heard, turn: &mut Turn<'_>) -> Step<()> {
         match heard {
             Heard::Queue(QueueEnd::Answered) => Step::leave("answered", self.answered.clone()),
+            Heard::Queue(QueueEnd::GivenAway) => Step::GiveAway { outcome: "overflow".into() },
             Heard::Queue(QueueEnd::Overflow) => {
                 let to = self.overflow.as_ref().unwrap_or(&self.failed);
                 Step::leave("overflow", Some(to.clone()))

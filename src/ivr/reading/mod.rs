@@ -15,7 +15,7 @@ mod links;
 mod shape;
 
 pub(super) use formulas::percent_encoded;
-pub use shape::{FieldShape, Kind};
+pub use shape::{FieldShape, Kind, shapes};
 
 use super::World;
 use crate::expression::Declared;

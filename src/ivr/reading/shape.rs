@@ -1,5 +1,13 @@
 //! What a verb's reading asks for, as data: the schema for editors is made from it, so the two cannot disagree.
 
+use super::{NodeFields, Seen};
+use crate::expression::Declared;
+use crate::fault::Faults;
+use crate::fault::fields::Reader;
+use crate::fault::tree::{Node, Source, Spot, Value};
+use crate::ivr::World;
+use crate::ivr::nodes::{VERBS, Verb};
+
 /// One field of a verb.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FieldShape {
@@ -41,4 +49,23 @@ pub enum Kind {
     Parts,
     /// What `branch` decides by.
     Cases,
+}
+
+/// Every verb and its fields, in the order in which it asks for them.
+pub fn shapes() -> Vec<(&'static str, Vec<FieldShape>)> {
+    VERBS.iter().map(|verb| (*verb, shape_of(verb))).collect()
+}
+
+/// A verb is let read a node in which nothing stands; what it asks for is its shape.
+fn shape_of(verb: &str) -> Vec<FieldShape> {
+    let (mut faults, mut shape) = (Faults::new(), Vec::new());
+    let Some(source) = Source::new("shape.yaml", b"", &mut faults) else { return shape };
+    let mut reader = Reader { source, faults: &mut faults };
+    let nothing = Node { spot: Spot::default(), value: Value::Empty };
+    let Some(fields) = reader.fields(verb, Spot::default(), &nothing) else { return shape };
+    let (world, names, mut seen) = (World::default(), Declared::default(), Seen::default());
+    let mut fields =
+        NodeFields { fields, reader: &mut reader, world: &world, names: &names, seen: &mut seen, shape: Some(&mut shape) };
+    let _ = Verb::read(verb, &mut fields);
+    shape
 }

@@ -53,6 +53,7 @@ pub fn play(case: &Case, flows: &BTreeMap<Name, Arc<Flow>>, props: &Props) -> Ve
     };
     let mut own = case.props.clone();
     own.calendars = props.calendars.clone();
+    own.speech = props.speech.clone();
     let stage = Stage::new(flow.clone(), flows, case.caller.clone(), own, case.at);
     let mut player = Player { stage, read: 0 };
     let difference = case.steps.iter().enumerate().find_map(|(at, step)| player.step(at, step).err());

@@ -7,6 +7,7 @@ use crate::ask::{Customer, HttpReply, HttpRequest, PinCheck, PinVerdict, Questio
 use crate::calendar::Calendar;
 use crate::id::Name;
 use crate::ivr::{Hours, KeepEnd, QueueGlance};
+use crate::speech::Language;
 use crate::time::Wall;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,10 +20,11 @@ pub struct Props {
     /// In place of what the calendar says.
     pub hours: BTreeMap<Name, Hours>,
     pub calendars: BTreeMap<Name, Arc<Calendar>>,
+    pub speech: BTreeMap<Name, Arc<Language>>,
     /// What becomes of messages, recordings, callbacks and surveys.
     pub keeps: Option<KeepEnd>,
     /// Wrong PINs in a row, by customer.
-    wrong: BTreeMap<String, u32>,
+    pub wrong: BTreeMap<String, u32>,
 }
 
 /// A customer, how they are known, and their PIN.

@@ -134,7 +134,7 @@ pub struct Stage {
 impl Stage {
     pub fn new(flow: Arc<Flow>, flows: &BTreeMap<Name, Arc<Flow>>, caller: Caller, props: Props, began: Wall) -> Stage {
         let mut stage = Stage {
-            session: Session::begin(flow, flows, caller),
+            session: Session::begin(flow, flows, &props.speech, caller),
             props,
             began,
             now: Moment::ZERO,

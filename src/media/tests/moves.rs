@@ -200,6 +200,64 @@ fn a_leg_goes_on_on_another_shard_as_if_nothing_had_been() {
     }
 }
 
+/// Two shards that tick on the same grid, every 5 ms; a leg plays a prompt on the first, and at some moment it is exported before a
+/// tick and imported so many ticks later. The longest time between two of its packets, and between their timestamps.
+fn longest_gap(leg: LegId, moment: u64, later: u64) -> (Duration, Duration) {
+    let mut shards = [ShardId(0), ShardId(1)].map(|id| Shard::new(id, SILENT_AFTER));
+    shards.iter_mut().for_each(|shard| shard.set_library(Arc::new(library())));
+    let (mut out, mut reports, mut sent) = (Outbox::default(), Vec::new(), Vec::new());
+    let begun = Moment::ZERO + ms(1_234_560);
+    let mut state = None;
+    let sounds = vec![sound("long"); 20];
+    for command in [
+        Command::Open { leg, local: address("192.0.2.1:16384") },
+        Command::Connect { leg, stream: stream() },
+        Command::Play { leg, play: PlayId(1), sounds, repeat: false },
+    ] {
+        shards[0].command(command, begun, &mut reports);
+    }
+    for tick in 0..60 {
+        let now = begun + ms(5) * tick;
+        if u64::from(tick) == 20 + moment {
+            shards[0].command(Command::Export { leg }, now, &mut reports);
+            state = reports.pop().and_then(|report| match report {
+                Report::Exported { state, .. } => Some(state),
+                _ => None,
+            });
+        }
+        if u64::from(tick) == 20 + moment + later {
+            let state = state.take().expect("exported");
+            shards[1].command(Command::Import { state }, now, &mut reports);
+        }
+        for shard in &mut shards {
+            shard.tick(now, &mut out, &mut reports);
+        }
+        let header = |packet: Outgoing<'_>| Packet::parse(packet.bytes).expect("we print RTP").header;
+        sent.extend(out.packets().map(|packet| (now, header(packet).timestamp)));
+        out.clear();
+    }
+    let gap = sent.windows(2).map(|pair| pair[1].0.since(pair[0].0)).max().expect("packets");
+    let step = sent.windows(2).map(|pair| pair[1].1.wrapping_sub(pair[0].1)).max().expect("packets");
+    (gap, ms(u64::from(step / 8)))
+}
+
+#[test]
+fn a_move_costs_one_frame_at_most_whenever_it_happens() {
+    let mut missed = 0;
+    for leg in 1..=40 {
+        for moment in 0..4 {
+            // At once, as within a tick; at the next tick, as it is between two threads; and at the one after.
+            for later in 0..=2 {
+                let (gap, step) = longest_gap(LegId(leg), moment, later);
+                assert!(gap <= ms(40) && step <= ms(40), "leg {leg}, moment {moment}, {later} later: {gap:?} {step:?}");
+                missed += usize::from(gap > ms(20));
+            }
+        }
+    }
+    // Most moves cost nothing at all.
+    assert!((1..240).contains(&missed), "{missed} of 480");
+}
+
 #[test]
 fn what_was_heard_before_a_move_is_known_after_it() {
     use sources::{BEHIND_NAT, behind_nat};

@@ -5,7 +5,7 @@
 
 use super::lane::{Lane, Receiver};
 use super::rhythm::{Audience, Rest, Rhythm, TICK};
-use super::sockets::{Inlet, Sockets};
+use super::sockets::{DRAIN, Inlet, Sockets};
 use super::{COMMANDS, Shared, Told, sys};
 use crate::id::LegId;
 use crate::media::{Command, LegState, Library, Outbox, Report, Shard};
@@ -23,6 +23,9 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 /// Sockets told of at once, and how often in a tick that is asked: together more than a core can serve.
 const READY: usize = 512;
 const ROUNDS: usize = 16;
+/// Datagrams that are read in a tick from sockets that had more than a few, so that a peer is heard in the middle of a flood at its
+/// port. The rest waits, and what the kernel has no room for is lost.
+const FLOOD: usize = 1024;
 /// What epoll tells of the wake eventfd. Sockets are told by their descriptor.
 const WAKE: u64 = u64::MAX;
 
@@ -190,15 +193,17 @@ impl Driver {
         }
     }
 
-    /// A few datagrams from every socket that has some, so that nobody's flood delays the others.
+    /// A few datagrams from every socket that has some, so that nobody's flood delays the others; and again from those with more.
     fn receive(&mut self, now: Moment) {
+        let mut flood = FLOOD;
         for _ in 0..ROUNDS {
             let told = self.listen(Some(Duration::ZERO));
             let mut ready = std::mem::take(&mut self.ready);
+            flood = flood.saturating_sub(ready.len().saturating_sub(told) * DRAIN);
             // After a panic the rest is asked in the next tick.
             self.contained(|driver| ready.retain(|token| driver.receive_one(*token, now)));
             self.ready = ready;
-            if told < READY {
+            if told < READY && (self.ready.is_empty() || flood == 0) {
                 return;
             }
         }

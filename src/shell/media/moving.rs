@@ -1,9 +1,17 @@
 //! Legs between two shards: their sockets, and the commands that wait for them to arrive.
 //!
-//! Invariant: a socket that nobody asks for again is closed when [`MAX_KEPT`] others have come after it.
+//! ```text
+//!   Export --> order --> the old shard --> Left, with the socket --> Exported, to the core
+//!      |                                        |                        |
+//!      |   commands for it wait from here ...   v                        v
+//!      +------------------------------------> kept socket --> Import, with it --> order --> the new shard
+//!                                                             ... and follow it there, in order
+//! ```
+//!
+//! Invariant: a socket that nobody asks for again is closed when [`MAX_KEPT`] others have come after it, and what waits is dropped.
 
 use crate::id::LegId;
-use crate::media::{Command, ShardId};
+use crate::media::Command;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::UdpSocket;
 
@@ -15,60 +23,52 @@ const MAX_WAITING: usize = 64;
 #[derive(Default)]
 pub struct Moving {
     sockets: VecDeque<(LegId, UdpSocket)>,
-    moves: BTreeMap<LegId, Move>,
-}
-
-struct Move {
-    to: ShardId,
-    waiting: Vec<Command>,
+    waiting: BTreeMap<LegId, Vec<Command>>,
 }
 
 impl Moving {
-    /// False when the leg is on its way already.
-    pub fn begin(&mut self, leg: LegId, to: ShardId) -> bool {
-        let new = !self.moves.contains_key(&leg);
-        self.moves.entry(leg).or_insert(Move { to, waiting: Vec::new() });
-        new
+    /// The leg is asked off its shard: commands for it wait.
+    pub fn begin(&mut self, leg: LegId) {
+        self.waiting.entry(leg).or_default();
     }
 
     /// Gives a command back, unless it must wait for a leg that is on its way.
     pub fn hold(&mut self, command: Command) -> Option<Command> {
-        if self.moves.is_empty() {
+        if self.waiting.is_empty() || matches!(command, Command::Import { .. }) {
             return Some(command);
         }
         let (leg, other) = legs_of(&command);
-        let on_its_way = if self.moves.contains_key(&leg) { Some(leg) } else { other };
-        let Some(found) = on_its_way.and_then(|leg| self.moves.get_mut(&leg)) else { return Some(command) };
-        if found.waiting.len() < MAX_WAITING {
-            found.waiting.push(command);
+        let on_its_way = if self.waiting.contains_key(&leg) { Some(leg) } else { other };
+        let Some(waiting) = on_its_way.and_then(|leg| self.waiting.get_mut(&leg)) else { return Some(command) };
+        if waiting.len() < MAX_WAITING {
+            waiting.push(command);
         } else {
             tracing::error!(?leg, ?command, "too many commands for a leg on its way to another shard");
         }
         None
     }
 
-    /// The shard that a leg is to arrive at, and what it is told there.
-    pub fn arrive(&mut self, leg: LegId) -> Option<(ShardId, Vec<Command>)> {
-        self.moves.remove(&leg).map(|found| (found.to, found.waiting))
-    }
-
-    /// The leg is not there to be moved: what waits for it is in vain.
-    pub fn forget(&mut self, leg: LegId) {
-        self.moves.remove(&leg);
-    }
-
+    /// The leg has left its shard.
     pub fn keep(&mut self, leg: LegId, socket: UdpSocket) {
         if self.sockets.len() == MAX_KEPT
             && let Some((forgotten, _)) = self.sockets.pop_front()
         {
             tracing::error!(leg = ?forgotten, "an exported leg was never imported; its socket is closed");
+            self.waiting.remove(&forgotten);
         }
         self.sockets.push_back((leg, socket));
     }
 
-    pub fn socket(&mut self, leg: LegId) -> Option<UdpSocket> {
+    /// The leg is to go on: its socket, and what it is told then. None when the socket is gone.
+    pub fn arrive(&mut self, leg: LegId) -> Option<(UdpSocket, Vec<Command>)> {
         let index = self.sockets.iter().position(|(kept, _)| *kept == leg)?;
-        self.sockets.remove(index).map(|(_, socket)| socket)
+        let (_, socket) = self.sockets.remove(index)?;
+        Some((socket, self.waiting.remove(&leg).unwrap_or_default()))
+    }
+
+    /// The leg is not there to be moved: what waits for it is in vain.
+    pub fn forget(&mut self, leg: LegId) {
+        self.waiting.remove(&leg);
     }
 }
 

@@ -16,9 +16,9 @@ use crate::time::{Duration, Moment};
 pub const TICK: Duration = Duration::from_millis(5);
 /// While somebody waits at the other end of a bridge for what comes in.
 pub const BRIDGE_TICK: Duration = Duration::from_micros(2500);
-/// Of so few legs, packets come no more often than the grid of a bridge has moments.
-pub const FEW: usize = 8;
-/// Wakes by a packet in 5 ms: several times what eight legs send.
+/// Of so few legs, a packet comes less often than every millisecond: that costs little, and nobody need wait for another.
+pub const FEW: usize = 16;
+/// Wakes by a packet in 5 ms: twice what so few legs send.
 pub const EARLY: u8 = 8;
 
 /// Who is served.

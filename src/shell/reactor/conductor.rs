@@ -5,16 +5,16 @@
 //! out, in `forget` and nowhere else.
 
 use super::connection::{self, Outgoing};
-use super::{Herald, News, Order, ReactorSettings, control, resolve};
+use super::questions::Oracle;
+use super::{Herald, News, Order, ReactorSettings, control};
 use crate::sip::{ConnectionId, Input, Path, Transport};
 use crate::time::Duration;
 use memchr::memmem;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
 /// Connections of one source (an IPv4 address, an IPv6 /64) that have proved nothing.
@@ -80,7 +80,7 @@ pub async fn run(
         Ok(listener) => drop(tokio::spawn(control::serve(listener, desk.clone()))),
         Err(error) => warn!(%error, "the control socket cannot be used"),
     }
-    let turns = Arc::new(Semaphore::new(resolve::AT_ONCE));
+    let oracle = Oracle::new(settings.fence, settings.database.clone(), settings.settled.clone(), settings.web.clone());
     let mut conductor = Conductor {
         settings,
         herald,
@@ -98,9 +98,8 @@ pub async fn run(
                 None => break,
                 Some(Order::Send { path, bytes }) => conductor.send(path, bytes).await,
                 Some(Order::Close(connection)) => conductor.forget(connection).await,
-                Some(Order::Resolve { ask, patience }) => {
-                    let fence = conductor.settings.fence;
-                    tokio::spawn(resolve::answer(ask, patience, fence, Arc::clone(&turns), conductor.herald.clone()));
+                Some(Order::Ask { ask, patience }) => {
+                    tokio::spawn(oracle.clone().answer(ask, patience, conductor.herald.clone()));
                 }
                 Some(Order::Reply { reply, response }) => desk.reply(reply, response),
             },

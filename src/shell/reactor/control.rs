@@ -3,12 +3,13 @@
 //! A client's next request is read when its last answer has left, so a client that does not read holds one answer at most, and
 //! not for long. Invariant: every request is answered once, in order, or its connection is closed.
 
-use super::super::store::{Settled, facts, reading};
+use super::super::store::{Settled, customers, facts, reading};
+use super::super::sys::clock;
 use super::conductor::UnixListenerBound;
 use super::{Herald, News, ReactorSettings};
-use crate::control::{MAX_CDR, MAX_REQUEST, Request, Response};
+use crate::control::{MAX_CDR, MAX_CUSTOMERS, MAX_REQUEST, Request, Response};
 use crate::id::ReplyId;
-use crate::time::Duration;
+use crate::time::{Duration, Wall};
 use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -109,6 +110,8 @@ impl Desk {
             Request::Cdr { limit, reference } => {
                 self.read(move |path| calls(path, limit.min(MAX_CDR), reference.as_deref())).await
             }
+            Request::Customers { after, limit } => self.read(move |path| customers_after(path, &after, limit)).await,
+            Request::FlowReport { flow, days } => self.read(move |path| flow_facts(path, &flow, days)).await,
             Request::Report(request) => self.read(move |path| facts::report(path, &request).map(Response::Report)).await,
             Request::QueueLog { from, to } => {
                 self.read(move |path| facts::queue_log(path, from, to).map(Response::QueueLog)).await
@@ -159,6 +162,19 @@ fn calls(database: &Path, limit: u32, reference: Option<&str>) -> Result<Respons
     let calls = calls.map_err(|fault| format!("the records could not be read: {fault}"))?;
     let calls: Result<_, _> = calls.iter().map(serde_json::to_value).collect();
     calls.map(Response::Cdr).map_err(|fault| fault.to_string())
+}
+
+fn customers_after(database: &Path, after: &str, limit: u32) -> Result<Response, String> {
+    let most = u32::try_from(MAX_CUSTOMERS).unwrap_or(u32::MAX);
+    let list = customers::after(database, after, limit.min(most));
+    list.map(Response::Customers).map_err(|fault| format!("the customers could not be read: {fault}"))
+}
+
+fn flow_facts(database: &Path, flow: &str, days: u32) -> Result<Response, String> {
+    let span = i64::from(days) * 24 * 3600 * 1_000_000_000;
+    let since = Wall::from_unix_nanos(clock::now().wall.unix_nanos().saturating_sub(span));
+    let facts = reading::flow(database, flow, since);
+    facts.map(Response::Flow).map_err(|fault| format!("the records could not be read: {fault}"))
 }
 
 pub async fn serve(listener: UnixListener, desk: Desk) {

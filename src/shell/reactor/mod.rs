@@ -22,12 +22,17 @@
 mod conductor;
 mod connection;
 mod control;
+mod questions;
 mod resolve;
 
+pub use resolve::addresses;
+
 use super::fence::Fence;
+use super::http::Web;
 use super::store::Settled;
 use super::sys::wake::Wake;
 use crate::ask::{Answer, Ask, Reply};
+use crate::config::WebHosts;
 use crate::control::{Request, Response};
 use crate::id::ReplyId;
 use crate::sip::{ConnectionId, Input, Path};
@@ -67,7 +72,7 @@ pub enum News {
 enum Order {
     Send { path: Path, bytes: Vec<u8> },
     Close(ConnectionId),
-    Resolve { ask: Ask, patience: Duration },
+    Ask { ask: Ask, patience: Duration },
     Reply { reply: ReplyId, response: Response },
 }
 
@@ -81,6 +86,8 @@ pub struct ReactorSettings {
     pub database: PathBuf,
     pub settled: Settled,
     pub fence: Fence,
+    /// Answers for web services.
+    pub web: Arc<Web>,
     /// Streams at once, in and out.
     pub max_connections: usize,
 }
@@ -93,6 +100,7 @@ pub struct Reactor {
     orders: mpsc::Sender<Order>,
     news: mpsc::Receiver<News>,
     wake: Arc<Wake>,
+    web: Arc<Web>,
     thread: JoinHandle<()>,
 }
 
@@ -123,6 +131,7 @@ impl Reactor {
             .enable_time()
             .max_blocking_threads(BLOCKING_THREADS)
             .build()?;
+        let web = Arc::clone(&settings.web);
         let control = control::bind(&settings.control_socket)?;
         let thread = std::thread::Builder::new().name("reactor".into()).spawn(move || {
             let socket = settings.control_socket.clone();
@@ -131,7 +140,7 @@ impl Reactor {
             runtime.shutdown_background();
             let _ = std::fs::remove_file(socket);
         })?;
-        Ok(Reactor { orders, news: news_in, wake, thread })
+        Ok(Reactor { orders, news: news_in, wake, web, thread })
     }
 
     /// Readable when news waits.
@@ -164,11 +173,16 @@ impl Reactor {
         }
     }
 
-    /// Works on a question for at most `patience`; answered by news, or at once.
-    pub fn ask(&self, ask: Ask, patience: Duration) -> Result<(), Answer> {
+    /// Works on a question for at most `patience`. Answered by news; at once where there is no room for it.
+    pub fn ask(&self, ask: Ask, patience: Duration) -> Option<Answer> {
         let id = ask.id;
-        let order = Order::Resolve { ask, patience };
-        self.orders.try_send(order).map_err(|_| Answer { id, reply: Reply::Failed("the exchange is too busy to ask".into()) })
+        let refused = self.orders.try_send(Order::Ask { ask, patience }).is_err();
+        refused.then(|| Answer { id, reply: Reply::Failed("the exchange is too busy to ask".into()) })
+    }
+
+    /// A new configuration.
+    pub fn configure(&self, hosts: Arc<WebHosts>) {
+        self.web.configure(hosts);
     }
 
     /// Answers somebody at the control socket.

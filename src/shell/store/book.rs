@@ -2,10 +2,13 @@
 //!
 //! Invariant: a group of writes is on the disk whole or not at all, and never twice: `progress` is part of each transaction.
 
-use super::calendars;
+use super::queueing::{self, Queueing};
+use super::{calendars, customers};
 use crate::id::Name;
 use crate::store::schema::{ERASE_PARTY, FACT_VERSION, MIGRATIONS, WRITER_PRAGMAS};
-use crate::store::{BindingRow, CRASH_LOST, CallRecord, CallStarted, OverrideRow, PartyNumber, PathStep, What, Write};
+use crate::store::{
+    BindingRow, CRASH_LOST, CallRecord, CallStarted, OverrideRow, PartyNumber, PathStep, TallyRow, What, Write,
+};
 use crate::time::{Duration, Wall};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
 use serde::Serialize;
@@ -32,8 +35,11 @@ pub struct Restored {
     pub bindings: Vec<BindingRow>,
     /// Operators' words about calendars that still hold.
     pub overrides: Vec<OverrideRow>,
+    /// Wrong attempts that still count.
+    pub tallies: Vec<TallyRow>,
     /// Calls that were going on when the last run died; they are closed now, with a fact each.
     pub crash_lost: usize,
+    pub queueing: Queueing,
 }
 
 pub struct Book {
@@ -82,8 +88,10 @@ impl Book {
         let crash_lost = close_lost_calls(&transaction, now).map_err(unusable)?;
         let bindings = live_bindings(&transaction, now).map_err(unusable)?;
         let overrides = calendars::live(&transaction, now).map_err(unusable)?;
+        let queueing = queueing::restore(&transaction, now).map_err(unusable)?;
+        let tallies = customers::live_tallies(&transaction, now).map_err(unusable)?;
         transaction.commit().map_err(unusable)?;
-        Ok(Restored { bindings, overrides, crash_lost })
+        Ok(Restored { bindings, overrides, tallies, crash_lost, queueing })
     }
 
     /// One transaction for the whole group.
@@ -226,6 +234,11 @@ fn record(transaction: &Transaction<'_>, write: &Write) -> rusqlite::Result<()> 
         What::Unbound { user, contact } => unbound(transaction, write.at, user, contact),
         What::CalendarSaid(row) => calendars::said(transaction, write.at, row),
         What::CalendarCleared { calendar } => calendars::cleared(transaction, write.at, calendar),
+        What::Queue(it) => queueing::happened(transaction, write.at, it),
+        What::Agent(it) => queueing::agent(transaction, write.at, it),
+        What::Customers(list) => customers::saved(transaction, write.at, list),
+        What::CustomersGone(ids) => customers::gone(transaction, write.at, ids),
+        What::Attempt(note) => customers::attempted(transaction, write.at, note),
     }
 }
 
@@ -432,11 +445,11 @@ fn number(transaction: &Transaction<'_>, number: &str) -> rusqlite::Result<i64> 
     find_party(transaction, number, "")
 }
 
-fn party(transaction: &Transaction<'_>, party: &PartyNumber) -> rusqlite::Result<i64> {
+pub(super) fn party(transaction: &Transaction<'_>, party: &PartyNumber) -> rusqlite::Result<i64> {
     find_party(transaction, &party.number, &party.name)
 }
 
-fn find_party(transaction: &Transaction<'_>, number: &str, name: &str) -> rusqlite::Result<i64> {
+pub(super) fn find_party(transaction: &Transaction<'_>, number: &str, name: &str) -> rusqlite::Result<i64> {
     let mut select = transaction.prepare_cached("SELECT id FROM parties WHERE number = ?1 AND name = ?2")?;
     if let Some(id) = select.query_row(params![number, name], |row| row.get(0)).optional()? {
         return Ok(id);

@@ -11,16 +11,21 @@
 //! | here | the thread, its queue, the gathering |
 //! | `book.rs` | the open database: migrations, one group at a time, what a restart finds |
 //! | `calendars.rs` | what operators say instead of calendars |
+//! | `queueing.rs` | facts of queues and agents |
+//! | `customers.rs` | who customers are, and attempts to pass for them |
 //! | `reading.rs`, `facts.rs` | finished calls, and facts of queues and agents, read-only |
 //!
 //! Invariant: every write that was taken is answered exactly once, in order, after its transaction is on the disk or given up.
 
 mod book;
 mod calendars;
+pub mod customers;
 pub mod facts;
+mod queueing;
 pub mod reading;
 
 pub use book::{Book, Restored, Unusable};
+pub use queueing::Queueing;
 
 use super::sys::wake::Wake;
 use crate::store::{Committed, Write};

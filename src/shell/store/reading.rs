@@ -2,9 +2,9 @@
 //!
 //! Invariant: a report never holds up the writer: in WAL mode readers see the last commit and take no lock against it.
 
-use crate::control::MAX_CDR;
+use crate::control::{FlowFacts, MAX_CDR, NodeFacts};
 use crate::store::reports::{CallReport, LegReport, StepReport, rfc3339, seconds};
-use crate::store::schema::{LEGS_OF_CALL, NEWEST_CALLS, ONE_CALL, STEPS_OF_CALL};
+use crate::store::schema::{FLOW_CALLS, FLOW_NODES, HUNG_UP, LEGS_OF_CALL, NEWEST_CALLS, ONE_CALL, STEPS_OF_CALL};
 use crate::time::{Duration, Wall};
 use rusqlite::{Connection, OpenFlags, Row};
 use std::path::Path;
@@ -32,6 +32,50 @@ pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY)?;
     Ok(connection)
+}
+
+/// What callers did in a flow, in the calls that ended since then.
+pub fn flow(path: &Path, name: &str, since: Wall) -> rusqlite::Result<FlowFacts> {
+    let connection = open(path)?;
+    let connection = connection.unchecked_transaction()?;
+    let since = since.unix_nanos();
+    let (calls, contained) = connection.query_row(FLOW_CALLS, (name, since), |row| Ok((count(row, 0)?, count(row, 1)?)))?;
+    let mut statement = connection.prepare(FLOW_NODES)?;
+    let rows = statement.query_map((name, since), |row| {
+        let facts = NodeFacts {
+            node: row.get(0)?,
+            verb: row.get(1)?,
+            entered: count(row, 3)?,
+            mean_s: row.get::<_, f64>(4)? / 1e9,
+            longest_s: row.get::<_, f64>(5)? / 1e9,
+            ..NodeFacts::default()
+        };
+        Ok((facts, row.get::<_, String>(2)?))
+    })?;
+    let mut nodes: Vec<NodeFacts> = Vec::new();
+    for row in rows {
+        let (facts, outcome) = row?;
+        gather(&mut nodes, facts, outcome);
+    }
+    nodes.sort_by(|a, b| b.entered.cmp(&a.entered).then_with(|| a.node.cmp(&b.node)));
+    Ok(FlowFacts { calls, contained, nodes })
+}
+
+/// Adds what is known of one outcome of a node to what is known of the node; rows come node by node.
+fn gather(nodes: &mut Vec<NodeFacts>, facts: NodeFacts, outcome: String) {
+    let hung_up = if outcome == HUNG_UP { facts.entered } else { 0 };
+    let outcomes = vec![(outcome, facts.entered)];
+    match nodes.last_mut().filter(|last| last.node == facts.node && last.verb == facts.verb) {
+        Some(node) => {
+            let entered = node.entered + facts.entered;
+            node.mean_s = (node.mean_s * node.entered as f64 + facts.mean_s * facts.entered as f64) / entered as f64;
+            node.longest_s = node.longest_s.max(facts.longest_s);
+            node.entered = entered;
+            node.hung_up += hung_up;
+            node.outcomes.extend(outcomes);
+        }
+        None => nodes.push(NodeFacts { hung_up, outcomes, ..facts }),
+    }
 }
 
 fn select(connection: &Connection, sql: &str, parameter: impl rusqlite::ToSql) -> rusqlite::Result<Vec<(i64, CallReport)>> {

@@ -3,13 +3,14 @@
 //! Invariant: whatever happens, each call that was announced or begun ends exactly once, nothing is said of it afterwards, and
 //! when the last timer has run nothing is left.
 
-use super::pair::{EXCHANGE, PASSWORD, PHONE, Pair, REALM, at, description};
+use super::pair::{EXCHANGE, PASSWORD, PHONE, Pair, REALM, at, description, settings};
 use crate::id::Rng;
 use crate::sip::message::Uri;
 use crate::sip::*;
 use crate::time::Duration;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// A run: how bad the network is, and how many things are done.
 struct Weather {
@@ -24,6 +25,7 @@ fn run(seed: u64, transport: Transport, weather: &Weather) -> Visited {
     let mut pair = Pair::trunk(seed, transport);
     (pair.loss, pair.duplication, pair.jitter) = (weather.loss, weather.duplication, weather.jitter);
     pair.ring = Duration::from_secs(20);
+    with_short_sessions(&mut pair);
     let mut chance = Rng::from_seed(seed ^ 0x5EED);
     let mut begun: [BTreeSet<DialogId>; 2] = Default::default();
     for _ in 0..weather.steps {
@@ -43,6 +45,7 @@ fn run(seed: u64, transport: Transport, weather: &Weather) -> Visited {
             pair.command(side, Command::Hangup { dialog, reason: None });
         }
         pair.command(side, Command::Unregister { registration: RegistrationId(1) });
+        pair.command(side, Command::Unwatch { peer: "other".into() });
     }
     pair.settle();
     // Calls that were still on their way when everybody hung up.
@@ -82,6 +85,9 @@ fn check_endings(pair: &Pair, side: usize, begun: &BTreeSet<DialogId>, seed: u64
             | Event::Offer { dialog, .. }
             | Event::Renegotiated { dialog, .. }
             | Event::Digit { dialog, .. }
+            | Event::Refer { dialog, .. }
+            | Event::Referred { dialog, .. }
+            | Event::ReferralProgress { dialog, .. }
             | Event::Alive { dialog } => assert!(!ended.contains(dialog), "seed {seed}: {event:?} after its end"),
             _ => {}
         }
@@ -108,7 +114,10 @@ fn act(pair: &mut Pair, chance: &mut Rng, begun: &mut [BTreeSet<DialogId>; 2]) {
         66..=68 => Command::Update { dialog, sdp },
         69..=83 => Command::Reply { dialog, answer: if chance.chance(800) { Ok(sdp) } else { Err(Status(488)) } },
         84..=86 => Command::Probe { dialog },
-        87..=90 => Command::Digit { dialog, digit: '5', duration: Duration::from_millis(100) },
+        87 => Command::Digit { dialog, digit: '5', duration: Duration::from_millis(100) },
+        88 => Command::Refer { dialog, target: Uri::sip("700", "10.0.0.1", None), replaces: known.first().copied() },
+        89 => return answer_referral(pair, chance, side),
+        90 => return watch(pair, chance, side),
         91 => Command::Unregister { registration: RegistrationId(1) },
         92..=93 => return register(pair),
         94 => return pair.is_cut = !pair.is_cut,
@@ -119,6 +128,41 @@ fn act(pair: &mut Pair, chance: &mut Rng, begun: &mut [BTreeSet<DialogId>; 2]) {
         _ => return pair.is_cut = false,
     };
     pair.command(side, command);
+}
+
+/// Sessions are refreshed, and run out, within a run.
+fn with_short_sessions(pair: &mut Pair) {
+    for side in [EXCHANGE, PHONE] {
+        let other = pair.sides[1 - side].address;
+        let session = SessionTimers { interval: Duration::from_secs(90), min: Duration::from_secs(90) };
+        let ours = Settings { session, ..settings(&[Algorithm::Md5], Some(other)) };
+        pair.command(side, Command::Configure(Arc::new(ours)));
+    }
+}
+
+/// The last REFER that this side was sent is accepted, refused, or told of.
+fn answer_referral(pair: &mut Pair, chance: &mut Rng, side: usize) {
+    let asked = |event: &Event| if let Event::Refer { referral, .. } = event { Some(*referral) } else { None };
+    let Some(referral) = pair.sides[side].events.iter().rev().find_map(asked) else { return };
+    let status = Status([100, 180, 200, 486][chance.below(4) as usize]);
+    pair.command(
+        side,
+        match chance.below(4) {
+            0 => Command::RefuseReferral { referral, status: Status(603) },
+            1 | 2 => Command::AcceptReferral { referral },
+            _ => Command::ReportReferral { referral, status },
+        },
+    );
+}
+
+fn watch(pair: &mut Pair, chance: &mut Rng, side: usize) {
+    let probing = Probing {
+        target: Uri::sip("", "10.0.0.1", None),
+        path: pair.path(side),
+        interval: Duration::from_secs(10),
+        patience: Duration::from_millis(u64::from(500 + chance.below(3_000))),
+    };
+    pair.command(side, Command::Watch { peer: "other".into(), probing: Box::new(probing) });
 }
 
 fn begin(pair: &mut Pair, chance: &mut Rng, side: usize, begun: &mut BTreeSet<DialogId>) {

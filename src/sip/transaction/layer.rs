@@ -40,6 +40,8 @@ pub enum Owner {
     Bye(DialogId),
     Probe(DialogId),
     Digit(DialogId),
+    /// Our PRACK of a provisional answer.
+    Prack(DialogId),
     /// Our UPDATE that only refreshes it.
     Refresh(DialogId),
     /// Our REFER in it.

@@ -1,0 +1,324 @@
+//! `centrala customers`: who calls, as the administrator knows them.
+//!
+//! PINs are hashed here (argon2id): the daemon and its socket never see one. Invariant: a file with a mistake imports nobody.
+
+mod csv;
+
+use super::client::{Client, Where, ask, strange};
+use super::table::{Table, print, print_json};
+use crate::control::{Customer, MAX_CUSTOMERS, MAX_REQUEST, Request, Response, e164};
+use crate::shell::sys::clock;
+use crate::shell::{files, pins};
+use clap::{Args, Subcommand};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Customers in one file at most.
+const MAX_ROWS: usize = 200_000;
+/// Mistakes that are printed.
+const MAX_MISTAKES: usize = 20;
+/// Columns that mean something; every other one is a field of the customer's own.
+const KNOWN: &[&str] = &["id", "name", "numbers", "value", "language", "preferred_agent", "pin"];
+
+/// Import, export and list customers
+#[derive(Args, Debug)]
+pub struct Customers {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand, Debug)]
+enum What {
+    /// Add or replace the customers of a CSV file: id,name,numbers,value,language,preferred_agent,pin and columns of your own
+    Import {
+        /// UTF-8, comma-separated, with a header line; numbers are separated by spaces
+        file: PathBuf,
+        #[command(flatten)]
+        place: Where,
+    },
+    /// Write all customers as CSV, PINs as verifiers, to a file or to the standard output
+    Export {
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        place: Where,
+    },
+    /// List all customers
+    List(Where),
+    /// Show one customer
+    Show {
+        id: String,
+        #[command(flatten)]
+        place: Where,
+    },
+    /// Remove customers
+    Remove {
+        #[arg(required = true)]
+        ids: Vec<String>,
+        #[command(flatten)]
+        place: Where,
+    },
+}
+
+pub fn run(arguments: &Customers) -> Result<(), String> {
+    match &arguments.what {
+        What::Import { file, place } => import(file, place),
+        What::Export { file, place } => export(file.as_ref(), place),
+        What::List(place) => list(place),
+        What::Show { id, place } => show(id, place),
+        What::Remove { ids, place } => remove(ids, place),
+    }
+}
+
+fn import(file: &Path, place: &Where) -> Result<(), String> {
+    let bytes = files::read_sound(file).map_err(|why| format!("could not read {}: {why}", file.display()))?;
+    let text = String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8", file.display()))?;
+    let mut client = Client::connect(&place.data)?;
+    let mut customers = read(&text).map_err(|mistakes| {
+        let more = mistakes.len().saturating_sub(MAX_MISTAKES);
+        let mut lines: Vec<String> = mistakes.into_iter().take(MAX_MISTAKES).collect();
+        if more > 0 {
+            lines.push(format!("and {more} more"));
+        }
+        format!("nobody was imported from {}: {}", file.display(), lines.join("; "))
+    })?;
+    let count = customers.len();
+    for customer in &mut customers {
+        hash(customer)?;
+    }
+    for batch in batches(customers) {
+        match client.ask(&Request::SaveCustomers(batch))? {
+            Response::Done => {}
+            other => return Err(strange(&other)),
+        }
+    }
+    if place.json {
+        return print_json(&serde_json::json!({ "imported": count }));
+    }
+    print(&format!("{count} customers imported\n"));
+    Ok(())
+}
+
+/// The PIN becomes its verifier; a verifier (of an export) stays.
+fn hash(customer: &mut Customer) -> Result<(), String> {
+    if customer.pin.is_empty() || pins::is_verifier(&customer.pin) {
+        return Ok(());
+    }
+    let chance = clock::entropy().map_err(|fault| format!("the operating system has no randomness: {fault}"))?;
+    let mut salt = [0; 16];
+    salt.copy_from_slice(&chance[..16]);
+    customer.pin = pins::verifier(&customer.pin, &salt)?;
+    Ok(())
+}
+
+/// As many at once as a request takes.
+fn batches(customers: Vec<Customer>) -> Vec<Vec<Customer>> {
+    let (mut batches, mut batch, mut size) = (Vec::new(), Vec::new(), 0);
+    for customer in customers {
+        let length = serde_json::to_string(&customer).map_or(0, |text| text.len() + 1);
+        if batch.len() == MAX_CUSTOMERS || size + length > MAX_REQUEST / 2 {
+            batches.push(std::mem::take(&mut batch));
+            size = 0;
+        }
+        size += length;
+        batch.push(customer);
+    }
+    batches.push(batch);
+    batches.retain(|batch| !batch.is_empty());
+    batches
+}
+
+/// The customers, or every mistake with its line.
+fn read(text: &str) -> Result<Vec<Customer>, Vec<String>> {
+    let rows = csv::read(text, MAX_ROWS).map_err(|mistake| vec![mistake])?;
+    let mut rows = rows.into_iter();
+    let Some((_, header)) = rows.next() else { return Err(vec!["the file is empty".into()]) };
+    let header: Vec<String> = header.iter().map(|name| name.trim().to_lowercase().replace(' ', "_")).collect();
+    let mut mistakes = Vec::new();
+    if !header.iter().any(|name| name == "id") {
+        mistakes.push("the first line names the columns, and one of them is `id`".to_string());
+    }
+    if let Some(twice) = header.iter().enumerate().find(|(at, name)| header[..*at].contains(name)) {
+        mistakes.push(format!("the column `{}` stands there twice", twice.1));
+    }
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    let (mut customers, mut ids) = (Vec::new(), BTreeSet::new());
+    for (line, cells) in rows {
+        if cells.len() != header.len() {
+            mistakes.push(format!("line {line} has {} columns, the first line {}", cells.len(), header.len()));
+            continue;
+        }
+        match customer(header.iter().map(String::as_str).zip(cells.iter().map(|cell| cell.trim()))) {
+            Ok(customer) if !ids.insert(customer.id.clone()) => {
+                mistakes.push(format!("line {line}: the customer {} stands there twice", customer.id));
+            }
+            Ok(customer) => customers.push(customer),
+            Err(why) => mistakes.push(format!("line {line}: {why}")),
+        }
+    }
+    if mistakes.is_empty() { Ok(customers) } else { Err(mistakes) }
+}
+
+fn customer<'a>(cells: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Customer, String> {
+    let mut customer = Customer::default();
+    for (column, cell) in cells {
+        let text = csv::unguarded(cell).to_string();
+        match column {
+            "id" if !(1..=20).contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_digit()) => {
+                return Err("an id has 1 to 20 digits: it is typed on a telephone".into());
+            }
+            "id" => customer.id = text,
+            "name" => customer.name = text,
+            "numbers" | "number" => {
+                let numbers = cell.split([' ', ';', '|']).map(csv::unguarded).filter(|number| !number.is_empty());
+                customer.numbers = numbers.map(e164).collect();
+                if customer.numbers.iter().any(|number| !(1..=32).contains(&number.len())) {
+                    return Err(format!("`{cell}` are no telephone numbers, separated by spaces"));
+                }
+            }
+            "value" if text.is_empty() => {}
+            "value" => {
+                let value = text.parse::<f64>().ok().filter(|value| value.is_finite());
+                customer.value = value.ok_or_else(|| format!("the value `{text}` is not a number"))?;
+            }
+            "language" => customer.language = text,
+            "preferred_agent" => customer.preferred_agent = text,
+            // What is wrong with a PIN is said without it.
+            "pin" if text.is_empty() || pins::is_verifier(&text) => customer.pin = text,
+            "pin" if (4..=12).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit()) => customer.pin = text,
+            "pin" => return Err("a PIN has 4 to 12 digits".into()),
+            own if !text.is_empty() => {
+                customer.fields.insert(own.to_string(), text);
+            }
+            _ => {}
+        }
+    }
+    Ok(customer)
+}
+
+/// All of them, in the order of their ids.
+fn all(place: &Where) -> Result<Vec<Customer>, String> {
+    let mut client = Client::connect(&place.data)?;
+    let mut list: Vec<Customer> = Vec::new();
+    loop {
+        let after = list.last().map(|customer| customer.id.clone()).unwrap_or_default();
+        let limit = u32::try_from(MAX_CUSTOMERS).unwrap_or(u32::MAX);
+        match client.ask(&Request::Customers { after, limit })? {
+            Response::Customers(page) if page.is_empty() => return Ok(list),
+            Response::Customers(page) => list.extend(page),
+            other => return Err(strange(&other)),
+        }
+    }
+}
+
+fn export(file: Option<&PathBuf>, place: &Where) -> Result<(), String> {
+    let customers = all(place)?;
+    let own: BTreeSet<&str> = customers.iter().flat_map(|customer| customer.fields.keys().map(String::as_str)).collect();
+    let mut text = csv::line(KNOWN.iter().copied().chain(own.iter().copied()));
+    for customer in &customers {
+        let value = customer.value.to_string();
+        let numbers = customer.numbers.join(" ");
+        let Customer { id, name, language, preferred_agent, pin, fields, .. } = customer;
+        let cells = [id, name, &numbers, &value, language, preferred_agent, pin].map(String::as_str);
+        let own = own.iter().map(|name| fields.get(*name).map_or("", String::as_str));
+        text.push_str(&csv::line(cells.into_iter().chain(own)));
+    }
+    match file {
+        Some(file) => files::replace(file, text.as_bytes()),
+        None => {
+            print(&text);
+            Ok(())
+        }
+    }
+}
+
+fn list(place: &Where) -> Result<(), String> {
+    let customers = all(place)?;
+    if place.json {
+        return print_json(&customers.iter().map(without_pin).collect::<Vec<_>>());
+    }
+    let mut table = Table::new(&["ID", "NAME", "NUMBERS", "VALUE", "LANGUAGE", "AGENT", "PIN"]);
+    for customer in customers {
+        let pin = if customer.pin.is_empty() { "no" } else { "yes" };
+        let Customer { id, name, numbers, value, language, preferred_agent, .. } = customer;
+        table.row([id, name, numbers.join(" "), value.to_string(), language, preferred_agent, pin.into()]);
+    }
+    table.print("no customers");
+    Ok(())
+}
+
+fn show(id: &str, place: &Where) -> Result<(), String> {
+    let found = all(place)?.into_iter().find(|customer| customer.id == id);
+    let customer = found.ok_or_else(|| format!("there is no customer `{id}`"))?;
+    print_json(&without_pin(&customer))
+}
+
+/// Nobody needs to see a verifier but `export`.
+fn without_pin(customer: &Customer) -> BTreeMap<&'static str, serde_json::Value> {
+    let Customer { id, name, numbers, value, language, preferred_agent, pin, fields } = customer;
+    BTreeMap::from([
+        ("id", id.as_str().into()),
+        ("name", name.as_str().into()),
+        ("numbers", numbers.clone().into()),
+        ("value", (*value).into()),
+        ("language", language.as_str().into()),
+        ("preferred_agent", preferred_agent.as_str().into()),
+        ("has_pin", (!pin.is_empty()).into()),
+        ("fields", serde_json::json!(fields)),
+    ])
+}
+
+fn remove(ids: &[String], place: &Where) -> Result<(), String> {
+    match ask(place, &Request::RemoveCustomers(ids.to_vec()))? {
+        Response::Done if place.json => print_json(&serde_json::json!({ "removed": ids })),
+        Response::Done => Ok(()),
+        other => Err(strange(&other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_csv_file_is_customers() {
+        let text = "\u{feff}id,Name,numbers,value,pin,tier\r\n77,\"Kowalska, \"\"Ala\"\"\",0048 221234567;+48500100200,12.5,4711,gold\r\n78,Nowak,,,,\r\n";
+        // Spaces separate numbers: a prefix apart from its number is two of them.
+        let customers = read(text).expect("customers");
+        assert_eq!(customers.len(), 2);
+        assert_eq!(customers[0].name, "Kowalska, \"Ala\"");
+        assert_eq!(customers[0].numbers, ["0048", "221234567", "+48500100200"]);
+        assert_eq!((customers[0].value, customers[0].pin.as_str()), (12.5, "4711"));
+        assert_eq!(customers[0].fields["tier"], "gold");
+        assert!(customers[1].fields.is_empty());
+    }
+
+    #[test]
+    fn every_mistake_of_a_file_is_told_with_its_line_and_no_pin() {
+        let text = "id,name,value,pin,numbers\nx,A,1,,\n1,B,many,,\n2,C,1,12,\n3,D,1,1234\n4,E,1,,\n4,F,1,,\n5,G,1,,phone\n";
+        let mistakes = read(text).expect_err("mistakes");
+        assert_eq!(
+            mistakes,
+            [
+                "line 2: an id has 1 to 20 digits: it is typed on a telephone",
+                "line 3: the value `many` is not a number",
+                "line 4: a PIN has 4 to 12 digits",
+                "line 5 has 4 columns, the first line 5",
+                "line 7: the customer 4 stands there twice",
+                "line 8: `phone` are no telephone numbers, separated by spaces",
+            ]
+        );
+        assert_eq!(read("").expect_err("empty"), ["the file is empty"]);
+        assert_eq!(read("name\nA\n").expect_err("no id"), ["the first line names the columns, and one of them is `id`"]);
+    }
+
+    #[test]
+    fn what_is_exported_can_be_imported() {
+        let line = csv::line(["1", "=cmd()", "+48221234567", "-1", "a\"b,c\nd"]);
+        assert_eq!(line, "1,'=cmd(),'+48221234567,-1,\"a\"\"b,c\nd\"\r\n");
+        let rows = csv::read(&line, 10).expect("a row");
+        let cells: Vec<&str> = rows[0].1.iter().map(|cell| csv::unguarded(cell)).collect();
+        assert_eq!(cells, ["1", "=cmd()", "+48221234567", "-1", "a\"b,c\nd"]);
+    }
+}

@@ -1,0 +1,156 @@
+//! What the queue engine does, kept: facts for the store, and what a restart gives back.
+//!
+//! Invariant: nobody is given the place of a number that was withheld.
+
+use super::{Action, Pbx};
+use crate::acd::{self, ItemId, ItemOutcome, Memory, Merits, PlaceMemory};
+use crate::id::{CallId, Name};
+use crate::store::queueing::{AgentFact, PlaceRow, QueueEvent, QueueFact};
+use crate::store::{PartyNumber, What};
+use crate::time::{Duration, Now};
+
+/// What a caller is called who does not want to be known (RFC 3323 section 4.1.1.3), and other words for nobody.
+const WITHHELD: [&str; 5] = ["", "anonymous", "unknown", "restricted", "unavailable"];
+
+/// Who somebody is to the queues, unless the number is withheld.
+pub fn contact(from: &PartyNumber) -> Option<Name> {
+    let number = from.number.trim();
+    (!WITHHELD.iter().any(|word| number.eq_ignore_ascii_case(word))).then(|| number.into())
+}
+
+impl Pbx {
+    /// Writes down what concerns a queue or an agent; the rest is nobody's business later.
+    pub(super) fn keep_acd(&mut self, action: &acd::Action, now: Now, out: &mut Vec<Action>) {
+        match action {
+            acd::Action::Joined { item, queue, kind, class, head_start, arrival } => {
+                let Some(contact) = self.caller_of(*item).and_then(|call| Some(self.calls.get(&call)?.from.clone())) else {
+                    return;
+                };
+                let event = QueueEvent::Joined {
+                    contact,
+                    kind: kind_word(*kind).into(),
+                    class: *class,
+                    head_start_ms: millis(total(head_start)),
+                    arrival: now.wall_of(*arrival),
+                };
+                self.keep_stay(*item, queue, event, now, out);
+            }
+            acd::Action::Moved { item, from, to } => {
+                self.keep_stay(*item, to, QueueEvent::Moved { from: from.clone() }, now, out);
+            }
+            acd::Action::OfferEnded { item, queue, agent, outcome, rang, .. } => {
+                let (agent, outcome) = (agent.clone(), outcome.to_string());
+                self.keep_stay(*item, queue, QueueEvent::OfferEnded { agent, outcome, rang_ms: millis(*rang) }, now, out);
+            }
+            acd::Action::Connect { item, queue, agent, waited, predicted, .. } => {
+                let (agent, predicted_ms) = (agent.clone(), predicted.map(millis));
+                self.keep_stay(
+                    *item,
+                    queue,
+                    QueueEvent::Answered { agent, waited_ms: millis(*waited), predicted_ms },
+                    now,
+                    out,
+                );
+            }
+            acd::Action::ItemOutcome { item, queue, outcome, waited } => {
+                self.keep_stay(*item, queue, left(outcome, *waited), now, out);
+            }
+            acd::Action::Disposed { item, queue, agent, code } => {
+                let event = QueueEvent::Disposed { agent: agent.clone(), code: code.clone() };
+                self.keep_stay(*item, queue, event, now, out);
+            }
+            // Ringing is told by the offers.
+            acd::Action::AgentState { state: acd::State::Offered, .. } => {}
+            acd::Action::AgentState { agent, state } => self.keep_agent(agent, state.to_string(), now, out),
+            acd::Action::PauseAsked { agent, .. } | acd::Action::PauseRefused { agent, .. } => {
+                let state = self.acd.agent_state(agent).map(ToString::to_string).unwrap_or_default();
+                self.keep_agent(agent, state, now, out);
+            }
+            acd::Action::Offer { .. } | acd::Action::Withdraw { .. } | acd::Action::Announce(_) | acd::Action::Play { .. } => {}
+        }
+    }
+
+    fn keep_stay(&mut self, item: ItemId, queue: &Name, event: QueueEvent, now: Now, out: &mut Vec<Action>) {
+        let reference = match self.caller_of(item).and_then(|call| self.calls.get(&call)) {
+            Some(call) => call.reference.clone(),
+            // A disposition may come after the call.
+            None => match self.recent_items.iter().find(|(one, _)| *one == item) {
+                Some((_, reference)) => reference.clone(),
+                None => return,
+            },
+        };
+        self.write(What::Queue(QueueFact { reference, queue: queue.clone(), event }), now, out);
+    }
+
+    fn keep_agent(&mut self, agent: &Name, state: String, now: Now, out: &mut Vec<Action>) {
+        let memory = self.acd.memory_of(agent, now);
+        let body = memory.and_then(|memory| serde_json::to_string(&memory).ok());
+        self.write(What::Agent(AgentFact { agent: agent.clone(), state, body }), now, out);
+    }
+
+    pub(super) fn caller_of(&self, item: ItemId) -> Option<CallId> {
+        self.items.get(&item).copied()
+    }
+
+    /// Brings back what the store kept of agents and places. What cannot be read is left out.
+    pub fn restore_queues(&mut self, agents: &[String], places: Vec<PlaceRow>, now: Now, out: &mut Vec<Action>) {
+        let readable = agents.iter().filter_map(|body| match serde_json::from_str(body) {
+            Ok(agent) => Some(agent),
+            Err(error) => {
+                tracing::warn!(%error, "a stored agent could not be read and is left out");
+                None
+            }
+        });
+        let known = |row: PlaceRow| {
+            let contact = contact(&PartyNumber { number: row.contact, name: String::new() })?;
+            Some(PlaceMemory { contact, queue: row.queue.into(), arrival: row.arrival })
+        };
+        let memory = Memory { agents: readable.collect(), places: places.into_iter().filter_map(known).collect() };
+        tracing::info!(agents = memory.agents.len(), places = memory.places.len(), "agents and places are back");
+        self.tell_acd(acd::Event::Restore(memory), now);
+        self.settle(now, out);
+    }
+}
+
+fn left(outcome: &ItemOutcome, waited: Duration) -> QueueEvent {
+    let (agent, talked_ms) = match outcome {
+        ItemOutcome::Answered { agent, talked } => (Some(agent.clone()), millis(*talked)),
+        _ => (None, 0),
+    };
+    let by = match outcome {
+        ItemOutcome::LeftByKey(key) => Some(key.to_string()),
+        ItemOutcome::FlowedOut(to) => Some(to.to_string()),
+        _ => None,
+    };
+    QueueEvent::Left { outcome: outcome.to_string(), waited_ms: millis(waited), agent, talked_ms, by }
+}
+
+pub(super) fn kind_word(kind: acd::Kind) -> &'static str {
+    match kind {
+        acd::Kind::Call => "call",
+        acd::Kind::Callback => "callback",
+    }
+}
+
+fn total(merits: &[(Merits, Duration)]) -> Duration {
+    merits.iter().map(|(_, by)| *by).sum()
+}
+
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_withheld_number_is_nobody() {
+        for (number, known) in
+            [("+48221234567", true), ("1001", true), ("anonymous", false), ("Anonymous", false), (" ", false)]
+        {
+            let from = PartyNumber { number: number.into(), name: "x".into() };
+            assert_eq!(contact(&from).is_some(), known, "{number:?}");
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Customers, their PINs, and those who try to pass for them; and the web service that a flow asks.
+
+use crate::endings::answered;
+use crate::exchange::{Exchange, Folder, until};
+use crate::lab::copied;
+use crate::line::Line;
+use serde_json::Value;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(10);
+
+const FLOW: &str = "description: Who is it
+start: ask
+
+nodes:
+  ask:
+    authorize: {ask: [main-menu, main-menu], tries: 3, lock: 15m, accepted: known, refused: end, locked: end, failed: end}
+
+  known:
+    branch: {if: \"customer.name == 'Ala' and customer.value == 12.5 and customer.fields.tier == 'gold'\", then: right, else: end}
+
+  right:
+    play: {prompts: [welcome], next: end}
+
+  end:
+    hangup: {}
+";
+
+const CUSTOMERS: &str =
+    "id,name,numbers,value,pin,tier\r\n7712,Ala,+48221234567,12.5,481516,gold\r\n7713,Ola,0048500100200,1,234200,\r\n";
+
+/// The lab with one more flow at 600.
+fn with_flow(folder: &Folder, flow: &str, more: &str) -> PathBuf {
+    let lab = copied(folder);
+    fs::write(lab.flow("account"), flow).expect("our copy");
+    fs::write(lab.config.join("more.yaml"), format!("numbers: {{600: {{flow: account}}}}\n{more}")).expect("our copy");
+    lab.config
+}
+
+/// Calls 600, types what is there, one attempt after the other, and waits until the exchange hangs up. The path of the call: node and outcome.
+fn types(exchange: &Exchange, attempts: &[&str], calls: usize) -> Vec<(String, String)> {
+    let mut line = Line::udp("127.0.0.2", exchange.sip);
+    let mut call = answered(&mut line, exchange, "600");
+    for keys in attempts {
+        for key in keys.chars() {
+            line.send(call.info(key));
+            let answer = line.expect(SOON, |message| message.answers("INFO")).expect("an answer to INFO");
+            assert_eq!(answer.status(), 200, "{answer:?}");
+        }
+        // What is typed while a PIN is verified is not heard.
+        let idle = |status: Value| status["questions_open"] == 0 && status["writes_open"] == 0;
+        until(SOON, || idle(exchange.status()).then_some(())).expect("an answer to every question");
+    }
+    let bye = line.expect(SOON, |message| message.is_request("BYE")).unwrap_or_else(|| panic!("no BYE\n{}", exchange.log()));
+    line.send(bye.ok());
+    let records = exchange.records(calls);
+    let path = records[calls - 1]["path"].as_array().expect("a path").clone();
+    let word = |step: &Value, field: &str| step[field].as_str().unwrap_or_default().to_string();
+    path.iter().map(|step| (word(step, "node"), word(step, "outcome"))).collect()
+}
+
+fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
+    list.iter().map(|(node, outcome)| (node.to_string(), outcome.to_string())).collect()
+}
+
+/// True when the text stands in any file below.
+fn is_written(folder: &Path, text: &str) -> bool {
+    fs::read_dir(folder).expect("a folder").flatten().any(|entry| match entry.path() {
+        path if path.is_dir() => is_written(&path, text),
+        path => fs::read(&path).is_ok_and(|bytes| bytes.windows(text.len()).any(|part| part == text.as_bytes())),
+    })
+}
+
+#[test]
+fn three_wrong_pins_lock_and_stay_locked_after_kill_9() {
+    let folder = Folder::new("pins");
+    let config = with_flow(&folder, FLOW, "");
+    let file = folder.join("customers.csv");
+    fs::write(&file, CUSTOMERS).expect("a file");
+    let mut exchange = Exchange::with("pins", &config);
+    let file = file.display().to_string();
+    assert_eq!(exchange.ask(&["customers", "import", &file])["imported"], 2);
+    let listed = exchange.ask(&["customers", "list"]);
+    assert_eq!((&listed[0]["has_pin"], &listed[1]["numbers"][0]), (&true.into(), &"+48500100200".into()), "{listed:#}");
+
+    let right = pairs(&[("ask", "accepted"), ("known", "yes"), ("right", "next"), ("end", "normal")]);
+    let path = types(&exchange, &["7712#481516#"], 1);
+    assert_eq!(path.first(), right.first(), "{path:?}\n{}", exchange.log());
+    assert!(path.iter().any(|(node, _)| node == "right"), "{path:?}");
+
+    // Another customer's PIN, a customer whom nobody knows, and nothing near.
+    let path = types(&exchange, &["7712#234200#", "998877#481516#", "7712#000111#"], 2);
+    assert_eq!(path[0], ("ask".to_string(), "refused".to_string()), "{path:?}");
+    exchange.crash_and_restart();
+    // The calling number is locked out: the right PIN of either customer is refused.
+    for (calls, keys) in [(3, "7712#481516#"), (4, "7713#234200#")] {
+        let path = types(&exchange, &[keys], calls);
+        assert_eq!(path[0], ("ask".to_string(), "locked".to_string()), "{path:?}\n{}", exchange.log());
+    }
+    // What was typed wrong is nowhere, and no PIN is; the right one of a customer is only its verifier.
+    for typed in ["481516", "234200", "998877", "000111"] {
+        assert!(!is_written(&exchange.folder.join("data"), typed), "{typed} is in the data folder");
+        assert!(!exchange.log().contains(typed), "{typed} is in the log");
+    }
+}
+
+#[test]
+fn an_operators_word_about_a_calendar_survives_kill_9() {
+    let folder = Folder::new("hours");
+    let calendar = "calendars: {office: {zone: Europe/Warsaw, hours: {daily: 00:00-24:00}}}\n";
+    let flow = "description: x\nstart: ask\nnodes:\n  ask: {calendar: {name: office, open: open, closed: shut}}\n  open: {hangup: {}}\n  shut: {hangup: {}}\n";
+    let config = with_flow(&folder, flow, calendar);
+    let mut exchange = Exchange::with("hours", &config);
+    let now = |exchange: &Exchange| exchange.ask(&["calendar", "list"])[0].clone();
+    assert_eq!(now(&exchange)["state"], "open");
+    exchange.ask(&["calendar", "close", "office", "for", "2h"]);
+    exchange.crash_and_restart();
+    assert_eq!(now(&exchange)["state"], "closed", "{}", exchange.log());
+    assert_ne!(now(&exchange)["overridden"], Value::Null);
+    exchange.ask(&["calendar", "clear", "office"]);
+    exchange.crash_and_restart();
+    assert_eq!(now(&exchange)["state"], "open");
+}
+
+#[test]
+fn a_flow_asks_the_web_service_that_it_may_ask() {
+    let service = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = service.local_addr().expect("bound").port();
+    let asked = thread::spawn(move || {
+        let (mut stream, _) = service.accept().expect("somebody asks");
+        let mut request = vec![0; 4096];
+        let count = stream.read(&mut request).expect("a request");
+        let body = r#"{"balance": 7}"#;
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+        stream.write_all((head + body).as_bytes()).expect("an answer");
+        String::from_utf8_lossy(&request[..count]).into_owned()
+    });
+    let folder = Folder::new("web");
+    let flow = format!(
+        "description: x\nstart: ask\nnodes:\n  ask: {{http: {{get: \"http://127.0.0.1:{port}/b?c={{{{ call.dialled }}}}\", ok: rich, failed: end}}}}\n  \
+         rich: {{branch: {{if: http.body.balance == 7, then: heard, else: end}}}}\n  heard: {{play: {{prompts: [goodbye], next: end}}}}\n  end: {{hangup: {{}}}}\n"
+    );
+    let hosts = "hosts: {127.0.0.1: {headers: {Authorization: \"Bearer ${file:token}\"}}}\n";
+    fs::create_dir_all(folder.join("secrets")).expect("a folder");
+    fs::write(folder.join("secrets/token"), "s3cret\n").expect("a secret");
+    let hosts = hosts.replace("file:token", &format!("file:{}", folder.join("secrets/token").display()));
+    let config = with_flow(&folder, &flow, &hosts);
+    let exchange = Exchange::with("web", &config);
+    let path = types(&exchange, &[], 1);
+    assert!(path.iter().any(|(node, _)| node == "heard"), "{path:?}\n{}", exchange.log());
+    let request = asked.join().expect("no panic");
+    assert!(request.starts_with("GET /b?c=600 HTTP/1.1\r\n"), "{request}");
+    assert!(request.contains("\r\nAuthorization: Bearer s3cret\r\n"), "{request}");
+    assert!(until(SOON, || (exchange.status()["questions_open"] == 0).then_some(())).is_some());
+}

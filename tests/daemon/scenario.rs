@@ -1,0 +1,120 @@
+//! SIPp as anybody: a scenario of its own, written by the test, at an address of its own.
+//!
+//! Invariant: a SIPp that a test has started is gone when the test is.
+
+use crate::exchange::{Folder, free_port, until};
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// Enough for a call without sound.
+const BODY: &str = "v=0\no=- 1 1 IN IP4 [local_ip]\ns=-\nc=IN IP4 [local_ip]\nt=0 0\nm=audio [media_port] RTP/AVP 8 101\n\
+    a=rtpmap:8 PCMA/8000\na=rtpmap:101 telephone-event/8000\na=fmtp:101 0-15\n";
+
+pub struct Sipp {
+    child: Child,
+    pub port: u16,
+    folder: std::path::PathBuf,
+}
+
+impl Sipp {
+    /// Starts SIPp at `address` with these steps, for one call or as many as are `wanted`.
+    pub fn start(folder: &Folder, name: &str, address: &str, steps: &str, wanted: u32) -> Sipp {
+        let (port, file) = (free_port(address), folder.join(&format!("{name}.xml")));
+        // SIPp takes a variable that is kept and never used for a mistake.
+        let kept = if steps.contains("assign_to=\"1\"") { "<Reference variables=\"1,2,3\"/>\n" } else { "" };
+        let xml = format!("<?xml version=\"1.0\"?>\n<scenario name=\"{name}\">\n{steps}\n{kept}</scenario>\n");
+        fs::write(&file, xml).expect("our own folder");
+        let media = free_port(address) & !7;
+        let child = Command::new("sipp")
+            .arg("-sf")
+            .arg(&file)
+            .args(["-i", address, "-p", &port.to_string(), "-mi", address, "-mp", &media.to_string()])
+            .args(["-m", &wanted.to_string(), "-timeout", "30", "-timeout_error", "-nostdin", "-trace_err", "-error_file"])
+            .arg(folder.join(&format!("{name}.errors")))
+            .current_dir(folder.join(""))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("sipp: run `make setup`");
+        Sipp { child, port, folder: folder.join("") }
+    }
+
+    /// Whether every call went as the steps say, once SIPp has gone by itself.
+    pub fn is_content(&mut self, limit: Duration) -> Result<(), String> {
+        let ended = until(limit, || self.child.try_wait().expect("it is our child"));
+        match ended {
+            Some(status) if status.success() => Ok(()),
+            Some(status) => Err(format!("{status}: {}", self.errors())),
+            None => Err(format!("still running: {}", self.errors())),
+        }
+    }
+
+    /// It dies in the middle of whatever it does.
+    pub fn kill(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+
+    fn errors(&self) -> String {
+        let files = fs::read_dir(&self.folder).expect("our own folder").flatten();
+        let errors = files.filter(|file| file.path().extension().is_some_and(|extension| extension == "errors"));
+        errors.map(|file| fs::read_to_string(file.path()).unwrap_or_default()).collect()
+    }
+}
+
+impl Drop for Sipp {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+pub fn receive(what: &str) -> String {
+    format!("<recv {what}/>\n")
+}
+
+/// A request that is waited for, and answered with 200.
+pub fn accept(method: &str) -> String {
+    format!("{}{}", receive(&format!("request=\"{method}\"")), answer("200 OK", "", ""))
+}
+
+/// A response to what was received last.
+pub fn answer(status: &str, headers: &str, body: &str) -> String {
+    send(&format!(
+        "SIP/2.0 {status}\n[last_Via:]\n[last_From:]\n[last_To:];tag=[pid]t[call_number]\n[last_Call-ID:]\n[last_CSeq:]\n\
+         Contact: <sip:[local_ip]:[local_port]>\n{headers}Content-Length: [len]\n\n{body}"
+    ))
+}
+
+/// 180, 200 and the ACK of a call that comes; who calls whom, and where from, is kept for `asks`.
+pub fn picks_up() -> String {
+    let keep = |number: u8, header: &str, what: &str| {
+        format!("<ereg regexp=\"{what}\" search_in=\"hdr\" header=\"{header}:\" assign_to=\"{number}\"/>")
+    };
+    let kept = format!("{}{}{}", keep(1, "From", ".*"), keep(2, "To", ".*"), keep(3, "Contact", "sip:[^&gt;]*"));
+    let invite = format!("<recv request=\"INVITE\"><action>{kept}</action></recv>\n");
+    let ok = answer("200 OK", "Content-Type: application/sdp\n", BODY);
+    format!("{invite}{}{ok}{}", answer("180 Ringing", "", ""), receive("request=\"ACK\""))
+}
+
+/// A request inside the call that came.
+pub fn asks(method: &str, headers: &str) -> String {
+    asks_with(method, headers, "")
+}
+
+pub fn asks_with(method: &str, headers: &str, body: &str) -> String {
+    send(&format!(
+        "{method} [$3] SIP/2.0\nVia: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]\nMax-Forwards: 70\n\
+         From: [$2];tag=[pid]t[call_number]\nTo: [$1]\n[last_Call-ID:]\nCSeq: 7 {method}\n\
+         Contact: <sip:[local_ip]:[local_port]>\n{headers}Content-Length: [len]\n\n{body}"
+    ))
+}
+
+pub fn pause(milliseconds: u32) -> String {
+    format!("<pause milliseconds=\"{milliseconds}\"/>\n")
+}
+
+fn send(text: &str) -> String {
+    format!("<send><![CDATA[\n{text}\n]]></send>\n")
+}

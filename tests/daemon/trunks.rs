@@ -1,0 +1,246 @@
+//! Providers: one that wants a password, one that is out of order, one that is silent, one that dies in the middle of a call.
+
+use crate::exchange::{Exchange, Folder, until};
+use crate::lab::copied;
+use crate::line::{Call, Line};
+use crate::phones::{From, baresip};
+use crate::scenario::{Sipp, accept, answer, asks_with, pause, picks_up, receive};
+use std::fs;
+use std::net::UdpSocket;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+const S: fn(u64) -> Duration = Duration::from_secs;
+const PROVIDER: &str = "127.0.0.5";
+
+/// The lab with these providers, and calls out by them.
+pub fn lab_with(folder: &Folder, trunks: &str, outbound: &str) -> PathBuf {
+    let lab = copied(folder);
+    let text = fs::read_to_string(lab.config.join("trunks.yaml")).expect("the lab's trunks");
+    fs::write(lab.config.join("trunks.yaml"), format!("{text}{trunks}")).expect("our copy");
+    fs::write(lab.config.join("outbound.yaml"), outbound).expect("our copy");
+    lab.config
+}
+
+/// An INVITE of extension 1001, with its password; the answer that ends it, or `None` while it rings on.
+pub fn dials(exchange: &Exchange, number: &str, limit: Duration) -> (Line, Call, Option<u16>) {
+    let mut line = Line::udp("127.0.0.1", exchange.sip);
+    let mut call = Call::new(&line, "1001", number, exchange.sip);
+    line.send(call.invite(None));
+    let challenge = line.expect(S(5), |message| message.answers("INVITE")).expect("a challenge");
+    line.send(call.ack(&challenge));
+    let credentials = call.credentials("INVITE", &challenge, "pw1001");
+    line.send(call.invite(Some(&credentials)));
+    let answer = line.expect(limit, |message| message.answers("INVITE"));
+    if let Some(answer) = &answer {
+        line.send(call.ack(answer));
+    }
+    let status = answer.map(|answer| answer.status());
+    (line, call, status)
+}
+
+#[test]
+fn a_provider_that_wants_a_password_registers_us_and_takes_our_calls() {
+    let folder = Folder::new("digest");
+    // Either a REGISTER or an INVITE begins each of the two calls that SIPp sees: our registration, and the call.
+    let challenge = "WWW-Authenticate: Digest realm=\"acme\", nonce=\"abc\", algorithm=MD5, qop=\"auth\"\n";
+    let verify = "<action><verifyauth assign_to=\"ok\" username=\"acct\" password=\"provider-secret\"/></action>";
+    let register = format!(
+        "{}{}<recv request=\"REGISTER\">{verify}</recv>\n<nop next=\"8\" test=\"ok\"/>\n{}<nop next=\"9\"/>\n<label id=\"8\"/>\n{}<nop next=\"9\"/>\n",
+        "",
+        answer("401 Unauthorized", challenge, ""),
+        answer("403 Forbidden", "", ""),
+        answer("200 OK", "Expires: 300\n", ""),
+    );
+    let steps = format!(
+        "<recv request=\"INVITE\" optional=\"true\" next=\"5\"/>\n<recv request=\"REGISTER\"/>\n{register}\
+         <label id=\"5\"/>\n{}{}<recv request=\"INVITE\">{verify}</recv>\n<nop next=\"6\" test=\"ok\"/>\n{}<recv request=\"ACK\" next=\"9\"/>\n\
+         <label id=\"6\"/>\n{}{}{}<label id=\"9\"/>\n<nop/>\n",
+        answer("401 Unauthorized", challenge, ""),
+        receive("request=\"ACK\""),
+        answer("403 Forbidden", "", ""),
+        answer("200 OK", "Content-Type: application/sdp\n", SDP),
+        receive("request=\"ACK\""),
+        accept("BYE"),
+    );
+    let mut provider = Sipp::start(&folder, "provider", PROVIDER, &steps, 2);
+    let trunk = format!(
+        "  acme:\n    send_to: \"{PROVIDER}:{}\"\n    account: {{user: acct, password: provider-secret, register: 5m}}\n",
+        provider.port
+    );
+    let exchange = Exchange::with("digest-daemon", &lab_with(&folder, &trunk, "outbound: {via: acme, classes: [national]}\n"));
+    let registered = until(S(5), || {
+        let rows = exchange.ask(&["trunks"]);
+        rows.as_array()?.iter().any(|row| row["name"] == "acme" && row["registered"] == "registered").then_some(())
+    });
+    assert!(registered.is_some(), "{}\n{}", exchange.ask(&["trunks"]), exchange.log());
+    let (mut line, mut call, status) = dials(&exchange, "221234567", S(5));
+    assert_eq!(status, Some(200), "{}", exchange.log());
+    line.send(call.bye());
+    provider.is_content(S(10)).unwrap_or_else(|why| panic!("{why}\n{}", exchange.log()));
+    assert_eq!(exchange.records(1)[0]["outcome"], "completed");
+}
+
+const SDP: &str =
+    "v=0\no=- 1 1 IN IP4 [local_ip]\ns=-\nc=IN IP4 [local_ip]\nt=0 0\nm=audio [media_port] RTP/AVP 8\na=rtpmap:8 PCMA/8000\n";
+
+#[test]
+fn a_provider_that_is_out_of_order_is_passed_over_and_left_in_peace() {
+    let folder = Folder::new("order");
+    let refuses = format!(
+        "{}{}{}",
+        receive("request=\"INVITE\""),
+        answer("503 Service Unavailable", "Retry-After: 60\n", ""),
+        receive("request=\"ACK\"")
+    );
+    let mut first = Sipp::start(&folder, "first", PROVIDER, &refuses, 1);
+    let mut second = Sipp::start(&folder, "second", "127.0.0.6", &format!("{}{}", picks_up(), accept("BYE")), 2);
+    let trunks = format!(
+        "  first: {{send_to: \"{PROVIDER}:{}\"}}\n  second: {{send_to: \"127.0.0.6:{}\"}}\ntrunk_groups: {{both: [first, second]}}\n",
+        first.port, second.port
+    );
+    let exchange = Exchange::with("order-daemon", &lab_with(&folder, &trunks, "outbound: {via: both, classes: [national]}\n"));
+    // The second call does not even ask the first provider: SIPp there has had its one call, and is gone.
+    for number in ["221234567", "601234567"] {
+        let (mut line, mut call, status) = dials(&exchange, number, S(5));
+        assert_eq!(status, Some(200), "{}", exchange.log());
+        line.send(call.bye());
+        line.expect(S(5), |message| message.answers("BYE")).expect("a 200");
+    }
+    first.is_content(S(5)).unwrap_or_else(|why| panic!("{why}"));
+    second.is_content(S(5)).unwrap_or_else(|why| panic!("{why}\n{}", exchange.log()));
+    let rows = exchange.ask(&["trunks"]);
+    let state =
+        |name: &str| rows.as_array().expect("rows").iter().find(|row| row["name"] == name).map(|row| row["state"].clone());
+    assert_eq!(state("first"), Some("resting".into()), "{rows}");
+    assert_eq!(exchange.records(2)[0]["legs"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn a_call_to_a_silent_provider_goes_to_the_next_half_a_second_after_the_second_missed_probe() {
+    let folder = Folder::new("silent");
+    let silent = UdpSocket::bind((PROVIDER, 0)).expect("a loopback port");
+    let second = UdpSocket::bind(("127.0.0.6", 0)).expect("a loopback port");
+    let port = |socket: &UdpSocket| socket.local_addr().expect("bound").port();
+    let trunks = format!(
+        "  first: {{send_to: \"{PROVIDER}:{}\", probe: 1s}}\n  second: {{send_to: \"127.0.0.6:{}\"}}\ntrunk_groups: {{both: [first, second]}}\n",
+        port(&silent),
+        port(&second)
+    );
+    let lab = lab_with(&folder, &trunks, "outbound: {via: both, classes: [national]}\n");
+    let exchange = Exchange::with("silent-daemon", &lab);
+    let (_line, _call, status) = dials(&exchange, "221234567", Duration::from_millis(200));
+    assert_eq!(status, None, "nobody has answered");
+    // Each probe is missed a second after it was sent, and the next one is sent at once.
+    let probes = heard(&silent, S(4), "OPTIONS ", 2);
+    assert_eq!(probes.len(), 2, "{}", exchange.log());
+    let missed = probes[1] + S(1);
+    let came = heard(&second, S(4), "INVITE ", 1);
+    let late = came.first().unwrap_or_else(|| panic!("no INVITE came\n{}", exchange.log())).saturating_duration_since(missed);
+    assert!(late < Duration::from_millis(500), "{late:?}");
+    let rows = exchange.ask(&["trunks"]);
+    assert!(rows.as_array().expect("rows").iter().any(|row| row["name"] == "first" && row["state"] == "down"), "{rows}");
+}
+
+/// When requests of this method came, each transaction once.
+fn heard(socket: &UdpSocket, limit: Duration, method: &str, wanted: usize) -> Vec<Instant> {
+    let (until, mut seen, mut times) = (Instant::now() + limit, Vec::new(), Vec::new());
+    let mut buffer = [0; 4096];
+    while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero() && times.len() < wanted) {
+        socket.set_read_timeout(Some(left)).expect("our socket");
+        let Ok(length) = socket.recv(&mut buffer) else { break };
+        let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        let branch = text.split("branch=").nth(1).map(|rest| rest.split([';', '\r']).next().unwrap_or_default().to_owned());
+        if text.starts_with(method) && !seen.contains(&branch) {
+            seen.push(branch);
+            times.push(Instant::now());
+        }
+    }
+    times
+}
+
+#[test]
+fn a_provider_that_dies_in_the_middle_of_a_call_ends_it_with_its_cause() {
+    let folder = Folder::new("dies");
+    let mut provider = Sipp::start(&folder, "dies", PROVIDER, &format!("{}{}", picks_up(), pause(60_000)), 1);
+    let trunks = format!("  acme: {{send_to: \"{PROVIDER}:{}\"}}\n", provider.port);
+    let lab = lab_with(&folder, &trunks, "outbound: {via: acme, classes: [national]}\n");
+    let exchange = Exchange::with("dies-daemon", &lab);
+    std::thread::scope(|scope| {
+        let caller = scope.spawn(|| baresip(&exchange, From::Extension("1001"), "221234567", "expect_bye=25", &[]));
+        let talking = until(S(8), || exchange.calls().iter().any(|call| call["phase"] == "bridged").then_some(()));
+        assert!(talking.is_some(), "{}", exchange.log());
+        provider.kill();
+        let said = caller.join().expect("baresip");
+        assert_eq!(said["ended_by"], "exchange", "{said}\n{}", exchange.log());
+    });
+    let record = &exchange.records(1)[0];
+    assert_eq!((&record["outcome"], &record["ended_by"]), (&"failed".into(), &"network".into()), "{record}");
+}
+
+#[test]
+fn the_sound_before_an_answer_is_let_through_and_told_of_once() {
+    let folder = Folder::new("early");
+    let progress = || answer("183 Session Progress", "Content-Type: application/sdp\n", SDP);
+    let steps = format!(
+        "{}{}{}{}{}{}{}{}{}",
+        receive("request=\"INVITE\""),
+        progress(),
+        pause(200),
+        progress(),
+        pause(200),
+        answer("180 Ringing", "", ""),
+        answer("200 OK", "Content-Type: application/sdp\n", SDP),
+        receive("request=\"ACK\""),
+        accept("BYE")
+    );
+    let mut provider = Sipp::start(&folder, "early", PROVIDER, &steps, 1);
+    let trunks = format!("  acme: {{send_to: \"{PROVIDER}:{}\"}}\n", provider.port);
+    let lab = lab_with(&folder, &trunks, "outbound: {via: acme, classes: [national]}\n");
+    let exchange = Exchange::with("early-daemon", &lab);
+    let mut line = Line::udp("127.0.0.1", exchange.sip);
+    let mut call = Call::new(&line, "1001", "221234567", exchange.sip);
+    line.send(call.invite(None));
+    let challenge = line.expect(S(5), |message| message.answers("INVITE")).expect("a challenge");
+    line.send(call.ack(&challenge));
+    let credentials = call.credentials("INVITE", &challenge, "pw1001");
+    line.send(call.invite(Some(&credentials)));
+    let mut told = Vec::new();
+    let answer = line.expect(S(5), |message| {
+        if (101..200).contains(&message.status()) {
+            told.push((message.status(), message.body.contains("m=audio")));
+        }
+        message.answers("INVITE")
+    });
+    let answer = answer.unwrap_or_else(|| panic!("no answer\n{}", exchange.log()));
+    assert_eq!((told, answer.status()), (vec![(183, true)], 200), "{}", exchange.log());
+    line.send(call.ack(&answer));
+    line.send(call.bye());
+    provider.is_content(S(10)).unwrap_or_else(|why| panic!("{why}\n{}", exchange.log()));
+}
+
+#[test]
+fn an_agent_at_a_telephone_outside_presses_1_and_has_the_call() {
+    let folder = Folder::new("mobile");
+    let key = asks_with("INFO", "Content-Type: application/dtmf-relay\n", "Signal=1\nDuration=160\n");
+    let person = format!("{}{}{key}{}{}", picks_up(), pause(500), receive("response=\"200\""), accept("BYE"));
+    let mut provider = Sipp::start(&folder, "person", PROVIDER, &person, 1);
+    let trunks = format!("  acme: {{send_to: \"{PROVIDER}:{}\"}}\n", provider.port);
+    let lab = lab_with(&folder, &trunks, "outbound: {via: acme, classes: [national]}\n");
+    let agents = "agents:\n  mobile: {telephone: \"+48601234567\", queues: [support]}\n";
+    fs::write(lab.join("agents.yaml"), agents).expect("our copy");
+    let exchange = Exchange::with("mobile-daemon", &lab);
+    std::thread::scope(|scope| {
+        let caller = scope.spawn(|| baresip(&exchange, From::Extension("1001"), "100", "wait=1,dtmf=2,wait=4", &[]));
+        let talking = until(S(10), || exchange.calls().iter().any(|call| call["holder"] == "agent mobile").then_some(()));
+        assert!(talking.is_some(), "{}", exchange.log());
+        caller.join().expect("baresip");
+    });
+    provider.is_content(S(10)).unwrap_or_else(|why| panic!("{why}\n{}", exchange.log()));
+    let record = &exchange.records(1)[0];
+    let legs = record["legs"].as_array().expect("legs");
+    assert!(
+        legs.iter().any(|leg| leg["role"] == "agent" && leg["number"] == "mobile" && leg["answered"].is_string()),
+        "{record}"
+    );
+}
