@@ -2,9 +2,9 @@
 //!
 //! ```text
 //!   centrala run ------------------> (main starts the daemon)
-//!   centrala check | flow | schema | sounds | outbound -> files
+//!   centrala check | flow | schema | sounds | outbound | staffing | simulate | import -> files
 //!   centrala status | calls | queues | queue | callback | explain | agents | agent | watch | registrations | trunks | cdr | report
-//!            | customers | calendar | reload | rollback | stop --client--> DATA/control.sock --> the daemon
+//!            | export | customers | calendar | reload | rollback | stop --client--> DATA/control.sock --> the daemon
 //!   centrala phone | demo --softphone--> SIP and RTP --> any exchange
 //! ```
 //!
@@ -29,8 +29,12 @@ mod client;
 mod customers;
 mod demo;
 mod explain;
+mod export;
 mod flow;
+mod history;
+mod import;
 mod outbound;
+mod period;
 mod phone;
 mod queue;
 mod queues;
@@ -40,6 +44,7 @@ mod report;
 mod report_flow;
 mod run;
 mod schema;
+mod simulate;
 mod softphone;
 pub mod sounds;
 mod staffing;
@@ -89,6 +94,9 @@ pub enum Command {
     Outbound(outbound::Outbound),
     Trunks(trunks::Trunks),
     Staffing(staffing::Staffing),
+    Import(import::Import),
+    Export(export::Export),
+    Simulate(simulate::Simulate),
 }
 
 /// Everything but `run`, which is the daemon's.
@@ -120,6 +128,9 @@ pub fn ask(command: &Command) -> ExitCode {
         Command::Demo(arguments) => demo::run(arguments),
         Command::Outbound(arguments) => outbound::run(arguments),
         Command::Trunks(arguments) => trunks::run(arguments),
+        Command::Simulate(arguments) => simulate::run(arguments),
+        Command::Import(arguments) => import::run(arguments),
+        Command::Export(arguments) => export::run(arguments),
         Command::Staffing(arguments) => staffing::run(arguments),
     };
     match answered {

@@ -175,7 +175,7 @@ fn levels<'d>(fields: &mut Fields<'d>, source: Source<'d>, staff: &mut Staff<'d>
     skills
 }
 
-fn membership(node: &Node, usual: Membership, reader: &mut Reader<'_>) -> Option<Membership> {
+pub(super) fn membership(node: &Node, usual: Membership, reader: &mut Reader<'_>) -> Option<Membership> {
     let mut membership = usual;
     let mut fields = reader.fields("a membership", node.spot, node)?;
     if let Some(node) = fields.value("tier") {

@@ -24,6 +24,7 @@
 //! | `hosts` | the web services that flows may ask |
 //! | `calendars` | when the company is open |
 //! | `mailboxes` | where messages are left |
+//! | `day` | a day to be simulated; the exchange itself passes over it |
 //! | `difference` | what a new configuration changes |
 //! | `load` | all of it together |
 //!
@@ -31,6 +32,7 @@
 
 mod agents;
 mod calendars;
+mod day;
 mod difference;
 mod extensions;
 mod families;
@@ -52,6 +54,7 @@ mod sources;
 mod staffing;
 mod trunks;
 
+pub use day::{Day, Shift, Traffic};
 pub use difference::difference;
 pub use extensions::{Extension, Forward};
 pub use families::{Family, MAX_FAMILIES, MAX_FAMILY_DIGITS, MAX_MADE};

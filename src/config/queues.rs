@@ -112,7 +112,7 @@ fn skills(sections: &Sections<'_>, staff: &Staff, faults: &mut Faults) -> Declar
 }
 
 impl Queues {
-    fn queue<'d>(&mut self, section: Section<'d>, known: &Known<'_>, faults: &mut Faults) -> Option<Judged<'d>> {
+    pub(super) fn queue<'d>(&mut self, section: Section<'d>, known: &Known<'_>, faults: &mut Faults) -> Option<Judged<'d>> {
         let mut reader = section.reader(faults);
         let name = entry_name("queue", section, &mut reader)?;
         let mut fields = reader.fields(format!("queue `{name}`"), section.entry.spot, section.value())?;

@@ -28,6 +28,7 @@ const ONCE: &[&str] = &[
     "parking",
     "feature_codes",
     "skills",
+    "day",
 ];
 /// Sections that are lists of names and may be spread over files.
 const SPREAD: &[&str] = &[

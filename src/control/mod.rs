@@ -48,6 +48,15 @@ pub enum Request {
         limit: u32,
         reference: Option<String>,
     },
+    /// What reports must know of the configuration.
+    ReportSettings,
+    /// Computed from facts by the daemon's read-only connection, as `cdr`.
+    Report(ReportRequest),
+    /// Lines of Asterisk's `queue_log`, from facts.
+    QueueLog {
+        from: Wall,
+        to: Wall,
+    },
     /// What callers did in a flow. Answered as `Cdr` is.
     FlowReport {
         flow: String,
@@ -82,6 +91,9 @@ pub enum Response {
     Waiting(Vec<WaitingRow>),
     Customers(Vec<Customer>),
     Cdr(Vec<serde_json::Value>),
+    ReportSettings(ReportSettings),
+    Report(serde_json::Value),
+    QueueLog(Vec<String>),
     Flow(FlowFacts),
     Reloaded(Reloaded),
     /// Not reloaded: each fault as `check` prints it.
@@ -338,6 +350,43 @@ pub fn e164(number: &str) -> String {
         Some(rest) if rest.len() >= 7 => format!("+{rest}"),
         _ => kept,
     }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReportKind {
+    Queue,
+    Agent,
+    Interval,
+}
+
+/// A report of what began from `from` (inclusive) to `to` (exclusive).
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct ReportRequest {
+    pub what: ReportKind,
+    pub from: Wall,
+    pub to: Wall,
+    pub now: Wall,
+    /// The length of an interval.
+    #[serde(default)]
+    pub every_ms: u64,
+    #[serde(default)]
+    pub thresholds: Vec<QueueThreshold>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct QueueThreshold {
+    pub queue: String,
+    /// Answered in time, inclusive; given up sooner than `short_ms` does not count as given up.
+    pub within_ms: u64,
+    pub short_ms: u64,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct ReportSettings {
+    /// IANA.
+    pub zone: String,
+    pub queues: Vec<QueueThreshold>,
 }
 
 /// `until` is a time of day, a date, both, or a duration, in the calendar's zone: `14:00`, `2026-12-24 14:00`, `2h`.

@@ -5,8 +5,8 @@ use super::queueing::{kind_word, millis};
 use super::{Action, Call, Pbx, Said, on_sip};
 use crate::acd;
 use crate::control::{
-    AgentOrder, AgentRow, Explain, LiveCall, MAX_REASON, QueueOrder, QueueRow, Registration, Request, Response, Status,
-    WaitingRow,
+    AgentOrder, AgentRow, Explain, LiveCall, MAX_REASON, QueueOrder, QueueRow, QueueThreshold, Registration, ReportSettings,
+    Request, Response, Status, WaitingRow,
 };
 use crate::fault::nearest;
 use crate::id::{Name, ReplyId};
@@ -34,7 +34,10 @@ impl Pbx {
             Request::Queue { queue, order } => self.order_queue(&queue, order, now),
             Request::Callbacks => Response::Waiting(self.waiting_rows(None, Some(acd::Kind::Callback), now)),
             Request::Agent { agent, order } => self.order_agent(agent.into(), order, now),
-            Request::Cdr { .. } => Response::Failed("records are read from the store, not asked of the exchange".into()),
+            Request::ReportSettings => Response::ReportSettings(self.report_settings()),
+            Request::Cdr { .. } | Request::Report(_) | Request::QueueLog { .. } => {
+                Response::Failed("records are read from the store, not asked of the exchange".into())
+            }
             Request::FlowReport { .. } | Request::Reload | Request::Rollback => {
                 Response::Failed("this is the daemon's to answer, not the exchange's".into())
             }
@@ -176,6 +179,15 @@ impl Pbx {
             }
         };
         views.map(row).collect()
+    }
+
+    fn report_settings(&self) -> ReportSettings {
+        let threshold = |(name, queue): (&Name, &acd::Queue)| QueueThreshold {
+            queue: name.to_string(),
+            within_ms: millis(queue.service_level.within),
+            short_ms: millis(queue.service_level.short),
+        };
+        ReportSettings { zone: self.config.zone.to_string(), queues: self.config.acd.queues.iter().map(threshold).collect() }
     }
 
     fn queue_rows(&self, now: Now) -> Vec<QueueRow> {

@@ -24,6 +24,7 @@
 //! | `circumstances`, `entrance` | what a world is like; how people come into it |
 //! | `world`, `ending` | the loop, and the exchange's side of it; the end, and what is judged there |
 //! | `invariants` | what must hold, judged from outside after every step |
+//! | `day` | a contact centre's day: the queue engine alone, in virtual time |
 //! | `trace`, `run` | the hash and the transcript; one seed from its cast to its verdict |
 //!
 //! Invariant: a seed and a variant decide everything, to the last bit of the trace's hash.
@@ -35,6 +36,7 @@ mod caller;
 mod cast;
 mod circumstances;
 mod clock;
+pub mod day;
 mod ending;
 mod entrance;
 mod invariants;

@@ -13,13 +13,18 @@
 //! | `schema.rs` | the tables as SQL text, and how they grow |
 //! | `queueing.rs` | what happens in queues: facts and rows |
 //! | `reports.rs` | the shape of what is read back by people and programs |
+//! | `stays.rs`, `measures.rs` | facts as stays in queues and agents' time; what reports say of them |
+//! | `queue_log.rs` | the same facts as Asterisk's `queue_log` |
 //!
 //! Invariant: telephone numbers and names of people stand in the table `parties` and nowhere else, so that forgetting somebody
 //! touches one row and no fact.
 
+pub mod measures;
+pub mod queue_log;
 pub mod queueing;
 pub mod reports;
 pub mod schema;
+pub mod stays;
 
 use crate::control::Customer;
 use crate::id::{Name, WriteId};

@@ -4,7 +4,7 @@
 //! ([`crate::time::Wall`]). Invariant: a migration that was ever released is never edited; columns are only added.
 
 /// Each step is applied once, in its own transaction.
-pub const MIGRATIONS: &[&str] = &[FIRST, CALENDARS, QUEUEING, CUSTOMERS];
+pub const MIGRATIONS: &[&str] = &[FIRST, CALENDARS, QUEUEING, CUSTOMERS, REPORTS];
 
 /// The version that facts are written with. A reader of facts must know every version up to its own.
 pub const FACT_VERSION: u32 = 1;
@@ -108,6 +108,12 @@ CREATE TABLE calendar_overrides (
 ) WITHOUT ROWID;
 ";
 
+/// Reports read the facts of a time.
+const REPORTS: &str = "
+CREATE INDEX facts_of_queues ON facts (at)
+WHERE kind IN ('queue joined', 'queue moved', 'queue answered', 'queue left', 'call lost', 'offer ended', 'agent state');
+";
+
 const QUEUEING: &str = "
 -- Agents as they are, for the next start; `body` is JSON.
 CREATE TABLE agents (
@@ -174,6 +180,17 @@ pub const LEGS_OF_CALL: &str = "
 SELECT l.role, p.number, p.name, l.sip_call_id, l.started, l.answered, l.ended, l.ending, l.codec, l.packets_sent,
        l.packets_received, l.packets_lost, l.jitter_ms
 FROM legs l JOIN parties p ON p.id = l.party WHERE l.call = ?1 ORDER BY l.ordinal";
+
+/// What reports are computed from, between two moments, as it was written; served by an index of its own.
+pub const FACTS_OF_QUEUES: &str = "
+SELECT f.at, f.kind, f.call_ref, p.number, f.body
+FROM facts f INDEXED BY facts_of_queues LEFT JOIN parties p ON p.id = f.party_id
+WHERE f.kind IN ('queue joined', 'queue moved', 'queue answered', 'queue left', 'call lost', 'offer ended', 'agent state')
+  AND f.at >= ?1 AND f.at < ?2 ORDER BY f.id";
+
+/// Who ended the calls that began between two moments.
+pub const ENDED_BY: &str =
+    "SELECT reference, ended_by FROM calls WHERE started >= ?1 AND started < ?2 AND ended_by IS NOT NULL";
 
 pub const STEPS_OF_CALL: &str = "
 SELECT flow, node, verb, entered, \"left\", outcome FROM steps WHERE call = ?1 ORDER BY ordinal";

@@ -3,7 +3,7 @@
 //! A client's next request is read when its last answer has left, so a client that does not read holds one answer at most, and
 //! not for long. Invariant: every request is answered once, in order, or its connection is closed.
 
-use super::super::store::{Settled, customers, reading};
+use super::super::store::{Settled, customers, facts, reading};
 use super::super::sys::clock;
 use super::conductor::UnixListenerBound;
 use super::{Herald, News, ReactorSettings};
@@ -107,9 +107,15 @@ impl Desk {
             Err(fault) => return Response::Failed(format!("not a request: {fault}")),
         };
         match request {
-            Request::Cdr { limit, reference } => self.report(limit.min(MAX_CDR), reference).await,
-            Request::Customers { after, limit } => self.customers(after, limit).await,
-            Request::FlowReport { flow, days } => self.report_flow(flow, days).await,
+            Request::Cdr { limit, reference } => {
+                self.read(move |path| calls(path, limit.min(MAX_CDR), reference.as_deref())).await
+            }
+            Request::Customers { after, limit } => self.read(move |path| customers_after(path, &after, limit)).await,
+            Request::FlowReport { flow, days } => self.read(move |path| flow_facts(path, &flow, days)).await,
+            Request::Report(request) => self.read(move |path| facts::report(path, &request).map(Response::Report)).await,
+            Request::QueueLog { from, to } => {
+                self.read(move |path| facts::queue_log(path, from, to).map(Response::QueueLog)).await
+            }
             request => self.ask(request).await,
         }
     }
@@ -133,59 +139,42 @@ impl Desk {
         }
     }
 
-    async fn customers(&self, after: String, limit: u32) -> Response {
+    /// Reads the records on a thread of its own, a few at a time, once what is on its way is written.
+    async fn read(&self, work: impl FnOnce(&Path) -> Result<Response, String> + Send + 'static) -> Response {
         let Ok(_turn) = self.reports.acquire().await else {
             return Response::Failed("the daemon is stopping".into());
         };
         let (database, settled) = (self.database.clone(), self.settled.clone());
-        let most = u32::try_from(MAX_CUSTOMERS).unwrap_or(u32::MAX);
-        let work = tokio::task::spawn_blocking(move || {
+        let reading = tokio::task::spawn_blocking(move || {
             settled.wait(SETTLE);
-            customers::after(&database, &after, limit.min(most))
+            work(&database)
         });
-        match work.await {
-            Ok(Ok(list)) => Response::Customers(list),
-            Ok(Err(fault)) => Response::Failed(format!("the customers could not be read: {fault}")),
-            Err(_) => Response::Failed("the customers could not be read".into()),
-        }
-    }
-
-    async fn report_flow(&self, flow: String, days: u32) -> Response {
-        let Ok(_turn) = self.reports.acquire().await else {
-            return Response::Failed("the daemon is stopping".into());
-        };
-        let (database, settled) = (self.database.clone(), self.settled.clone());
-        let span = i64::from(days) * 24 * 3600 * 1_000_000_000;
-        let since = Wall::from_unix_nanos(clock::now().wall.unix_nanos().saturating_sub(span));
-        let work = tokio::task::spawn_blocking(move || {
-            settled.wait(SETTLE);
-            reading::flow(&database, &flow, since)
-        });
-        match work.await {
-            Ok(Ok(facts)) => Response::Flow(facts),
-            Ok(Err(fault)) => Response::Failed(format!("the records could not be read: {fault}")),
+        match reading.await {
+            Ok(Ok(response)) => response,
+            Ok(Err(sentence)) => Response::Failed(sentence),
             Err(_) => Response::Failed("the records could not be read".into()),
         }
     }
+}
 
-    async fn report(&self, limit: u32, reference: Option<String>) -> Response {
-        let Ok(_turn) = self.reports.acquire().await else {
-            return Response::Failed("the daemon is stopping".into());
-        };
-        let (database, settled) = (self.database.clone(), self.settled.clone());
-        let work = tokio::task::spawn_blocking(move || {
-            settled.wait(SETTLE);
-            reading::calls(&database, limit, reference.as_deref())
-        });
-        match work.await {
-            Ok(Ok(calls)) => match calls.iter().map(serde_json::to_value).collect() {
-                Ok(calls) => Response::Cdr(calls),
-                Err(fault) => Response::Failed(fault.to_string()),
-            },
-            Ok(Err(fault)) => Response::Failed(format!("the records could not be read: {fault}")),
-            Err(_) => Response::Failed("the records could not be read".into()),
-        }
-    }
+fn calls(database: &Path, limit: u32, reference: Option<&str>) -> Result<Response, String> {
+    let calls = reading::calls(database, limit, reference);
+    let calls = calls.map_err(|fault| format!("the records could not be read: {fault}"))?;
+    let calls: Result<_, _> = calls.iter().map(serde_json::to_value).collect();
+    calls.map(Response::Cdr).map_err(|fault| fault.to_string())
+}
+
+fn customers_after(database: &Path, after: &str, limit: u32) -> Result<Response, String> {
+    let most = u32::try_from(MAX_CUSTOMERS).unwrap_or(u32::MAX);
+    let list = customers::after(database, after, limit.min(most));
+    list.map(Response::Customers).map_err(|fault| format!("the customers could not be read: {fault}"))
+}
+
+fn flow_facts(database: &Path, flow: &str, days: u32) -> Result<Response, String> {
+    let span = i64::from(days) * 24 * 3600 * 1_000_000_000;
+    let since = Wall::from_unix_nanos(clock::now().wall.unix_nanos().saturating_sub(span));
+    let facts = reading::flow(database, flow, since);
+    facts.map(Response::Flow).map_err(|fault| format!("the records could not be read: {fault}"))
 }
 
 pub async fn serve(listener: UnixListener, desk: Desk) {

@@ -13,13 +13,14 @@
 //! | `calendars.rs` | what operators say instead of calendars |
 //! | `queueing.rs` | facts of queues and agents |
 //! | `customers.rs` | who customers are, and attempts to pass for them |
-//! | `reading.rs` | read-only reports |
+//! | `reading.rs`, `facts.rs` | finished calls, and facts of queues and agents, read-only |
 //!
 //! Invariant: every write that was taken is answered exactly once, in order, after its transaction is on the disk or given up.
 
 mod book;
 mod calendars;
 pub mod customers;
+pub mod facts;
 mod queueing;
 pub mod reading;
 

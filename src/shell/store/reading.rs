@@ -13,8 +13,7 @@ const BUSY: Duration = Duration::from_secs(2);
 
 /// The finished calls, newest first, at most `limit`; or the one with that reference.
 pub fn calls(path: &Path, limit: u32, reference: Option<&str>) -> rusqlite::Result<Vec<CallReport>> {
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(BUSY)?;
+    let connection = open(path)?;
     // One transaction: the legs belong to the calls that were read with them.
     let connection = connection.unchecked_transaction()?;
     let mut calls = match reference {
@@ -28,10 +27,16 @@ pub fn calls(path: &Path, limit: u32, reference: Option<&str>) -> rusqlite::Resu
     Ok(calls.into_iter().map(|(_, call)| call).collect())
 }
 
-/// What callers did in a flow, in the calls that ended since then.
-pub fn flow(path: &Path, name: &str, since: Wall) -> rusqlite::Result<FlowFacts> {
+/// A connection that cannot write.
+pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY)?;
+    Ok(connection)
+}
+
+/// What callers did in a flow, in the calls that ended since then.
+pub fn flow(path: &Path, name: &str, since: Wall) -> rusqlite::Result<FlowFacts> {
+    let connection = open(path)?;
     let connection = connection.unchecked_transaction()?;
     let since = since.unix_nanos();
     let (calls, contained) = connection.query_row(FLOW_CALLS, (name, since), |row| Ok((count(row, 0)?, count(row, 1)?)))?;

@@ -1,0 +1,261 @@
+//! The facts of queues as Asterisk's `queue_log`: `epoch|uniqueid|queue|agent|event|data...`, for the tools that read it.
+//!
+//! | event | data | from |
+//! |---|---|---|
+//! | `ENTERQUEUE` | url (empty), caller, position | `queue joined`, `queue moved` |
+//! | `CONNECT` | wait, bridged channel (the call's reference), ring time | `queue answered` |
+//! | `COMPLETECALLER`, `COMPLETEAGENT` | wait, talk, first position | `queue left`, answered; by who hung up |
+//! | `ABANDON` | position, first position, wait | abandoned, or the call was lost |
+//! | `EXITWITHKEY` | key, position, first position, wait | left by key |
+//! | `EXITWITHTIMEOUT` | position, first position, wait | flowed out, callback taken, answered elsewhere, ended by us |
+//! | `RINGNOANSWER` | ring time in ms | an offer that nobody took |
+//! | `PAUSEALL`, `UNPAUSEALL` | reason | an agent's state |
+//! | `AGENTLOGIN`, `AGENTLOGOFF` | empty; seconds logged in | an agent's state |
+//!
+//! Invariant: a `|` or a line end inside a value becomes a space, so that a line has the fields that its event has.
+
+use super::stays::Fact;
+use crate::time::Wall;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// At most so many lines at once.
+pub const MAX_LINES: usize = 200_000;
+
+/// Nobody, nothing: how Asterisk writes it.
+const NONE: &str = "NONE";
+
+#[derive(Debug)]
+pub struct QueueLog {
+    from: Wall,
+    to: Wall,
+    /// Call -> who hung up.
+    ended_by: BTreeMap<String, String>,
+    /// Queue -> those who wait, in the order in which they came.
+    lines_of: BTreeMap<String, Vec<String>>,
+    stays: BTreeMap<String, Open>,
+    /// Agent -> since when logged in, and for what paused.
+    agents: BTreeMap<String, Presence>,
+    lines: Vec<String>,
+    too_many: bool,
+}
+
+#[derive(Debug)]
+struct Open {
+    queue: String,
+    first: usize,
+    /// Once answered.
+    agent: Option<String>,
+    waited: u64,
+    rang: u64,
+}
+
+#[derive(Debug, Default)]
+struct Presence {
+    login: Option<Wall>,
+    paused: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Body {
+    queue: String,
+    agent: Option<String>,
+    outcome: String,
+    state: String,
+    by: Option<String>,
+    waited_ms: u64,
+    talked_ms: u64,
+    rang_ms: u64,
+}
+
+impl QueueLog {
+    pub fn new(from: Wall, to: Wall, ended_by: BTreeMap<String, String>) -> QueueLog {
+        QueueLog {
+            from,
+            to,
+            ended_by,
+            lines_of: BTreeMap::new(),
+            stays: BTreeMap::new(),
+            agents: BTreeMap::new(),
+            lines: Vec::new(),
+            too_many: false,
+        }
+    }
+
+    /// Those of the period, in order; an error when they are too many.
+    pub fn lines(self) -> Result<Vec<String>, String> {
+        if self.too_many {
+            return Err(format!("more than {MAX_LINES} lines: take a shorter time"));
+        }
+        Ok(self.lines)
+    }
+
+    /// Facts come in the order in which they were written; earlier ones than the period only say how things stood.
+    pub fn read(&mut self, fact: Fact) {
+        let Ok(body) = serde_json::from_str::<Body>(&fact.body) else { return };
+        match fact.kind.as_str() {
+            "queue joined" => self.enter(&fact, &body.queue),
+            "queue moved" => {
+                self.exit(&fact, "EXITWITHTIMEOUT", &[], 0);
+                self.enter(&fact, &body.queue);
+            }
+            "offer ended" => self.rang(&fact, &body),
+            "queue answered" => self.connected(&fact, &body),
+            "queue left" => self.left(&fact, &body),
+            "call lost" => self.exit(&fact, "ABANDON", &[], 0),
+            "agent state" => self.turned(&fact, &body),
+            _ => {}
+        }
+    }
+
+    fn enter(&mut self, fact: &Fact, queue: &str) {
+        let line = self.lines_of.entry(queue.to_string()).or_default();
+        line.push(fact.call.clone());
+        let first = line.len();
+        let open = Open { queue: queue.to_string(), first, agent: None, waited: 0, rang: 0 };
+        self.stays.insert(fact.call.clone(), open);
+        let number = fact.number.clone().unwrap_or_default();
+        self.say(fact.at, &fact.call, queue, NONE, "ENTERQUEUE", &[String::new(), number, first.to_string()]);
+    }
+
+    fn rang(&mut self, fact: &Fact, body: &Body) {
+        let Some(agent) = &body.agent else { return };
+        if body.outcome == "answered" {
+            if let Some(open) = self.stays.get_mut(&fact.call) {
+                open.rang = body.rang_ms / 1000;
+            }
+            return;
+        }
+        self.say(fact.at, &fact.call, &body.queue, agent, "RINGNOANSWER", &[body.rang_ms.to_string()]);
+    }
+
+    fn connected(&mut self, fact: &Fact, body: &Body) {
+        let Some(open) = self.stays.get_mut(&fact.call) else { return };
+        open.agent = body.agent.clone();
+        open.waited = body.waited_ms / 1000;
+        let (queue, data) = (open.queue.clone(), [open.waited.to_string(), fact.call.clone(), open.rang.to_string()]);
+        self.lines_of.entry(queue.clone()).or_default().retain(|call| *call != fact.call);
+        self.say(fact.at, &fact.call, &queue, body.agent.as_deref().unwrap_or(NONE), "CONNECT", &data);
+    }
+
+    fn left(&mut self, fact: &Fact, body: &Body) {
+        let waited = body.waited_ms / 1000;
+        match body.outcome.as_str() {
+            "answered" => {
+                let Some(open) = self.stays.remove(&fact.call) else { return };
+                let by_caller = self.ended_by.get(&fact.call).is_some_and(|by| by == "caller");
+                let event = if by_caller { "COMPLETECALLER" } else { "COMPLETEAGENT" };
+                let data = [waited.to_string(), (body.talked_ms / 1000).to_string(), open.first.to_string()];
+                let agent = body.agent.as_deref().or(open.agent.as_deref()).unwrap_or(NONE);
+                self.say(fact.at, &fact.call, &open.queue, agent, event, &data);
+            }
+            "abandoned" => self.exit(fact, "ABANDON", &[], waited),
+            "left_by_key" => self.exit(fact, "EXITWITHKEY", &[body.by.clone().unwrap_or_default()], waited),
+            "full" | "no_such_queue" | "too_many_needs" => {}
+            _ => self.exit(fact, "EXITWITHTIMEOUT", &[], waited),
+        }
+    }
+
+    /// Out without having been answered.
+    fn exit(&mut self, fact: &Fact, event: &str, first: &[String], waited: u64) {
+        let Some(open) = self.stays.remove(&fact.call) else { return };
+        let line = self.lines_of.entry(open.queue.clone()).or_default();
+        let position = line.iter().position(|call| *call == fact.call).map_or(open.first, |place| place + 1);
+        line.retain(|call| *call != fact.call);
+        let rest = [position.to_string(), open.first.to_string(), waited.to_string()];
+        let data: Vec<String> = first.iter().cloned().chain(rest).collect();
+        self.say(fact.at, &fact.call, &open.queue, NONE, event, &data);
+    }
+
+    fn turned(&mut self, fact: &Fact, body: &Body) {
+        let Some(agent) = &body.agent else { return };
+        let reason = body.state.strip_prefix("paused (").and_then(|rest| rest.strip_suffix(')')).map(str::to_string);
+        let presence = self.agents.entry(agent.clone()).or_default();
+        let before = std::mem::take(presence);
+        let offline = body.state == "offline";
+        presence.login = if offline { None } else { before.login.or(Some(fact.at)) };
+        presence.paused.clone_from(&reason);
+        let mut said: Vec<(&str, Vec<String>)> = Vec::new();
+        if before.login.is_none() && !offline {
+            said.push(("AGENTLOGIN", vec![String::new()]));
+        }
+        if before.paused.is_some() && before.paused != reason {
+            said.push(("UNPAUSEALL", before.paused.into_iter().collect()));
+        } else if before.paused.is_none() {
+            said.extend(reason.map(|reason| ("PAUSEALL", vec![reason])));
+        }
+        if let Some(login) = before.login.filter(|_| offline) {
+            said.push(("AGENTLOGOFF", vec![String::new(), fact.at.since(login).as_secs().to_string()]));
+        }
+        for (event, data) in said {
+            self.say(fact.at, NONE, NONE, agent, event, &data);
+        }
+    }
+
+    fn say(&mut self, at: Wall, call: &str, queue: &str, agent: &str, event: &str, data: &[String]) {
+        if at < self.from || at >= self.to {
+            return;
+        }
+        if self.lines.len() >= MAX_LINES {
+            self.too_many = true;
+            return;
+        }
+        let fields = [call, queue, agent, event].into_iter().chain(data.iter().map(String::as_str)).map(harmless);
+        let fields: Vec<String> = fields.collect();
+        self.lines.push(format!("{}|{}", at.unix_seconds(), fields.join("|")));
+    }
+}
+
+fn harmless(text: &str) -> String {
+    text.chars().map(|c| if c == '|' || c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_morning_reads_as_asterisk_would_have_written_it() {
+        let at = |second: i64| Wall::from_unix_nanos(second * 1_000_000_000);
+        let mut log = QueueLog::new(at(5), at(1000), [("a".to_string(), "caller".to_string())].into());
+        for (second, kind, call, number, body) in [
+            (1, "agent state", "", "", r#"{"agent":"anna","state":"available"}"#),
+            (10, "queue joined", "a", "+48|22", r#"{"queue":"support"}"#),
+            (11, "queue joined", "b", "+2", r#"{"queue":"support"}"#),
+            (14, "offer ended", "a", "", r#"{"queue":"support","agent":"bob","outcome":"no_answer","rang_ms":3000}"#),
+            (19, "offer ended", "a", "", r#"{"queue":"support","agent":"anna","outcome":"answered","rang_ms":4900}"#),
+            (19, "queue answered", "a", "", r#"{"queue":"support","agent":"anna","waited_ms":9000}"#),
+            (25, "queue left", "b", "", r#"{"queue":"support","outcome":"left_by_key","waited_ms":14000,"by":"1"}"#),
+            (
+                60,
+                "queue left",
+                "a",
+                "",
+                r#"{"queue":"support","agent":"anna","outcome":"answered","waited_ms":9000,"talked_ms":41000}"#,
+            ),
+            (61, "agent state", "", "", r#"{"agent":"anna","state":"paused (lunch)"}"#),
+            (70, "queue joined", "c", "", r#"{"queue":"support"}"#),
+            (80, "queue left", "c", "", r#"{"queue":"support","outcome":"abandoned","waited_ms":10000}"#),
+            (90, "agent state", "", "", r#"{"agent":"anna","state":"available"}"#),
+            (99, "agent state", "", "", r#"{"agent":"anna","state":"offline"}"#),
+        ] {
+            let number = (!number.is_empty()).then(|| number.to_string());
+            log.read(Fact { at: at(second), kind: kind.into(), call: call.into(), number, body: body.into() });
+        }
+        let expected = [
+            "10|a|support|NONE|ENTERQUEUE||+48 22|1",
+            "11|b|support|NONE|ENTERQUEUE||+2|2",
+            "14|a|support|bob|RINGNOANSWER|3000",
+            "19|a|support|anna|CONNECT|9|a|4",
+            "25|b|support|NONE|EXITWITHKEY|1|1|2|14",
+            "60|a|support|anna|COMPLETECALLER|9|41|1",
+            "61|NONE|NONE|anna|PAUSEALL|lunch",
+            "70|c|support|NONE|ENTERQUEUE|||1",
+            "80|c|support|NONE|ABANDON|1|1|10",
+            "90|NONE|NONE|anna|UNPAUSEALL|lunch",
+            "99|NONE|NONE|anna|AGENTLOGOFF||98",
+        ];
+        assert_eq!(log.lines().expect("few"), expected);
+    }
+}
