@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures the exchange and prints its figures beside those of its peers (`make bench`).
 
-  bench.py [--reps N] [--secs S] [--work W1,W2S,W5] [--core 0] [--load-core 1]
+  bench.py [--reps N] [--secs S] [--work W1,W2S,W3,W4,W5] [--core 0] [--load-core 1]
 
 Starts the release build with the lab (tests/lab) on one core, the load tool on another, and reads the exchange's CPU time
 (utime + stime of /proc/PID/stat, all threads); what it uses while idle is measured first and subtracted. CPU time holds on a
@@ -11,8 +11,8 @@ table goes to target/bench/table.md.
   start  cold start: from exec to the first 200 to OPTIONS
   W1     answer and release: calls to 101, hung up at once, at 200 and 400 a second
   W2S    prompt playback, RTP both ways: 200 calls to 201, measured while none begins or ends
-  W3     20, 50, 100 agents and as many waiting                        (not yet: needs queues)
-  W4     100 bridged pairs                                            (not yet: needs bridges)
+  W3     50 agents with 50 callers waiting, and 200 with 1,000: each agent talks for 2 s and is given the next
+  W4     100 bridged pairs, RTP both ways
   W5     500 and 2,000 calls to 501 that only wait: resident memory per call
 """
 import argparse
@@ -44,8 +44,11 @@ ROWS = {
     "W1-200-ms": ("INVITE to 200 at 200/s, p50/p99", "ms", "1.5/2.1", "6.8/29", ""),
     "W2S-200": ("prompt playback at 200 calls", "ms CPU per call-second", "3.53", "3.90", "<= 0.45"),
     "W2S-200-ms": ("its spacing off 20 ms, p99", "ms", "0.8", "9.6", "<= 1"),
-    "W3": ("agent free to next INVITE", "ms p50/p99", "348/713 (50:50)", "1,016/1,573", "not yet: no queues"),
-    "W4": ("bridged pair", "ms CPU per pair-second", "3.88", "5.94", "not yet: no bridges"),
+    "W3-50-50": ("agent free to next INVITE, 50 agents, 50 waiting, p50/p99", "ms", "348/713", "1,016/1,573", "p99 <= 20"),
+    "W3-200-1000": ("the same, 200 agents, 1,000 waiting, p50/p99", "ms", "23,000", "", "p99 <= 20"),
+    "W3-200-1000-rate": ("its calls given to agents", "a second, of 100", "2.4", "", "100"),
+    "W4-100": ("bridged pair, 100 pairs", "ms CPU per pair-second", "3.88", "5.94", "<= 0.75"),
+    "W4-100-ms": ("its relay delay, p50/p99", "ms", "0.27/1.1", "11.4/30", ""),
     "W5-500": ("resident per idle call, 500 calls", "KB", "133", "350-446", ""),
     "W5-2000": ("resident per idle call, 2,000 calls", "KB", "133", "", "<= 12"),
 }
@@ -215,6 +218,38 @@ class Bench:
             print(f"W2S {calls} calls: {cost:.3f} ms per call-second, {run['failed']} failed, {load['lost_uac']} packets lost, {100 * heard:.0f} % heard, "
                   f"spacing off by p50 {load['jitter_uac'].get('p50_ms')} p99 {load['jitter_uac'].get('p99_ms')} max {load['jitter_uac'].get('max_ms')} ms {self.disturbed(run)}", flush=True)
 
+    def w3(self):
+        for agents, waiting in ((50, 50), (200, 1000)):
+            callers = agents + waiting
+            per_second = max(20, callers / 8, 0.75 * agents)
+            ramp = callers / (per_second * 0.6) + 3
+            # The large one without sound: it is the queue that is measured, and the load tool has one core.
+            sound = ["--rtp"] if callers <= 200 else []
+            for _ in range(self.ask.reps):
+                run = self.run(f"W3-{agents}-{waiting}", ["--mode", "both", "--ext", f"3{agents:03d}", "--rate", str(per_second), "--calls", "1000000",
+                                                          "--max-concurrent", str(callers), "--hold-ms", "-1", "--agents", str(agents), "--talk-ms", "2000",
+                                                          "--duration-ms", str(int((ramp + self.ask.secs) * 1000)), "--hangup-at-end", "--drain-ms", "6000",
+                                                          "--warm-ms", str(int(ramp * 1000))] + sound, ramp, self.ask.secs)
+                free = run["load"].get("dispatch", {})
+                given = free.get("n", 0) / self.ask.secs
+                self.note(f"W3-{agents}-{waiting}", (free.get("p50_ms", 0), free.get("p99_ms", 0)))
+                self.note(f"W3-{agents}-{waiting}-rate", given)
+                print(f"W3 {agents} agents, {waiting} waiting: {given:.1f} of {agents / 2:.0f} calls a second, free to next INVITE p50 {free.get('p50_ms')} p99 "
+                      f"{free.get('p99_ms')} max {free.get('max_ms')} ms, {100 * run['cpu_s'] / run['window_s']:.1f} % CPU, {run['failed']} failed {self.disturbed(run)}", flush=True)
+
+    def w4(self):
+        pairs, per_second = 100, 40
+        ramp = pairs / per_second + 2
+        for _ in range(self.ask.reps):
+            run = self.run("W4-100", ["--mode", "both", "--ext", "401", "--rate", str(per_second), "--calls", str(pairs), "--hold-ms", "-1", "--rtp", "--hangup-at-end",
+                                      "--duration-ms", str(int((ramp + self.ask.secs) * 1000)), "--drain-ms", "6000", "--warm-ms", str(int(ramp * 1000))], ramp, self.ask.secs)
+            load = run["load"]
+            cost, relay = 1000 * run["cpu_s"] / run["window_s"] / pairs, load.get("relay", {})
+            self.note("W4-100", cost)
+            self.note("W4-100-ms", (relay.get("p50_ms", 0), relay.get("p99_ms", 0)))
+            print(f"W4 {pairs} pairs: {cost:.3f} ms per pair-second, {run['failed']} failed, {load.get('lost_uac')}+{load.get('lost_uas')} packets lost, "
+                  f"relayed in p50 {relay.get('p50_ms')} p99 {relay.get('p99_ms')} ms {self.disturbed(run)}", flush=True)
+
     def w5(self):
         for calls in (500, 2000):
             # A fresh process for each: memory that a former run left to the allocator would make this one cheaper.
@@ -253,7 +288,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--reps", type=int, default=3)
     parser.add_argument("--secs", type=float, default=10, help="the measured window of a run")
-    parser.add_argument("--work", default="W1,W2S,W5")
+    parser.add_argument("--work", default="W1,W2S,W3,W4,W5")
     parser.add_argument("--core", type=int, default=0)
     parser.add_argument("--load-core", type=int, default=1 if (os.cpu_count() or 1) > 1 else 0)
     ask = parser.parse_args()
@@ -261,9 +296,12 @@ def main():
         if not os.path.exists(program):
             raise SystemExit(f"{program} is missing: run `make bench`")
     bench = Bench(ask)
+    works = {"W1": bench.w1, "W2S": bench.w2s, "W3": bench.w3, "W4": bench.w4, "W5": bench.w5}
     try:
         for work in ask.work.split(","):
-            {"W1": bench.w1, "W2S": bench.w2s, "W5": bench.w5}.get(work, lambda: print(f"{work}: not yet"))()
+            if work not in works:
+                raise SystemExit(f"no work {work}: {', '.join(works)}")
+            works[work]()
     finally:
         bench.exchange.stop()
     table = bench.table()
