@@ -26,7 +26,8 @@
 //! | `policy` | who may call whom: without its permit no phone rings |
 //! | `targets` | what a permit allows, as addresses |
 //! | `trunks` | the providers as they stand: found, watched, registered at |
-//! | `dial` | making phones ring: attempts, the race between them |
+//! | `dial` | making phones ring: attempts and their stages |
+//! | `ringing`, `answered`, `unanswered` | what a caller hears meanwhile; who has won; what comes after those who do not answer |
 //! | `parties` | joining and parting: a leg goes over into another call, from shard to shard |
 //! | `transfers`, `parking`, `services` | REFER; callers left at a slot; what a code does |
 //! | `presence` | lamps, agents' states: who is told how somebody stands |
@@ -43,6 +44,7 @@
 //! Invariants: rooms never call back: what one says is queued, and [`Pbx::settle`] passes it on until all are silent; every call
 //! that began ends in exactly one record.
 
+mod answered;
 mod attempts;
 mod bridge;
 mod calendars;
@@ -67,11 +69,13 @@ pub mod policy;
 mod ports;
 mod presence;
 mod queueing;
+mod ringing;
 mod route;
 mod services;
 mod targets;
 mod transfers;
 mod trunks;
+mod unanswered;
 mod words;
 
 pub use call::{Attempt, AttemptId, Call, EndedBy, Outcome, Phase};

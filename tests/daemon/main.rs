@@ -18,6 +18,7 @@
 //!   hold          every way to ask for it                                       telephone  a line that speaks and listens
 //!   trunks        providers that want a password, refuse, are silent, die        scenario   SIPp as anybody
 //!   transfers     REFER by baresip and SIPp, lamps
+//!   attended      Replaces: by REFER, by INVITE; what is heard meanwhile
 //!   nat           a phone behind a router of our own making
 //!   policy        a thousand attack strings, and a provider that counts
 //!   broken_sounds files damaged under a running exchange
@@ -35,6 +36,7 @@ mod agents_cancel;
 mod agents_hold;
 mod agents_lost;
 mod agents_refuse;
+mod attended;
 mod broken_sounds;
 mod customers;
 mod endings;

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 const SOON: Duration = Duration::from_secs(5);
 const FRAME: Duration = Duration::from_millis(20);
 const HEADER: usize = 12;
+/// Our tag in calls that come.
+pub const CALLED: &str = "callee";
 /// Silence, in PCMA.
 pub const SILENCE: u8 = 0xd5;
 
@@ -32,6 +34,9 @@ pub struct Telephone {
     pub call: Call,
     media: UdpSocket,
     versions: u32,
+    exchange: SocketAddr,
+    /// Where our sound goes, since the call that we dialled was answered.
+    pub sound: Option<SocketAddr>,
 }
 
 impl Telephone {
@@ -39,7 +44,14 @@ impl Telephone {
     pub fn new(exchange: &Exchange, local: &str, user: &str, extension: &str) -> Telephone {
         let line = Line::udp(local, exchange.sip);
         let call = Call::new(&line, user, extension, exchange.sip);
-        Telephone { line, call, media: UdpSocket::bind((local, 0)).expect("a loopback port"), versions: 0 }
+        Telephone {
+            line,
+            call,
+            media: UdpSocket::bind((local, 0)).expect("a loopback port"),
+            versions: 0,
+            exchange: exchange.sip,
+            sound: None,
+        }
     }
 
     /// Logged in with the password `pw` and its name.
@@ -56,14 +68,19 @@ impl Telephone {
 
     /// Dials; with a password, when one will be asked for.
     pub fn dial(&mut self, password: Option<&str>) {
+        self.dial_with(password, "");
+    }
+
+    /// The same, with headers such as `Replaces`.
+    pub fn dial_with(&mut self, password: Option<&str>, headers: &str) {
         let offer = self.description(Wish::default());
-        self.line.send(self.call.offering(&offer, None));
+        self.line.send(self.call.offering(&offer, Some(headers)));
         let Some(password) = password else { return };
         let challenge = self.line.expect(SOON, |message| message.answers("INVITE")).expect("a challenge");
         assert_eq!(challenge.status(), 401, "{challenge:?}");
         self.line.send(self.call.ack(&challenge));
         let credentials = self.call.credentials("INVITE", &challenge, password);
-        self.line.send(self.call.offering(&offer, Some(&credentials)));
+        self.line.send(self.call.offering(&offer, Some(&format!("{headers}{credentials}"))));
     }
 
     /// Waits until the call that it dialled is answered; where our sound goes.
@@ -71,25 +88,42 @@ impl Telephone {
         let answer = self.line.expect(SOON, |message| message.answers("INVITE")).expect("an answer to the INVITE");
         self.line.send(self.call.ack(&answer));
         assert_eq!(answer.status(), 200, "{answer:?}");
-        sound_at(&answer)
+        let there = sound_at(&answer);
+        self.sound = Some(there);
+        there
     }
 
     /// Waits to be called, and answers; where our sound goes.
     pub fn answered(&mut self) -> SocketAddr {
-        let invite = self.line.expect(SOON, |message| message.is_request("INVITE")).expect("a call");
+        let invite = self.called();
+        self.answers(&invite)
+    }
+
+    /// Waits to be called.
+    pub fn called(&mut self) -> Message {
+        self.line.expect(SOON, |message| message.is_request("INVITE")).expect("a call")
+    }
+
+    /// Rings.
+    pub fn rings(&mut self, invite: &Message) {
+        let contact = format!("Contact: <sip:us@{}>\r\n", self.line.local());
+        self.line.send(invite.answered_by("180 Ringing", CALLED, &contact, ""));
+    }
+
+    /// Picks up; where our sound goes.
+    pub fn answers(&mut self, invite: &Message) -> SocketAddr {
         let body = self.description(Wish::default());
-        let ok = invite.ok().replace(
-            "Content-Length: 0\r\n\r\n",
-            &format!(
-                "Contact: <sip:us@{}>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
-                self.line.local(),
-                body.len()
-            ),
-        );
-        let to = invite.header("To").expect("a To").to_owned();
-        self.line.send(ok.replace(&format!("To: {to}\r\n"), &format!("To: {to};tag=callee\r\n")));
+        let headers = format!("Contact: <sip:us@{}>\r\nContent-Type: application/sdp\r\n", self.line.local());
+        self.line.send(invite.answered_by("200 OK", CALLED, &headers, &body));
         self.line.expect(SOON, |message| message.is_request("ACK")).expect("the ACK");
-        sound_at(&invite)
+        self.call = Call::taken(&self.line, invite, CALLED, self.exchange);
+        sound_at(invite)
+    }
+
+    /// The exchange hangs up on us.
+    pub fn let_go(&mut self) {
+        let bye = self.line.expect(SOON, |message| message.is_request("BYE")).expect("a BYE");
+        self.line.send(bye.ok());
     }
 
     /// Asks for something else in the middle of the call; the answer.
@@ -157,12 +191,18 @@ impl Talk {
 #[derive(Clone, Debug)]
 pub struct Packet {
     pub from: SocketAddr,
+    pub at: Instant,
     bytes: Vec<u8>,
 }
 
 impl Packet {
     pub fn sequence(&self) -> u16 {
         u16::from_be_bytes([self.bytes[2], self.bytes[3]])
+    }
+
+    /// In samples.
+    pub fn timestamp(&self) -> u32 {
+        u32::from_be_bytes([self.bytes[4], self.bytes[5], self.bytes[6], self.bytes[7]])
     }
 
     pub fn ssrc(&self) -> &[u8] {
@@ -216,7 +256,7 @@ fn talk(media: &UdpSocket, byte: u8, to: SocketAddr, over: &AtomicBool) -> Vec<P
         while let Some(left) = due.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
             media.set_read_timeout(Some(left)).expect("our socket");
             if let Ok((length, from)) = media.recv_from(&mut buffer) {
-                heard.push(Packet { from, bytes: buffer[..length].to_vec() });
+                heard.push(Packet { from, at: Instant::now(), bytes: buffer[..length].to_vec() });
             }
         }
     }
