@@ -226,7 +226,7 @@ impl Pbx {
             ended: None,
         };
         self.dialogs.insert(leg.dialog, id);
-        self.legs.insert(id, leg);
+        self.legs.insert(id, Box::new(leg));
         if let Some(call) = self.calls.get_mut(&call) {
             call.legs.insert(id);
         }

@@ -116,7 +116,7 @@ impl Pbx {
             return;
         }
         if let Some(call) = self.calls.remove(&id) {
-            self.write(store::What::CallEnded(cdr::record(call, now)), now, out);
+            self.write(store::What::CallEnded(cdr::record(*call, now)), now, out);
         }
     }
 }

@@ -115,9 +115,9 @@ pub struct Pbx {
     config: Arc<Config>,
     endpoint: sip::Endpoint,
     #[serde(with = "crate::time::pairs")]
-    calls: BTreeMap<CallId, Call>,
+    calls: BTreeMap<CallId, Box<Call>>,
     #[serde(with = "crate::time::pairs")]
-    legs: BTreeMap<LegId, Leg>,
+    legs: BTreeMap<LegId, Box<Leg>>,
     /// Which leg a SIP session belongs to, until the SIP room has said the last word of it.
     #[serde(with = "crate::time::pairs")]
     dialogs: BTreeMap<DialogId, LegId>,
@@ -436,7 +436,7 @@ impl Pbx {
 
     /// Lets the flow that holds the call act, if one holds it.
     fn with_session(&mut self, call: CallId, act: impl FnOnce(&mut ivr::Session, &mut Vec<ivr::Command>)) {
-        let Some(Call { session: Some(session), .. }) = self.calls.get_mut(&call) else { return };
+        let Some(session) = self.calls.get_mut(&call).and_then(|call| call.session.as_mut()) else { return };
         let mut said = Vec::new();
         act(session, &mut said);
         match session.poll_timeout() {

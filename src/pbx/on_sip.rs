@@ -182,8 +182,8 @@ impl Pbx {
             "call arrived"
         );
         self.dialogs.insert(dialog, leg);
-        self.legs.insert(leg, caller);
-        self.calls.insert(id, call);
+        self.legs.insert(leg, Box::new(caller));
+        self.calls.insert(id, Box::new(call));
         self.party_came(leg, now);
         self.touch(leg);
         self.timers.set(Timer::CallLimit(id), now.mono + self.config.limits.call_duration);
@@ -226,7 +226,7 @@ impl Pbx {
         self.call_of(dialog);
         let answer = match self.dialogs.get(&dialog).copied() {
             Some(leg) => {
-                let was_held = self.legs.get(&leg).is_some_and(Leg::is_held);
+                let was_held = self.legs.get(&leg).is_some_and(|leg| leg.is_held());
                 let answer = self.describe(leg, offer.as_ref());
                 if offer.is_some() && answer.is_ok() {
                     self.connect_audio(leg, out);
@@ -243,7 +243,7 @@ impl Pbx {
         self.call_of(dialog);
         let Some(leg) = self.dialogs.get(&dialog).copied() else { return };
         // A refusal leaves the session as it was (RFC 3261 section 14.1); so does an answer that fits nothing of ours.
-        let was_held = self.legs.get(&leg).is_some_and(Leg::is_held);
+        let was_held = self.legs.get(&leg).is_some_and(|leg| leg.is_held());
         if let Ok(answer) = outcome
             && self.accept_answer(leg, &answer).is_ok()
         {

@@ -160,7 +160,7 @@ impl Pbx {
             let state = if self.parked.contains_key(&slot) { "confirmed" } else { "terminated" };
             return format!("<dialog id=\"slot\"><state>{state}</state></dialog>\n");
         }
-        let theirs = |leg: &&Leg| leg.session_open && matches!(&leg.peer, Source::Extension(own) if &**own == who);
+        let theirs = |leg: &&Box<Leg>| leg.session_open && matches!(&leg.peer, Source::Extension(own) if &**own == who);
         let shown: String = self.legs.values().filter(theirs).take(MAX_SHOWN).map(|leg| self.dialog_of(leg)).collect();
         if shown.is_empty() {
             // Some phones put a lamp out only when they are told of a call that is over.

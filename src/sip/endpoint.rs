@@ -58,7 +58,7 @@ pub struct Endpoint {
     pub(super) subscriptions: Subscriptions,
     pub(super) watches: Watches,
     #[serde(with = "crate::time::pairs")]
-    pub(super) sessions: BTreeMap<DialogId, Session>,
+    pub(super) sessions: BTreeMap<DialogId, Box<Session>>,
     /// By our own tag, which is ours alone.
     pub(super) by_tag: Table<String, DialogId>,
     pub(super) clocks: Timers<(DialogId, Clock)>,

@@ -96,7 +96,7 @@ impl Endpoint {
             dialog,
         };
         self.transactions.visited.session(Phase::Resolving);
-        self.sessions.insert(id, session);
+        self.sessions.insert(id, Box::new(session));
         self.by_tag.insert(tag, id);
         self.unsent.insert(id, invite);
         self.clocks.set((id, Clock::Ring), now.mono + call.ring);

@@ -209,7 +209,7 @@ impl Endpoint {
             proof: None,
         };
         self.transactions.visited.session(Phase::Ringing);
-        self.sessions.insert(dialog, session);
+        self.sessions.insert(dialog, Box::new(session));
         self.by_tag.insert(tag, dialog);
         self.clocks.set((dialog, Clock::Remind), now.mono + REMIND);
         out.push(Output::Event(Event::Invite { dialog, call: Box::new(call) }));
