@@ -298,12 +298,12 @@ impl Call {
         self.inside("BYE", "", "")
     }
 
-    /// Asks to be told of the calls of whom this is addressed to (RFC 4235).
-    pub fn subscribe(&mut self, credentials: Option<&str>) -> String {
+    /// Asks to be told what an event package (`dialog`, RFC 4235; `message-summary`, RFC 3842) says of whom this is addressed to.
+    pub fn subscribe(&mut self, package: &str, credentials: Option<&str>) -> String {
         self.cseq += 1;
         self.branch += 1;
         let contact = format!("Contact: <sip:{}@{}>\r\n", self.user, self.local);
-        let wants = "Event: dialog\r\nAccept: application/dialog-info+xml\r\nExpires: 300\r\n";
+        let wants = format!("Event: {package}\r\nExpires: 300\r\n");
         self.request("SUBSCRIBE", &self.uri, &format!("{contact}{wants}{}", credentials.unwrap_or_default()), "")
     }
 
