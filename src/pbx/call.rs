@@ -50,6 +50,8 @@ pub struct Call {
     pub parted: Option<(Moment, EndedBy)>,
     /// What the caller brought along, of which only a trusted trunk is believed.
     pub carried: Carried,
+    /// The id of the customer whom the last flow that is over found them to be.
+    pub known_as: Option<Name>,
     /// The leg that the caller hears before anybody has answered.
     pub early: Option<LegId>,
     /// The caller's phone was told of early sound: from then on ringing is for us to play.
@@ -91,6 +93,12 @@ pub struct Kept {
 const PLAYS: u64 = 1 << 32;
 
 impl Call {
+    /// The id of the customer whom a flow found them to be.
+    pub fn customer(&self) -> Option<&str> {
+        let session = self.session.as_ref().and_then(|session| session.customer());
+        session.or(self.known_as.as_deref())
+    }
+
     /// A flow's play, as no other flow of this call counts it.
     pub fn play_of(&self, play: PlayId) -> PlayId {
         PlayId(self.flows_begun * PLAYS + play.0)

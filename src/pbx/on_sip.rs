@@ -165,6 +165,7 @@ impl Pbx {
             queue: None,
             parted: None,
             carried: invite.carried,
+            known_as: None,
             early: None,
             heard_early: false,
             transfer: None,

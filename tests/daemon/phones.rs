@@ -245,9 +245,14 @@ fn finished(command: &mut Command) -> Value {
 
 /// One of the Python programs beside us, not yet started.
 pub fn driver(name: &str) -> Command {
-    let mut command = Command::new(&*PYTHON);
+    let mut command = python();
     command.arg("-B").arg(house().join("tests/phones").join(name)).stdin(Stdio::null());
     command
+}
+
+/// Python itself.
+pub fn python() -> Command {
+    Command::new(&*PYTHON)
 }
 
 /// The Python that has numpy, found by the same script that installs it; the phones are asked for at the same time.
