@@ -225,6 +225,25 @@ fn each_section_is_judged_at_its_place() {
                 "c.yaml:1:14 extension `a b` is not a name: ASCII letters, digits, `-`, `_` and `.`, beginning with a letter or digit, at most 64",
             ],
         ),
+        (
+            "webhooks:\n  a: {url: 'https://crm.example/x', secret: 'short'}\n  b: {url: 'http://crm.example/x', secret: '${file:1001}'}",
+            &[
+                "c.yaml:2:12 the host crm.example is not in `hosts`: nobody is told anything there",
+                "c.yaml:2:46 the secret is shorter than 14 characters; `${file:NAME}` has one made for you",
+                "c.yaml:3:12 what is told of callers goes over https; plain http only to this machine (127.0.0.1)",
+            ],
+        ),
+        (
+            "hosts: {127.0.0.1: {}, '::1': {}}\nwebhooks:\n  a: {url: 'http://127.0.0.1:8080', secret: '${file:1001}', events: [ofer], timeout: 1ms}\n  \
+             b: {url: 'http://me@127.0.0.1/', events: []}\n  c: {url: 'http://[::1]:9/x?y', secret: '${file:1001}'}",
+            &[
+                "c.yaml:3:68 an event is one of offer, answer, end, not `ofer`; did you mean offer?",
+                "c.yaml:3:84 `timeout` is from 100ms to 1m, not 1ms",
+                "c.yaml:4:3 webhook `b` lacks `secret`",
+                "c.yaml:4:12 `http://me@127.0.0.1/` is no address: https://HOST/PATH, in ASCII, without a user",
+                "c.yaml:4:44 `events` names at least one of offer, answer, end",
+            ],
+        ),
         ("numbers: {200: {flow: mian}}", &["c.yaml:1:23 no flow `mian`; did you mean main?"]),
         ("numbers: {200: {flwo: main}}", &["c.yaml:1:17 a number cannot lead to `flwo`; did you mean flow?"]),
         ("numbers: {200: {}}", &["c.yaml:1:11 number `200` leads to exactly one thing: flow, extension, group, queue, trunk"]),
@@ -434,7 +453,7 @@ const AROUND: &[(&str, &str)] = &[
 fn the_examples_of_providers_and_phones_are_good_each_by_itself() {
     let flow = "start: a\nnodes:\n  a: {hangup: {}}\n";
     let mut blocks = 0;
-    for text in [include_str!("../docs/providers.md"), include_str!("../docs/phones.md")] {
+    for text in [include_str!("../docs/providers.md"), include_str!("../docs/phones.md"), include_str!("../docs/webhooks.md")] {
         for block in text.split("```yaml").skip(1).filter_map(|block| block.split("```").next()) {
             // One secret is as good as another.
             let block = ["${file:1002}", "${file:/etc/centrala/acme}"]

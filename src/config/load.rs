@@ -8,6 +8,7 @@ use super::sections::Sections;
 use super::signalling::{self, Context, Signalling};
 use super::{
     Config, Destination, Overrides, SecretRef, Sources, calendars, general, hosts, mailboxes, numbers, outbound, services,
+    webhooks,
 };
 use crate::fault::{Fault, Faults, Place};
 use crate::id::Name;
@@ -67,6 +68,7 @@ fn assemble(
         agents,
         families,
         hosts: hosts::read(sections, secrets, faults),
+        webhooks: webhooks::read(sections, lab, secrets, faults),
         speech: speech(sources, faults),
         calendars: calendars::read(sections, sources, faults),
         media: general::media(sections, faults),

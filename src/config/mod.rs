@@ -22,6 +22,7 @@
 //! | `routing`, `staffing` | how a queue decides; queues and agents judged together |
 //! | `families` | queues that are made as they are dialled |
 //! | `hosts` | the web services that flows may ask |
+//! | `webhooks` | who is told of calls while they happen |
 //! | `calendars` | when the company is open |
 //! | `mailboxes` | where messages are left |
 //! | `day` | a day to be simulated; the exchange itself passes over it |
@@ -53,6 +54,7 @@ mod signalling;
 mod sources;
 mod staffing;
 mod trunks;
+mod webhooks;
 
 pub use day::{Day, Shift, Traffic};
 pub use difference::difference;
@@ -68,6 +70,7 @@ pub use sections::SECTIONS;
 pub use services::{Code, InTurn, Parking, RingGroup, Services, When};
 pub use sources::{Folders, MAX_FILES, Overrides, Sources, folders};
 pub use trunks::{Form, Identity, Trunk, TrunkAccount, TrunkAddress, TrunkHost, TrunkLimits};
+pub use webhooks::{Webhook, Webhooks};
 
 pub use crate::calendar::MAX_ICAL;
 use crate::fault::Fault;
@@ -116,6 +119,9 @@ pub struct Config {
     /// The web services that flows may ask. Never written down with the rest: secrets are among it.
     #[serde(skip)]
     pub hosts: Arc<WebHosts>,
+    /// Who is told of calls. Never written down with the rest, as `hosts`.
+    #[serde(skip)]
+    pub webhooks: Arc<Webhooks>,
     pub calendars: BTreeMap<Name, Arc<calendar::Calendar>>,
     /// How each language says numbers, dates and money; those that have a `speech.yaml`.
     pub speech: BTreeMap<Name, Arc<speech::Language>>,

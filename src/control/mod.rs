@@ -62,6 +62,8 @@ pub enum Request {
         flow: String,
         days: u32,
     },
+    /// How each webhook fares. Answered by the daemon's read-only connection, as `cdr`.
+    Webhooks,
     /// Read the administrator's files again, as SIGHUP does. Answered by the daemon, not by the core.
     Reload,
     /// Back to what was in force before the last reload.
@@ -95,6 +97,7 @@ pub enum Response {
     Report(serde_json::Value),
     QueueLog(Vec<String>),
     Flow(FlowFacts),
+    Webhooks(Vec<WebhookRow>),
     Reloaded(Reloaded),
     /// Not reloaded: each fault as `check` prints it.
     Faulty(Vec<String>),
@@ -102,6 +105,22 @@ pub enum Response {
     /// Done, with something to say of it.
     Told(String),
     Failed(String),
+}
+
+/// How a webhook fares.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct WebhookRow {
+    pub name: String,
+    /// Without what follows the path: secrets may be there.
+    pub url: String,
+    pub events: Vec<String>,
+    pub waiting: u64,
+    /// Since when the oldest of them waits, RFC 3339.
+    pub oldest: Option<String>,
+    pub delivered: u64,
+    pub given_up: u64,
+    pub last_error: Option<String>,
+    pub last_error_at: Option<String>,
 }
 
 /// What a reload has changed.

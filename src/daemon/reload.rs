@@ -147,7 +147,7 @@ impl Exchange {
         let before = std::mem::replace(&mut self.reload.library, Arc::clone(&library));
         self.reload.before = Some((old, before));
         self.parts.media.set_library(library);
-        self.parts.reactor.configure(Arc::clone(&config.hosts));
+        self.parts.reactor.configure(&config);
         self.parts.config = Arc::clone(&config);
         let warnings = config.warnings.iter().map(ToString::to_string).collect();
         self.events.push_back(Event::Reload(config));

@@ -59,10 +59,11 @@ pub fn start(options: Options) -> Result<Exchange, Refused> {
     let database = options.data.join(DATABASE);
     let window = config.storage.commit_window;
     let (diary, restored) = Diary::open(&database, window, boot, now.wall).map_err(|fault| fault.to_string())?;
-    if restored.crash_lost > 0 {
-        warn!(calls = restored.crash_lost, "the last run died during calls; they are recorded as lost");
+    if !restored.crash_lost.is_empty() {
+        warn!(calls = restored.crash_lost.len(), "the last run died during calls; they are recorded as lost");
     }
     let fence = Fence { lab: config.lab };
+    let outbox = diary.outbox(&database);
     let settings = MediaSettings {
         shards: (config.media.shards > 0).then_some(config.media.shards),
         silent_after: config.media.silent_after,
@@ -78,6 +79,8 @@ pub fn start(options: Options) -> Result<Exchange, Refused> {
         settled: diary.settled(),
         fence,
         web: Arc::new(Web::new(Arc::clone(&config.hosts), fence)),
+        webhooks: Arc::clone(&config.webhooks),
+        outbox,
         max_connections: MAX_CONNECTIONS,
     })
     .map_err(|fault| format!("could not open the control socket {}: {fault}", control_socket.display()))?;

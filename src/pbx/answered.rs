@@ -26,8 +26,8 @@ impl Pbx {
         let clock = self.clock_of(call, now);
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.answered = Some(clock.wall);
-        let (attempt, confirm) = (leg.attempt, leg.permit.as_ref().is_some_and(Permit::confirm));
-        let longest = leg.permit.as_ref().and_then(Permit::longest);
+        let (attempt, confirm) = (leg.attempt, leg.permit.as_deref().is_some_and(Permit::confirm));
+        let longest = leg.permit.as_deref().and_then(Permit::longest);
         if !attempt.is_some_and(|attempt| self.attempts.contains_key(&attempt)) {
             // Withdrawn while the answer was on its way.
             return self.drop_leg(id, Farewell::HangUp, now, out);

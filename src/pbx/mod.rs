@@ -35,6 +35,7 @@
 //! | `attempts` | wrong PINs, and who is locked out |
 //! | `calendars` | what calendars say, and operators instead |
 //! | `explain` | why a caller waits and an agent sits, in sentences |
+//! | `notices` | what webhooks are told of calls |
 //! | `finish` | how a call ends, however it ends |
 //! | `cdr` | a finished call as a record |
 //! | `on_*` | translators: one total `match` each over what one room says |
@@ -56,6 +57,7 @@ mod dial;
 mod explain;
 mod finish;
 mod leg;
+mod notices;
 mod on_acd;
 mod on_answer;
 mod on_control;

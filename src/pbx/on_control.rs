@@ -35,7 +35,7 @@ impl Pbx {
             Request::Callbacks => Response::Waiting(self.waiting_rows(None, Some(acd::Kind::Callback), now)),
             Request::Agent { agent, order } => self.order_agent(agent.into(), order, now),
             Request::ReportSettings => Response::ReportSettings(self.report_settings()),
-            Request::Cdr { .. } | Request::Report(_) | Request::QueueLog { .. } => {
+            Request::Cdr { .. } | Request::Report(_) | Request::QueueLog { .. } | Request::Webhooks => {
                 Response::Failed("records are read from the store, not asked of the exchange".into())
             }
             Request::FlowReport { .. } | Request::Reload | Request::Rollback => {

@@ -31,6 +31,7 @@
 
 pub mod fence;
 pub mod files;
+pub mod hooks;
 pub mod http;
 pub mod listeners;
 pub mod log;

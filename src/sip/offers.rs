@@ -21,7 +21,7 @@ impl Endpoint {
     pub(super) fn reoffer(&mut self, id: DialogId, sdp: Description, now: Now, out: &mut Vec<Output>) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         if session.phase != Phase::Leaving {
-            session.next_offer = Some(sdp);
+            session.next_offer = Some(Box::new(sdp));
             self.offer_next(id, now, out);
         }
     }
@@ -32,7 +32,7 @@ impl Endpoint {
             return;
         }
         if let Some(sdp) = self.sessions.get_mut(&id).and_then(|session| session.next_offer.take()) {
-            self.offer(id, Method::Invite, sdp, 0, now, out);
+            self.offer(id, Method::Invite, *sdp, 0, now, out);
         }
     }
 
@@ -61,7 +61,7 @@ impl Endpoint {
         request.set_body("application/sdp", sdp.to_bytes());
         let Some(tx) = self.send_inside(id, request, Owner::Offer(id), now, out) else { return };
         if let Some(session) = self.sessions.get_mut(&id) {
-            session.exchange = Exchange::Ours { tx, cseq, is_invite, sdp, tries };
+            session.exchange = Exchange::Ours { tx, cseq, is_invite, sdp: Box::new(sdp), tries };
             self.clocks.set((id, Clock::Reoffer), now.mono + REOFFER);
         }
     }
@@ -125,7 +125,7 @@ impl Endpoint {
             Exchange::Glare { sdp, tries } if session.phase == Phase::Confirmed => {
                 // What the exchange wants meanwhile is what is offered.
                 let sdp = session.next_offer.take().unwrap_or(sdp);
-                self.offer(id, Method::Invite, sdp, tries, now, out);
+                self.offer(id, Method::Invite, *sdp, tries, now, out);
             }
             Exchange::Glare { .. } => {}
             other => session.exchange = other,
@@ -167,7 +167,7 @@ impl Endpoint {
         match answer {
             Ok(sdp) => {
                 session.local = Some(Box::new(sdp.clone()));
-                session.owed = Some(sdp);
+                session.owed = Some(Box::new(sdp));
                 self.advance(id, Happens::Answer, now, out);
                 out.push(Output::Event(Event::Accepted { dialog: id, sdp: None }));
                 self.offer_next(id, now, out);

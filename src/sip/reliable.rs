@@ -177,15 +177,15 @@ impl Endpoint {
         let number = response.headers.text(Header::RSeq).and_then(|number| number.trim().parse::<u32>().ok());
         let (Some(number), Some(tag), true) = (number, response.to_().tag(), is_reliable) else { return Heed::Tell };
         let Some(session) = self.sessions.get_mut(&id) else { return Heed::Drop };
-        let last = session.heeded.last.as_ref().filter(|(whose, _)| whose == tag).map(|(_, number)| *number);
+        let last = session.heeded.as_ref().and_then(|heeded| heeded.last.as_ref()).filter(|(whose, _)| whose == tag).map(|(_, number)| *number);
         if last.is_some_and(|last| number != last.wrapping_add(1)) {
             return Heed::Drop;
         }
-        session.heeded.last = Some((tag.to_string(), number));
+        session.heeded.get_or_insert_default().last = Some((tag.to_string(), number));
         if session.offered
             && let Some(answer) = description(response.content_type(), &response.body)
         {
-            session.heeded.answer = Some((tag.to_string(), answer));
+            session.heeded.get_or_insert_default().answer = Some((tag.to_string(), answer));
         }
         let (prack, early) = prack(&mut session.dialog, session.invite_cseq, number, response);
         let way = self.living_way(&early);

@@ -13,7 +13,7 @@ use super::endpoint::{ALLOW, Endpoint, SUPPORTED, introduce};
 use super::message::{Method, Name as Header, NameAddr, Request, Response};
 use super::refresh::Refreshing;
 use super::registrar::Registration;
-use super::reliable::{Heeded, OPTION};
+use super::reliable::OPTION;
 use super::session::{Clock, Event as Happens, Exchange, Phase, Session, UNAVAILABLE};
 use super::transaction::{Owner, TxId, request_key};
 use super::{DialogId, Ending, Event, IncomingCall, Output, Party, Path, Rejection, Source, Status};
@@ -199,7 +199,7 @@ impl Endpoint {
             challenges: 0,
             early_tag: None,
             promised: self.promise(request),
-            heeded: Heeded::default(),
+            heeded: None,
             refreshing,
             takes_updates: request.allow().contains(&Method::Update),
             is_lengthened: false,

@@ -7,6 +7,9 @@ use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+/// How long an answer may take.
+const SOON: Duration = Duration::from_secs(5);
+
 pub enum Line {
     Udp { socket: UdpSocket, peer: SocketAddr },
     Tcp { stream: TcpStream, waiting: Vec<u8>, closed: bool },
@@ -270,6 +273,16 @@ impl Call {
         self.to = format!("<sip:{}@{}>", self.user, registrar.trim_start_matches("sip:"));
         let contact = format!("Contact: <sip:{}@{}>\r\nExpires: {expires}\r\n", self.user, self.local);
         self.request("REGISTER", &registrar, &format!("{contact}{}", credentials.unwrap_or_default()), "")
+    }
+
+    /// Registers for ten minutes with this password; the status of the last answer.
+    pub fn registers(&mut self, line: &mut Line, password: &str) -> u16 {
+        line.send(self.register(None, 600));
+        let challenge = line.expect(SOON, |message| message.answers("REGISTER")).expect("a challenge");
+        assert_eq!(challenge.status(), 401, "{challenge:?}");
+        let credentials = self.credentials("REGISTER", &challenge, password);
+        line.send(self.register(Some(&credentials), 600));
+        line.expect(SOON, |message| message.answers("REGISTER")).expect("an answer").status()
     }
 
     /// The same branch and number as the INVITE, as RFC 3261 section 9.1 wants.

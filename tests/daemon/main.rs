@@ -23,6 +23,7 @@
 //!   policy        a thousand attack strings, and a provider that counts
 //!   broken_sounds files damaged under a running exchange
 //!   customers     PINs, calendars, web services
+//!   webhooks      a CRM is told of calls, also when it was away
 //!   queueing      places and agents over kill -9, a supervisor's orders
 //! ```
 //!
@@ -61,3 +62,4 @@ mod torture;
 mod transfers;
 mod trunks;
 mod walks;
+mod webhooks;

@@ -2,11 +2,11 @@
 //!
 //! Invariant: what it heard is judged after it has stopped, never while others wait for it.
 
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, until};
 use crate::line::{Call, Line, Message};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -57,12 +57,7 @@ impl Telephone {
     /// Logged in with the password `pw` and its name.
     pub fn registered(exchange: &Exchange, user: &str) -> Telephone {
         let mut phone = Telephone::new(exchange, "127.0.0.1", user, user);
-        phone.line.send(phone.call.register(None, 600));
-        let challenge = phone.line.expect(SOON, |message| message.answers("REGISTER")).expect("a challenge");
-        let credentials = phone.call.credentials("REGISTER", &challenge, &format!("pw{user}"));
-        phone.line.send(phone.call.register(Some(&credentials), 600));
-        let answer = phone.line.expect(SOON, |message| message.answers("REGISTER")).expect("an answer");
-        assert_eq!(answer.status(), 200, "{answer:?}");
+        assert_eq!(phone.call.registers(&mut phone.line, &format!("pw{user}")), 200, "{user}");
         phone
     }
 
@@ -152,9 +147,9 @@ impl Telephone {
     /// From now on it says `byte` to `to`, and listens.
     pub fn speaks(&self, byte: u8, to: SocketAddr) -> Talk {
         let media = self.media.try_clone().expect("our socket");
-        let over = Arc::new(AtomicBool::new(false));
-        let told = over.clone();
-        Talk { over, thread: thread::spawn(move || talk(&media, byte, to, &told)) }
+        let ear = Arc::new(Ear::default());
+        let told = ear.clone();
+        Talk { ear, thread: thread::spawn(move || talk(&media, byte, to, &told)) }
     }
 
     pub fn hangs_up(&mut self) {
@@ -175,14 +170,28 @@ fn sound_at(message: &Message) -> SocketAddr {
 
 /// Somebody who talks on a thread of his own.
 pub struct Talk {
-    over: Arc<AtomicBool>,
+    ear: Arc<Ear>,
     thread: JoinHandle<Vec<Packet>>,
 }
 
+/// What both threads know of it.
+#[derive(Default)]
+struct Ear {
+    over: AtomicBool,
+    heard: AtomicUsize,
+}
+
 impl Talk {
+    /// Waits until so many packets came.
+    pub fn hears(&self, packets: usize) {
+        let heard = || self.ear.heard.load(Ordering::SeqCst);
+        let enough = until(SOON, || (heard() >= packets).then_some(()));
+        assert!(enough.is_some(), "only {} of {packets} packets came", heard());
+    }
+
     /// Falls silent; what came.
     pub fn ends(self) -> Vec<Packet> {
-        self.over.store(true, Ordering::SeqCst);
+        self.ear.over.store(true, Ordering::SeqCst);
         self.thread.join().expect("no panic")
     }
 }
@@ -239,7 +248,7 @@ pub fn unbroken(packets: &[Packet], at: SocketAddr) {
     }
 }
 
-fn talk(media: &UdpSocket, byte: u8, to: SocketAddr, over: &AtomicBool) -> Vec<Packet> {
+fn talk(media: &UdpSocket, byte: u8, to: SocketAddr, ear: &Ear) -> Vec<Packet> {
     let (mut heard, mut due) = (Vec::new(), Instant::now());
     let mut buffer = [0; 2048];
     // What came while it did not listen is not heard.
@@ -247,7 +256,7 @@ fn talk(media: &UdpSocket, byte: u8, to: SocketAddr, over: &AtomicBool) -> Vec<P
     while media.recv_from(&mut buffer).is_ok() {}
     media.set_nonblocking(false).expect("our socket");
     for sequence in (0..=u16::MAX).cycle() {
-        if over.load(Ordering::SeqCst) {
+        if ear.over.load(Ordering::SeqCst) {
             break;
         }
         media.send_to(&rtp(8, sequence, u32::from(byte), &[byte; 160]), to).expect("loopback takes it");
@@ -257,6 +266,7 @@ fn talk(media: &UdpSocket, byte: u8, to: SocketAddr, over: &AtomicBool) -> Vec<P
             media.set_read_timeout(Some(left)).expect("our socket");
             if let Ok((length, from)) = media.recv_from(&mut buffer) {
                 heard.push(Packet { from, at: Instant::now(), bytes: buffer[..length].to_vec() });
+                ear.heard.store(heard.len(), Ordering::SeqCst);
             }
         }
     }

@@ -30,6 +30,8 @@ mod survey;
 mod transfer;
 mod voicemail;
 
+pub use http::host_of;
+
 use super::reading::NodeFields;
 use super::turn::Turn;
 use super::{Cause, DialEnd, Hours, KeepEnd, QueueEnd};

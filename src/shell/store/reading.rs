@@ -146,6 +146,6 @@ fn maybe_wall(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Wall>> {
     Ok(row.get::<_, Option<i64>>(index)?.map(Wall::from_unix_nanos))
 }
 
-fn count(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
+pub(super) fn count(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
     Ok(u64::try_from(row.get::<_, i64>(index)?).unwrap_or(0))
 }

@@ -122,7 +122,7 @@ fn a_call_is_read_back_after_a_restart_with_all_its_parts() {
     );
 
     let (diary, restored) = open(&folder, 2);
-    assert_eq!(restored.crash_lost, 0);
+    assert_eq!(restored.crash_lost.len(), 0);
     let found = calls(&folder);
     assert_eq!(found.len(), 1);
     let call = &found[0];
@@ -148,7 +148,7 @@ fn calls_going_on_at_a_crash_are_closed_as_lost() {
     }
     diary.stop();
     let (diary, restored) = open(&folder, 2);
-    assert_eq!(restored.crash_lost, 1);
+    assert_eq!(restored.crash_lost.len(), 1);
     diary.stop();
     let outcomes: Vec<_> = calls(&folder).into_iter().map(|call| (call.reference, call.outcome, call.duration_s)).collect();
     assert_eq!(
@@ -160,7 +160,7 @@ fn calls_going_on_at_a_crash_are_closed_as_lost() {
     );
     assert_eq!(count(&folder, "SELECT count(*) FROM facts WHERE kind = 'call lost'"), 1);
     let (diary, restored) = open(&folder, 3);
-    assert_eq!(restored.crash_lost, 0, "closed once");
+    assert_eq!(restored.crash_lost.len(), 0, "closed once");
     diary.stop();
 }
 
