@@ -260,7 +260,7 @@ impl Pbx {
         let (dialog, call, attempt) = (leg.dialog, leg.call, leg.attempt);
         let Some(call) = self.calls.get(&call) else { return };
         let ring = attempt.and_then(|attempt| self.attempts.get(&attempt)).map_or(RING, |attempt| attempt.ring);
-        let mut outgoing = self.outgoing(call, target);
+        let mut outgoing = self.outgoing(call, *target);
         outgoing.sdp = Some(sdp);
         // The attempt's own deadline comes first; this one is the net below it.
         outgoing.ring = ring + RING;

@@ -220,7 +220,7 @@ impl Pbx {
     /// Calls that ring at a trunk that is down ring at the next one.
     fn go_elsewhere(&mut self, name: &Name, now: Now, out: &mut Vec<Action>) {
         let there = |permit: &Permit| permit.trunk() == Some(name);
-        let rings = |leg: &super::call::Leg| leg.attempt.is_some() && leg.permit.as_ref().is_some_and(there);
+        let rings = |leg: &super::call::Leg| leg.attempt.is_some() && leg.permit.as_deref().is_some_and(there);
         let ringing: Vec<LegId> = self.legs.values().filter(|leg| rings(leg)).map(|leg| leg.id).collect();
         for leg in ringing {
             self.phone_ended(leg, &Ending::Timeout, now, out);

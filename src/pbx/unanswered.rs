@@ -28,7 +28,7 @@ impl Pbx {
             self.redirected(attempt, leg, contacts, now);
         }
         if let Ending::Refused { status: Status(503), retry_after: Some(pause), .. } = ending
-            && let Some(trunk) = self.legs.get(&leg).and_then(|leg| leg.permit.as_ref()).and_then(Permit::trunk).cloned()
+            && let Some(trunk) = self.legs.get(&leg).and_then(|leg| leg.permit.as_deref()).and_then(Permit::trunk).cloned()
         {
             tracing::warn!(%trunk, seconds = pause.as_secs(), "the trunk wants no calls for a while");
             self.policy.trunk_rests(&trunk, (*pause).min(MAX_REST), now);

@@ -95,7 +95,7 @@ impl Endpoint {
             Status(200..=299) => {
                 session.challenges = 0;
                 session.dialog.refresh(&response.headers);
-                session.local = Some(Box::new(sdp));
+                session.local = Some(sdp);
                 if is_invite {
                     let ack = session.dialog.request_numbered(Method::Ack, cseq);
                     self.acknowledge(id, tx, ack, out);

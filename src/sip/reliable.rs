@@ -177,7 +177,12 @@ impl Endpoint {
         let number = response.headers.text(Header::RSeq).and_then(|number| number.trim().parse::<u32>().ok());
         let (Some(number), Some(tag), true) = (number, response.to_().tag(), is_reliable) else { return Heed::Tell };
         let Some(session) = self.sessions.get_mut(&id) else { return Heed::Drop };
-        let last = session.heeded.as_ref().and_then(|heeded| heeded.last.as_ref()).filter(|(whose, _)| whose == tag).map(|(_, number)| *number);
+        let last = session
+            .heeded
+            .as_ref()
+            .and_then(|heeded| heeded.last.as_ref())
+            .filter(|(whose, _)| whose == tag)
+            .map(|(_, number)| *number);
         if last.is_some_and(|last| number != last.wrapping_add(1)) {
             return Heed::Drop;
         }
