@@ -7,7 +7,8 @@
 //! | as many wrong ones as the flow allows | both are locked for as long as the flow says; the right PIN is refused too |
 //!
 //! A wrong one is forgotten when the time of a lock has passed without another. Attempts that are being verified count as wrong
-//! until they turn out right, so that many calls at once gain nothing. Who was wrong hears it when it is on the disk.
+//! until they turn out right, so that many calls at once gain nothing. Who was wrong hears it when it is on the disk;
+//! where the disk takes longer than the question may, that nobody could tell.
 //! Invariant: what was typed is not kept: a customer's number stays here only while it counts, and is never printed.
 
 use super::{Action, Pbx, Purpose};
@@ -211,6 +212,11 @@ impl Pbx {
     /// An answer that waited for this write.
     pub(super) fn release_attempt(&mut self, write: WriteId) -> Option<Answer> {
         self.pins.held.remove(&write)
+    }
+
+    /// The asker has been told something else: the disk took too long.
+    pub(super) fn forget_held(&mut self, id: AskId) {
+        self.pins.held.retain(|_, held| held.id != id);
     }
 
     fn audit(&self, id: AskId, caller: String, verdict: &str) -> AttemptNote {
