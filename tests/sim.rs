@@ -15,6 +15,8 @@ mod queues;
 mod scenarios;
 #[path = "sim/transfers.rs"]
 mod transfers;
+#[path = "sim/verbs.rs"]
+mod verbs;
 
 use centrala::sim::{self, Failure, Tale, Variant};
 use std::collections::BTreeMap;
