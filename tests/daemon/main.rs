@@ -21,8 +21,8 @@
 //!   nat           a phone behind a router of our own making
 //!   policy        a thousand attack strings, and a provider that counts
 //!   broken_sounds files damaged under a running exchange
-//!   customers     PINs, calendars, web services
-//!   queueing      places and agents over kill -9, a supervisor's orders
+//!   customers     PINs, calendars, web services                                  hostile    files that are meant to hurt
+//!   queueing      places and agents over kill -9, a supervisor's orders                        verbs      real phones walk every verb
 //! ```
 //!
 //! Invariant: nothing here shares code with the exchange; what the tests know of SIP they know from the RFCs.
@@ -41,6 +41,7 @@ mod endings;
 mod exchange;
 mod extensions;
 mod hold;
+mod hostile;
 mod lab;
 mod line;
 mod live;
@@ -58,4 +59,5 @@ mod telephone;
 mod torture;
 mod transfers;
 mod trunks;
+mod verbs;
 mod walks;
