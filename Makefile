@@ -60,6 +60,7 @@ bench:          ## measure the release build and print the figures beside the pe
 	python3 tests/load/bench.py $(BENCH)
 	cargo bench --bench acd
 	cargo bench --bench simulate
+	cargo bench --bench ivr
 
 sounds:         ## speak new and changed prompts with espeak-ng
 	@scripts/setup sounds

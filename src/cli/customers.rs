@@ -20,7 +20,7 @@ const MAX_MISTAKES: usize = 20;
 /// Columns that mean something; every other one is a field of the customer's own.
 const KNOWN: &[&str] = &["id", "name", "numbers", "value", "language", "preferred_agent", "pin"];
 
-/// Import, export and list customers
+/// Import, export, list and unlock customers
 #[derive(Args, Debug)]
 pub struct Customers {
     #[command(subcommand)]
@@ -50,6 +50,16 @@ enum What {
         #[command(flatten)]
         place: Where,
     },
+    /// Lift the lock of too many wrong PINs from customers and their telephone numbers, or from calling numbers
+    Unlock {
+        #[arg(required_unless_present = "number")]
+        ids: Vec<String>,
+        /// A calling number, as records have it
+        #[arg(long)]
+        number: Vec<String>,
+        #[command(flatten)]
+        place: Where,
+    },
     /// Remove customers
     Remove {
         #[arg(required = true)]
@@ -65,6 +75,7 @@ pub fn run(arguments: &Customers) -> Result<(), String> {
         What::Export { file, place } => export(file.as_ref(), place),
         What::List(place) => list(place),
         What::Show { id, place } => show(id, place),
+        What::Unlock { ids, number, place } => unlock(ids, number, place),
         What::Remove { ids, place } => remove(ids, place),
     }
 }
@@ -249,9 +260,34 @@ fn list(place: &Where) -> Result<(), String> {
 }
 
 fn show(id: &str, place: &Where) -> Result<(), String> {
+    print_json(&without_pin(&find(id, place)?))
+}
+
+fn find(id: &str, place: &Where) -> Result<Customer, String> {
     let found = all(place)?.into_iter().find(|customer| customer.id == id);
-    let customer = found.ok_or_else(|| format!("there is no customer `{id}`"))?;
-    print_json(&without_pin(&customer))
+    found.ok_or_else(|| format!("there is no customer `{id}`"))
+}
+
+fn unlock(ids: &[String], numbers: &[String], place: &Where) -> Result<(), String> {
+    let mut requests = Vec::new();
+    for id in ids {
+        requests.push((id, Request::Unlock { customer: Some(id.clone()), numbers: find(id, place)?.numbers }));
+    }
+    requests.extend(numbers.iter().map(|number| (number, Request::Unlock { customer: None, numbers: vec![number.clone()] })));
+    let mut told = BTreeMap::new();
+    for (who, request) in requests {
+        let outcome = match ask(place, &request)? {
+            Response::Done => "unlocked".to_string(),
+            Response::Told(why) => why,
+            other => return Err(strange(&other)),
+        };
+        told.insert(who, outcome);
+    }
+    if place.json {
+        return print_json(&told);
+    }
+    print(&told.iter().map(|(who, outcome)| format!("{who}: {outcome}\n")).collect::<String>());
+    Ok(())
 }
 
 /// Nobody needs to see a verifier but `export`.

@@ -146,6 +146,15 @@ mod tests {
         assert_eq!(asked, Some(14), "{}", verbs["authorize"]);
     }
 
+    /// Who asks for a field a second time is told that it is not there.
+    #[test]
+    fn no_verb_asks_for_a_field_twice() {
+        for (verb, fields) in shapes() {
+            let names: std::collections::BTreeSet<_> = fields.iter().map(|field| field.name).collect();
+            assert_eq!(names.len(), fields.len(), "{verb}: {fields:?}");
+        }
+    }
+
     #[test]
     fn the_schema_of_the_configuration_has_its_sections_and_no_others() {
         let schema = config();

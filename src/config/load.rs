@@ -47,6 +47,7 @@ fn assemble(
     let context = Context { lab, languages: &languages, overrides, secrets };
     let Signalling { settings, extensions, trunks, accounts } = signalling::read(sections, &context, faults);
     let mut world = sources.world(&languages, sections);
+    world.speech = speech(sources, faults);
     let context = queues::Context { lab, overrides, world: &world };
     let Queues { settings: mut acd, queues, agents, families } = queues::read(sections, &context, faults);
     let zone = general::zone(sections, faults);
@@ -69,7 +70,7 @@ fn assemble(
         families,
         hosts: hosts::read(sections, secrets, faults),
         webhooks: webhooks::read(sections, lab, secrets, faults),
-        speech: speech(sources, faults),
+        speech: world.speech,
         calendars: calendars::read(sections, sources, faults),
         media: general::media(sections, faults),
         storage: general::storage(sections, faults),

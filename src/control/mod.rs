@@ -43,6 +43,11 @@ pub enum Request {
     /// Each replaces the customer of the same id.
     SaveCustomers(Vec<Customer>),
     RemoveCustomers(Vec<String>),
+    /// Forgets the wrong PINs that were counted against a customer and against these calling numbers, their locks included.
+    Unlock {
+        customer: Option<String>,
+        numbers: Vec<String>,
+    },
     /// Finished calls, newest first. Answered by the daemon's read-only connection, not by the core.
     Cdr {
         limit: u32,

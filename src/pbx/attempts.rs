@@ -4,16 +4,18 @@
 //! |---|---|
 //! | wrong | against the customer (if there is one of that number) and the calling number (unless it is withheld) |
 //! | right | for the customer: their wrong ones are forgotten, and as many of the calling number's |
+//! | an operator's `customers unlock` | their wrong ones are forgotten, and the lock with them |
 //! | as many wrong ones as the flow allows | both are locked for as long as the flow says; the right PIN is refused too |
 //!
 //! A wrong one is forgotten when the time of a lock has passed without another. Attempts that are being verified count as wrong
-//! until they turn out right, so that many calls at once gain nothing. Who was wrong hears it when it is on the disk.
+//! until they turn out right, so that many calls at once gain nothing. Who was wrong hears it when it is on the disk;
+//! where the disk takes longer than the question may, that nobody could tell.
 //! Invariant: what was typed is not kept: a customer's number stays here only while it counts, and is never printed.
 
 use super::{Action, Pbx, Purpose};
 use crate::ask::{Answer, PinCheck, PinVerdict, Reply};
-use crate::control::e164;
-use crate::id::{AskId, WriteId};
+use crate::control::{MAX_CUSTOMERS, Response, e164};
+use crate::id::{AskId, ReplyId, WriteId};
 use crate::store::{AttemptNote, Counted, Tally, TallyRow, What};
 use crate::time::{Duration, Now, Wall};
 use std::collections::BTreeMap;
@@ -127,6 +129,13 @@ impl Attempts {
         changed
     }
 
+    /// What counted against them counts no longer; false when nothing did.
+    fn forget(&mut self, subject: &Subject, now: Wall) -> bool {
+        let counted = self.tally(subject, now) != Tally::default();
+        self.tallies.remove(subject);
+        counted
+    }
+
     /// First those that count no longer go, then those that count least: the locked ones last.
     fn keep_small(&mut self, now: Wall) {
         if self.tallies.len() <= MAX_COUNTED {
@@ -160,6 +169,16 @@ fn subjects(check: &PinCheck) -> Vec<Subject> {
         subjects.push(Subject::Caller(e164(&check.caller)));
     }
     subjects
+}
+
+/// The fact of an operator's forgiveness, and the count after it.
+fn unlocked(subject: &Subject) -> What {
+    let (customer, caller) = match subject {
+        Subject::Customer(id) => (Some(id.clone()), None),
+        Subject::Caller(number) => (None, Some(number.clone())),
+    };
+    let counts = vec![(subject.counted(), Tally::default())];
+    What::Attempt(AttemptNote { call: String::new(), customer, caller, verdict: "unlocked".into(), counts })
 }
 
 impl Pbx {
@@ -211,6 +230,33 @@ impl Pbx {
     /// An answer that waited for this write.
     pub(super) fn release_attempt(&mut self, write: WriteId) -> Option<Answer> {
         self.pins.held.remove(&write)
+    }
+
+    /// The asker has been told something else: the disk took too long.
+    pub(super) fn forget_held(&mut self, id: AskId) {
+        self.pins.held.retain(|_, held| held.id != id);
+    }
+
+    /// An operator forgives a customer and these calling numbers; answered when that is kept.
+    pub(super) fn unlock(
+        &mut self,
+        reply: ReplyId,
+        customer: Option<String>,
+        numbers: &[String],
+        now: Now,
+        out: &mut Vec<Action>,
+    ) {
+        let numbers = numbers.iter().take(MAX_CUSTOMERS).map(|number| Subject::Caller(e164(number)));
+        let subjects = customer.map(Subject::Customer).into_iter().chain(numbers);
+        let forgiven: Vec<Subject> = subjects.filter(|subject| self.pins.forget(subject, now.wall)).collect();
+        let Some((last, others)) = forgiven.split_last() else {
+            let response = Response::Told("no wrong PINs were counted, and nothing was locked".into());
+            return out.push(Action::Reply { reply, response });
+        };
+        for subject in others {
+            self.write(unlocked(subject), now, out);
+        }
+        self.write_then_reply(unlocked(last), reply, now, out);
     }
 
     fn audit(&self, id: AskId, caller: String, verdict: &str) -> AttemptNote {
@@ -288,6 +334,17 @@ mod tests {
         bench.check(&[("88", "+482", true, "right")]);
         bench.now = bench.now + LOCK;
         bench.check(&[("77", "+481", true, "right")]);
+    }
+
+    #[test]
+    fn an_operator_lifts_a_lock() {
+        let mut bench = Bench::new();
+        bench.check(&[("77", "+481", false, "wrong"), ("77", "+481", false, "wrong"), ("77", "+481", false, "wrong")]);
+        assert!(bench.attempts.forget(&Subject::Customer("77".into()), bench.now));
+        bench.check(&[("77", "+481", true, "locked"), ("77", "+482", true, "right")]);
+        assert!(bench.attempts.forget(&Subject::Caller("+481".into()), bench.now));
+        bench.check(&[("77", "+481", true, "right")]);
+        assert!(!bench.attempts.forget(&Subject::Caller("+481".into()), bench.now));
     }
 
     #[test]

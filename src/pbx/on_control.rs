@@ -18,6 +18,7 @@ impl Pbx {
         let response = match request {
             Request::SaveCustomers(list) => return self.save_customers(reply, list, now, out),
             Request::RemoveCustomers(ids) => return self.remove_customers(reply, ids, now, out),
+            Request::Unlock { customer, numbers } => return self.unlock(reply, customer, &numbers, now, out),
             Request::Customers { .. } => {
                 Response::Failed("customers are read from the store, not asked of the exchange".into())
             }

@@ -189,12 +189,12 @@ pub struct OverrideRow {
 /// An attempt to authorise, and the counts after it. The digits that were typed are not here: `customer` is somebody known.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct AttemptNote {
-    /// The call's reference.
+    /// The call's reference; empty when it was an operator.
     pub call: String,
     pub customer: Option<String>,
     /// The calling number, unless it is withheld.
     pub caller: Option<String>,
-    /// "accepted", "refused", "locked".
+    /// "accepted", "refused", "locked", "unlocked".
     pub verdict: String,
     /// What has changed.
     pub counts: Vec<(Counted, Tally)>,

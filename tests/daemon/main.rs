@@ -25,6 +25,8 @@
 //!   customers     PINs, calendars, web services
 //!   webhooks      a CRM is told of calls, also when it was away
 //!   queueing      places and agents over kill -9, a supervisor's orders
+//!   hostile       files that are meant to hurt
+//!   verbs         real phones walk every verb
 //! ```
 //!
 //! Invariant: nothing here shares code with the exchange; what the tests know of SIP they know from the RFCs.
@@ -44,6 +46,7 @@ mod endings;
 mod exchange;
 mod extensions;
 mod hold;
+mod hostile;
 mod lab;
 mod line;
 mod live;
@@ -61,5 +64,6 @@ mod telephone;
 mod torture;
 mod transfers;
 mod trunks;
+mod verbs;
 mod walks;
 mod webhooks;
