@@ -142,10 +142,11 @@ impl<K: Ord + Clone> Timers<K> {
 
     /// Sets or moves the deadline of `key`.
     pub fn set(&mut self, key: K, at: Moment) {
-        self.cancel(&key);
         self.sequence += 1;
-        self.queue.insert((at, self.sequence, key.clone()));
-        self.by_key.insert(key, (at, self.sequence));
+        if let Some((before, sequence)) = self.by_key.insert(key.clone(), (at, self.sequence)) {
+            self.queue.remove(&(before, sequence, key.clone()));
+        }
+        self.queue.insert((at, self.sequence, key));
     }
 
     /// Forgets the deadline of `key`; true when there was one.

@@ -457,6 +457,18 @@ fn rules_that_cannot_work_are_told_with_their_line() {
         &support("max_waiting: 10\n    steps:\n      - {when: waiting > 10, bump: 5s}"),
         &[(6, "never fires: `waiting > 10` cannot be")],
     );
+    check(
+        "closed, and never so",
+        &support("overflow:\n      - {when: closed, hang_up: normal}\n    steps: [{when: support.closed, bump: 1s}]"),
+        &[(5, "queue `support` is never closed without `hours: CALENDAR`"), (6, "never holds")],
+    );
+    let office = "calendars: {office: {zone: Europe/Warsaw, hours: {mon-fri: 08:00-16:00}}}\n";
+    check(
+        "closed, by hours",
+        &format!("{}{office}", support("overflow: [{when: closed, hang_up: normal}]\n    hours: office")),
+        &[],
+    );
+    check("hours of no calendar", &format!("{}{office}", support("hours: ofice")), &[(4, "did you mean `office`?")]);
     check("an unknown measure", &support("steps: [{when: wating > 3, bump: 1s}]"), &[(4, "did you mean `waiting`?")]);
     check("an unknown group", &support("steps: [{after: 3s, add: [bakcup]}]"), &[(4, "no queue and no group `bakcup`")]);
     check("an unknown agent", &support("steps: [{prefer: ana for 20s}]"), &[(4, "did you mean `anna`?")]);

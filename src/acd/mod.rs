@@ -105,7 +105,7 @@ pub struct Acd {
     vacant_sets: Vec<SetId>,
     demands: Demands,
     #[serde(with = "pairs")]
-    items: BTreeMap<ItemId, Item>,
+    items: BTreeMap<ItemId, Box<Item>>,
     #[serde(with = "pairs")]
     offers: BTreeMap<OfferId, Lease>,
     history: History,

@@ -50,7 +50,7 @@ impl Acd {
         line.live += 1;
         let item = Item::new(&join, merits, line_id, &line.settings, self.joins, now);
         let (kind, class, head_start, arrival) = (item.kind, item.class, item.merits.clone(), item.arrival);
-        self.items.insert(id, item);
+        self.items.insert(id, Box::new(item));
         out.push(Action::Joined { item: id, queue: join.queue, kind, class, head_start, arrival });
         self.enter(id, rules, now, out);
     }
@@ -228,7 +228,7 @@ impl Acd {
         now: Moment,
         out: &mut Vec<Action>,
     ) {
-        if self.items.get(&id).is_some_and(Item::waits) {
+        if self.items.get(&id).is_some_and(|item| item.waits()) {
             self.end_waiting(id);
         }
         let Some(item) = self.items.remove(&id) else { return };

@@ -82,13 +82,22 @@ impl Acd {
         self.lines.find(queue).is_some_and(|line| !self.lines.at(line).retired)
     }
 
+    /// Its hours are over, as far as the engine was told.
+    pub fn is_closed(&self, queue: &str) -> bool {
+        self.lines.find(queue).is_some_and(|line| self.lines.at(line).closed)
+    }
+
+    pub fn any_closed(&self) -> bool {
+        self.lines.iter().any(|(_, line)| line.closed)
+    }
+
     pub fn has_agent(&self, agent: &str) -> bool {
         self.desks.find(agent).is_some()
     }
 
     /// True while the item waits, whether or not a phone rings for it.
     pub fn is_waiting(&self, item: ItemId) -> bool {
-        self.items.get(&item).is_some_and(Item::waits)
+        self.items.get(&item).is_some_and(|item| item.waits())
     }
 
     /// What this agent is doing, as last told.

@@ -41,7 +41,8 @@ pub fn table(queues: Vec<QueueRow>) -> Table {
     for queue in queues {
         let numbers = [queue.ringing, queue.talking, queue.free, queue.logged_in, queue.agents];
         let totals = [queue.offered, queue.answered, queue.abandoned];
-        let first = [queue.name, queue.waiting.to_string(), seconds(queue.longest_wait_ms)];
+        let name = if queue.closed { format!("{} (closed)", queue.name) } else { queue.name };
+        let first = [name, queue.waiting.to_string(), seconds(queue.longest_wait_ms)];
         table.row(first.into_iter().chain(numbers.into_iter().chain(totals).map(|number| number.to_string())));
     }
     table

@@ -254,6 +254,8 @@ impl Default for Limits {
 pub struct Queue {
     /// The sound that goes round while they wait.
     pub music: Name,
+    /// The calendar that says when the queue is open; always, without one.
+    pub hours: Option<Name>,
 }
 
 /// The sounds with which a waiting caller is told their place (`queue-position-1` to `queue-position-10`, `queue-position-more`) and the
@@ -269,7 +271,7 @@ pub const HOLD_MUSIC: &str = "hold-music";
 
 impl Default for Queue {
     fn default() -> Self {
-        Queue { music: HOLD_MUSIC.into() }
+        Queue { music: HOLD_MUSIC.into(), hours: None }
     }
 }
 

@@ -87,7 +87,8 @@ pub(super) fn read(sections: &Sections<'_>, context: &Context<'_>, faults: &mut 
         }
     }
     let agents = agents.into_iter().map(|section| (Name::from(&*section.entry.key), section)).collect();
-    staffing::judge(&judged, &agents, &read.settings, faults);
+    let hours = read.queues.iter().filter(|(_, queue)| queue.hours.is_some()).map(|(name, _)| name.clone()).collect();
+    staffing::judge(&judged, &agents, &read.settings, &hours, faults);
     read
 }
 
@@ -267,8 +268,23 @@ fn back_off(node: &Node, back_off: &mut BackOff, reader: &mut Reader<'_>) {
     fields.finish(reader);
 }
 
-/// What the callers of a queue are given while they wait.
+/// What the callers of a queue are given while they wait, and when it is open.
 fn queue(fields: &mut Fields<'_>, world: &World, reader: &mut Reader<'_>) -> Queue {
+    let hours = fields.value("hours").and_then(|node| calendar(node, world, reader));
+    Queue { music: music(fields, world, reader), hours }
+}
+
+fn calendar(node: &Node, world: &World, reader: &mut Reader<'_>) -> Option<Name> {
+    let text = reader.text("`hours`", node)?;
+    let calendar = world.calendars.get(text).cloned();
+    if calendar.is_none() {
+        let known = world.calendars.iter().map(|name| &**name);
+        reader.unknown(node.spot, format!("no calendar `{}`", shorten(text)), text, known);
+    }
+    calendar
+}
+
+fn music(fields: &mut Fields<'_>, world: &World, reader: &mut Reader<'_>) -> Name {
     let missing = |music: &str| {
         let without = world.languages.iter().filter(|language| !world.has(language, music)).map(|name| &**name);
         without.collect::<Vec<_>>().join(", ")
@@ -280,15 +296,15 @@ fn queue(fields: &mut Fields<'_>, world: &World, reader: &mut Reader<'_>) -> Que
                 format!("no sound `{HOLD_MUSIC}` in {silent}: callers wait in silence; `centrala sounds build` makes it");
             reader.faults.warn(reader.source.place(fields.spot), message);
         }
-        return Queue::default();
+        return HOLD_MUSIC.into();
     };
-    let Some(music) = reader.name("`music`", node) else { return Queue::default() };
+    let Some(music) = reader.name("`music`", node) else { return HOLD_MUSIC.into() };
     let silent = missing(&music);
     if !silent.is_empty() {
         let known = world.sounds.values().flatten().map(|name| &**name);
         reader.unknown(node.spot, format!("no sound `{music}` in {silent}"), &music, known);
     }
-    Queue { music }
+    music
 }
 
 /// `a{n}`: a name once `{n}` is a number.

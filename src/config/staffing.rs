@@ -3,7 +3,7 @@
 //! Invariant: what is complained of here would have been noticed by a caller first.
 
 use super::sections::Section;
-use crate::acd::{self, Need, OverflowAct, Skills, Step, Trigger};
+use crate::acd::{self, Measure, Need, OverflowAct, Skills, Step, Trigger};
 use crate::fault::Faults;
 use crate::fault::fields::print_duration;
 use crate::fault::tree::Spot;
@@ -24,12 +24,14 @@ pub(super) fn judge(
     queues: &[Judged<'_>],
     agents: &BTreeMap<Name, Section<'_>>,
     settings: &acd::Settings,
+    with_hours: &BTreeSet<Name>,
     faults: &mut Faults,
 ) {
     for judged in queues {
         let Some(queue) = settings.queues.get(&judged.name) else { continue };
         needs(judged, queue, settings, faults);
         steps(judged, queue, faults);
+        always_open(judged, queue, with_hours, faults);
     }
     circles(queues, settings, faults);
     // Where something is wrong, whom they serve is not known.
@@ -97,6 +99,24 @@ fn steps(judged: &Judged<'_>, queue: &acd::Queue, faults: &mut Faults) {
             && when.is_impossible(queue.max_waiting)
         {
             judged.section.source.complain(faults, *spot, format!("this overflow never fires: `{when}` cannot be"));
+        }
+    }
+}
+
+/// Whoever asks whether a queue is closed that has no hours.
+fn always_open(judged: &Judged<'_>, queue: &acd::Queue, with_hours: &BTreeSet<Name>, faults: &mut Faults) {
+    let steps = queue.steps.iter().zip(&judged.steps);
+    let steps = steps.flat_map(|(step, spot)| step.when.iter().chain(&step.only_if).map(|condition| (condition, *spot)));
+    let overflows = queue.overflow.iter().zip(&judged.overflow).filter_map(|(rule, spot)| match &rule.on {
+        Trigger::Newcomers(when) | Trigger::Everybody(when) => Some((when, *spot)),
+        Trigger::After(_) => None,
+    });
+    for (condition, spot) in steps.chain(overflows) {
+        let closed = condition.clauses().iter().filter(|clause| clause.measure == Measure::Closed);
+        let mut asked = closed.map(|clause| clause.queue.as_ref().unwrap_or(&judged.name));
+        if let Some(open) = asked.find(|queue| !with_hours.contains(*queue)) {
+            let message = format!("`{condition}` never holds: queue `{open}` is never closed without `hours: CALENDAR`");
+            judged.section.source.complain(faults, spot, message);
         }
     }
 }

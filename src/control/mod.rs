@@ -309,6 +309,8 @@ pub const MAX_REASON: usize = 64;
 pub struct QueueRow {
     pub name: String,
     pub strategy: String,
+    /// Its hours are over.
+    pub closed: bool,
     pub waiting: u64,
     pub ringing: u64,
     pub talking: u64,

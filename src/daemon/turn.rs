@@ -132,7 +132,7 @@ impl Exchange {
     pub fn restore(&mut self, restored: Restored, now: Now) {
         let Restored { bindings, overrides, tallies, queueing, crash_lost } = restored;
         self.guarded(now, |pbx, out| pbx.restore(bindings, now, out));
-        self.parts.pbx.restore_overrides(overrides);
+        self.parts.pbx.restore_overrides(overrides, now);
         self.parts.pbx.restore_attempts(tallies);
         self.carry_out(now);
         self.settle(now);

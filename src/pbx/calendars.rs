@@ -1,19 +1,64 @@
-//! What calendars say now, and what operators say instead.
+//! What calendars say now, and what operators say instead; and which queues are closed because of it.
 //!
-//! Invariant: an operator is told "done" when their word is on the disk, so that it holds over a restart.
+//! Invariant: an operator is told "done" when their word is on the disk, so that it holds over a restart; a queue is open or
+//! closed as its calendar is for everybody who is in it, at most a minute late when the civil clock was put forward or back.
 
-use super::{Action, Pbx};
+use super::{Action, Pbx, Timer};
+use crate::acd;
 use crate::calendar::{Override, State, parse_until};
 use crate::control::{CalendarOrder, CalendarRow, Response};
 use crate::fault::nearest;
 use crate::id::{Name, ReplyId};
 use crate::store::{OverrideRow, What};
-use crate::time::{Now, Wall};
+use crate::time::{Duration, Now, Wall};
 
 /// The longest name of a holiday that an operator says, in characters.
 const MAX_HOLIDAY: usize = 100;
 
+/// Hours begin and end with a minute, so they are looked at with each.
+const MINUTE: i64 = 60_000_000_000;
+/// A timer may fire a little before the civil clock is there.
+const AT_LEAST: Duration = Duration::from_millis(1);
+
 impl Pbx {
+    /// Somebody comes to a queue: from now on hours count, until nobody is in any.
+    pub(super) fn begin_keeping_hours(&mut self, now: Now) {
+        if self.timers.deadline(&Timer::Hours).is_none() {
+            self.open_and_close_queues(now);
+        }
+    }
+
+    /// Tells the queue engine whose hours began or ended, and looks again with the next minute as long as somebody is there.
+    pub(super) fn open_and_close_queues(&mut self, now: Now) {
+        if self.config.queues.values().all(|queue| queue.hours.is_none()) && !self.acd.any_closed() {
+            self.timers.cancel(&Timer::Hours);
+            return;
+        }
+        let states = self.config.queues.keys().map(|name| (name, self.is_open(name, now)));
+        let turned = states.filter(|(name, open)| *open == self.acd.is_closed(name));
+        let turned: Vec<(Name, bool)> = turned.map(|(name, open)| (name.clone(), open)).collect();
+        for (queue, open) in turned {
+            tracing::info!(%queue, "the queue {}", if open { "opens" } else { "closes" });
+            self.tell_acd(acd::Event::Open { queue, open }, now);
+        }
+        if self.items.is_empty() {
+            self.timers.cancel(&Timer::Hours);
+            return;
+        }
+        let minute = MINUTE - now.wall.unix_nanos().rem_euclid(MINUTE);
+        let expires = self.overrides.values().filter(|instead| instead.holds(now.wall));
+        let expires = expires.map(|instead| instead.until.since(now.wall));
+        let next = expires.fold(Duration::from_nanos(minute.unsigned_abs()), Duration::min);
+        self.timers.set(Timer::Hours, now.mono + next.max(AT_LEAST));
+    }
+
+    /// A queue without hours is; and a calendar that is there no more closes nothing.
+    pub(super) fn is_open(&self, queue: &str, now: Now) -> bool {
+        let hours = self.config.queues.get(queue).and_then(|queue| queue.hours.as_ref());
+        let state = hours.and_then(|hours| self.calendar_state(hours, now.wall));
+        state.is_none_or(|state| state == State::Open)
+    }
+
     /// What the calendar of this name says now, overrides included; `None` when there is none of that name.
     pub(super) fn calendar_state(&self, name: &str, at: Wall) -> Option<State> {
         let calendar = self.config.calendars.get(name)?;
@@ -51,6 +96,7 @@ impl Pbx {
             }
             Err(why) => return out.push(Action::Reply { reply, response: Response::Failed(why) }),
         };
+        self.open_and_close_queues(now);
         self.write_then_reply(what, reply, now, out);
     }
 
@@ -73,7 +119,7 @@ impl Pbx {
     }
 
     /// Brings back what operators said before a restart. What cannot be read is left out.
-    pub fn restore_overrides(&mut self, rows: Vec<OverrideRow>) {
+    pub fn restore_overrides(&mut self, rows: Vec<OverrideRow>, now: Now) {
         for row in rows {
             match serde_json::from_str(&row.body) {
                 Ok(state) => {
@@ -84,5 +130,6 @@ impl Pbx {
                 }
             }
         }
+        self.open_and_close_queues(now);
     }
 }

@@ -217,6 +217,8 @@ enum Timer {
     Trunks,
     /// A trunk's host is looked for again.
     Trunk(Name),
+    /// The hours of a queue may have begun or ended.
+    Hours,
     /// Registrars have had long enough to let us go.
     Parting,
 }
@@ -345,6 +347,7 @@ impl Pbx {
                 Timer::Allowance(leg) => self.allowance_over(leg, now, out),
                 Timer::Trunks => self.begin_trunks(now, out),
                 Timer::Trunk(trunk) => self.look_up(&trunk, now, out),
+                Timer::Hours => self.open_and_close_queues(now),
                 Timer::Parting => self.trunks.forget_leaving(),
                 Timer::LetGo(leg) => self.drop_leg(leg, Farewell::HangUp, now, out),
                 Timer::Parked(call) => self.parked_too_long(call, now, out),
@@ -520,6 +523,7 @@ impl Pbx {
             }
         }
         self.tell_acd(acd::Event::Configure(self.config.acd.clone()), now);
+        self.open_and_close_queues(now);
         self.announce_agents(now);
     }
 

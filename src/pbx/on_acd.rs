@@ -80,6 +80,7 @@ impl Pbx {
         // Taken back unless the stay ends so that the place is to be kept.
         call.wish.entered = arrival;
         self.items.insert(item, id);
+        self.begin_keeping_hours(now);
         self.music(id, caller, out);
         let join = acd::Join { value, need, contact, arrival, ..acd::Join::new(item, queue, now.mono) };
         self.tell_acd(acd::Event::Join(join), now);

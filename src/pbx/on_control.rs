@@ -195,6 +195,7 @@ impl Pbx {
         let row = |queue: acd::QueueView| QueueRow {
             name: queue.name.to_string(),
             strategy: queue.order.to_string(),
+            closed: !self.is_open(&queue.name, now),
             waiting: count(queue.waiting),
             ringing: count(queue.ringing),
             talking: count(queue.talking),

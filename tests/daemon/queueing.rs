@@ -123,3 +123,31 @@ fn a_supervisor_explains_moves_picks_and_judges() {
     assert!(!refused.status.success() && said(&refused).contains("a supervisor"), "{}", said(&refused));
     assert_eq!(state(&exchange, "eve"), "paused (audit)", "only a supervisor calls her back");
 }
+
+#[test]
+fn who_waits_as_an_operator_closes_is_sent_away_and_the_queue_stays_closed_over_kill_9() {
+    let folder = Folder::new("closing-config");
+    let copy = copied(&folder);
+    let house = "
+calendars: {office: {zone: Europe/Warsaw, hours: {daily: 00:00-24:00}}}
+queues: {desk: {hours: office, overflow: [{when: closed, hang_up: normal}]}}
+agents: {ann: {address: 'sip:ann@127.0.0.1:9', queues: [desk]}}
+numbers: {600: {queue: desk}}
+";
+    fs::write(copy.config.join("desk.yaml"), house).expect("our copy");
+    let mut exchange = Exchange::with("closing", &copy.config);
+    exchange.ask(&["agent", "pause", "ann"]);
+    let is_closed = |exchange: &Exchange| rows(exchange.ask(&["queues"])).iter().any(|row| row["closed"] == true);
+    let (mut line, _call) = waits(&exchange, "48221110001", "600");
+    until(SOON, || (order(&exchange, "desk").len() == 1).then_some(())).expect("somebody waits");
+    assert!(!is_closed(&exchange));
+    exchange.ask(&["calendar", "close", "office", "for", "2h"]);
+    line.expect(SOON, |message| message.is_request("BYE")).unwrap_or_else(|| panic!("{}", exchange.log()));
+    exchange.crash_and_restart();
+    assert!(is_closed(&exchange), "{}", exchange.log());
+    let (mut line, _call) = waits(&exchange, "48221110002", "600");
+    line.expect(SOON, |message| message.is_request("BYE")).expect("who comes now is sent away as well");
+    exchange.ask(&["calendar", "clear", "office"]);
+    let _waits = waits(&exchange, "48221110003", "600");
+    until(SOON, || (order(&exchange, "desk") == ["48221110003"]).then_some(())).expect("open again");
+}

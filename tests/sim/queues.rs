@@ -2,9 +2,10 @@
 
 use super::scenarios::{MS, S, calm, lived, records};
 use centrala::acd;
+use centrala::calendar::{Calendar, Zone};
 use centrala::config::Destination;
 use centrala::ivr::{self, Flow};
-use centrala::sim::{Circumstances, Leaves, Life, Manner, Outcome, Plan, Received, World, spoken};
+use centrala::sim::{BEGINNING, Circumstances, Leaves, Life, Manner, Outcome, Plan, Received, World, spoken};
 use centrala::time::Duration;
 use std::sync::Arc;
 
@@ -229,6 +230,30 @@ fn who_overflows_to_another_queue_keeps_the_place() {
     let world = lived("overflow", vec![agent, direct, second, enters(S(1), Leaves::Never)], circumstances);
     let order: Vec<&str> = received(&world, 0).iter().map(|call| call.from.as_str()).collect();
     assert_eq!(order, [CALLER, "+48220000000", "+48221111111"]);
+}
+
+/// The world begins at nine o'clock; the queue is closed for the second minute after it.
+#[test]
+fn who_waits_as_the_hours_end_and_who_comes_after_them_is_sent_away_until_they_begin_again() {
+    let hang_up = acd::OverflowAct::Leave(acd::Destination::HangUp(acd::HangUp::Normal));
+    let mut circumstances = with_rules(|settings| {
+        let closed = acd::Condition::parse("closed").expect("a condition");
+        let rule = acd::Overflow { on: acd::Trigger::Everybody(closed), act: hang_up };
+        settings.queues.get_mut("support").expect("there").overflow = vec![rule];
+    });
+    let mut calendar = Calendar::new(Zone::utc());
+    calendar.week[0] = ["00:00-09:01", "09:02-24:00"].map(|span| span.parse().expect("a span")).into();
+    let config = Arc::make_mut(&mut circumstances.config);
+    config.calendars.insert("office".into(), Arc::new(calendar));
+    config.queues.get_mut("support").expect("there").hours = Some("office".into());
+    let agent = Life { registers: Some(S(130)), ..Life::agent("1001", vec![answers(S(1), Some(S(4)))]) };
+    let callers = [enters(S(30), Leaves::Never), enters(S(70), Leaves::Never), enters(S(121), Leaves::Never)];
+    let world = lived("hours", [vec![agent], callers.into()].concat(), circumstances);
+    let mut ends: Vec<_> = records(&world).iter().map(|record| record.ended.since(BEGINNING).as_secs()).collect();
+    ends.sort_unstable();
+    assert_eq!(ends[..2], [60, 70], "as the hours end, and as they are over");
+    assert_eq!(received(&world, 0).len(), 1, "the third was let in again, and waited for the agent");
+    assert!(ends[2] > 130, "{ends:?}");
 }
 
 /// A queue that one leaves by a key for a menu, and comes back to.

@@ -28,15 +28,15 @@ mod least_talk;
 mod linear;
 mod longest_idle;
 mod random;
+mod ranked;
 mod round_robin;
 
 use super::roster::DeskId;
 use crate::id::Rng;
 use crate::time::{Duration, Moment};
+use ranked::Ranking;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::fmt;
-use std::ops::Bound::{Excluded, Unbounded};
 
 /// `ring_all` rings at most this many agents for one call.
 pub const RING_ALL_AT_ONCE: usize = 64;
@@ -165,7 +165,7 @@ pub(super) struct Rank {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(super) struct FreeAgents {
     order: Order,
-    ranked: BTreeSet<(Rank, DeskId)>,
+    ranked: Ranking,
     /// Nobody who ever stood here is logged in since before that.
     earliest: Moment,
 }
@@ -243,7 +243,7 @@ impl Strategy {
 
 impl FreeAgents {
     pub fn new(order: Order) -> FreeAgents {
-        FreeAgents { order, ranked: BTreeSet::new(), earliest: Moment::from_nanos(i64::MAX) }
+        FreeAgents { order, ranked: Ranking::default(), earliest: Moment::from_nanos(i64::MAX) }
     }
 
     pub fn insert(&mut self, merit: &Merit, candidate: &Candidate, desk: DeskId) {
@@ -264,7 +264,7 @@ impl FreeAgents {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.ranked.is_empty()
+        self.ranked.len() == 0
     }
 
     /// The agent to ask: the first of the lowest band, counted round from where the strategy begins.
@@ -286,7 +286,7 @@ impl FreeAgents {
         let &(first, desk) = self.ranked.first()?;
         let Some((rank, last)) = start else { return Some((band, false, first, desk)) };
         let from = (Rank { band, ..rank }, last);
-        match self.ranked.range((Excluded(from), Unbounded)).next() {
+        match self.ranked.after(from) {
             Some(&(next, desk)) if next.band == band => Some((band, false, next, desk)),
             _ => Some((band, true, first, desk)),
         }
