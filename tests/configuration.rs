@@ -187,9 +187,18 @@ fn each_section_is_judged_at_its_place() {
         (
             "trunks:\n  a: {accept_from: [192.0.2.1, 0.0.0.0]}\n  b: {accept_from: '::ffff:192.0.2.1', send_to: some where}",
             &[
-                "c.yaml:2:32 0.0.0.0 is not one host's address",
+                "c.yaml:2:32 0.0.0.0 is nobody's address",
                 "c.yaml:3:20 calls from 192.0.2.1 are trunk `a`'s already, not `b`'s",
                 "c.yaml:3:49 `send_to` is a host and perhaps a port, as 192.0.2.1:5060 or sip.example.com, not `some where`",
+            ],
+        ),
+        (
+            "trunks:\n  a: {accept_from: [192.0.2.0/24, 192.0.2.9, 10.0.0.0/8, 192.0.2.0/33]}\n  b: {accept_from: [192.0.0.0/16]}",
+            &[
+                "c.yaml:2:35 192.0.2.9 is written twice: it overlaps 192.0.2.0/24",
+                "c.yaml:2:46 10.0.0.0/8 is wider than any provider's network: at least /16",
+                "c.yaml:2:58 `accept_from` is an IP address, a network as 192.0.2.0/24, or a list, not `192.0.2.0/33`",
+                "c.yaml:3:21 calls from 192.0.0.0/16 are trunk `a`'s already, not `b`'s",
             ],
         ),
         (

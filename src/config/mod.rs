@@ -56,6 +56,7 @@ mod staffing;
 mod trunks;
 mod webhooks;
 
+pub use crate::sip::Network;
 pub use day::{Day, Shift, Traffic};
 pub use difference::difference;
 pub use extensions::{Extension, Forward};
@@ -162,51 +163,6 @@ impl Default for Media {
             silent_after: Duration::from_secs(5),
             codecs: vec!["PCMA".into(), "PCMU".into()],
         }
-    }
-}
-
-/// Addresses that begin with the same bits (CIDR, RFC 4632).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Network {
-    pub address: IpAddr,
-    pub bits: u8,
-}
-
-impl Network {
-    /// Loopback, RFC 1918, link-local, RFC 4193.
-    pub fn private() -> Vec<Network> {
-        let texts = [
-            "127.0.0.0/8",
-            "10.0.0.0/8",
-            "172.16.0.0/12",
-            "192.168.0.0/16",
-            "169.254.0.0/16",
-            "::1/128",
-            "fc00::/7",
-            "fe80::/10",
-        ];
-        texts.iter().filter_map(|text| text.parse().ok()).collect()
-    }
-
-    pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => (own.to_bits() ^ other.to_bits()).leading_zeros() >= u32::from(self.bits),
-            (IpAddr::V6(own), IpAddr::V6(other)) => (own.to_bits() ^ other.to_bits()).leading_zeros() >= u32::from(self.bits),
-            _ => false,
-        }
-    }
-}
-
-/// "192.0.2.0/24", or one address.
-impl std::str::FromStr for Network {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Network, ()> {
-        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-        let address: IpAddr = address.parse().map_err(|_| ())?;
-        let all = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Ok(all), |bits| bits.parse().map_err(|_| ()))?;
-        if bits > all { Err(()) } else { Ok(Network { address, bits }) }
     }
 }
 
@@ -326,30 +282,5 @@ impl Config {
             return Some(Destination::Extension(extension.clone()));
         }
         self.family(dialled).map(|_| Destination::Queue(dialled.into()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_network_contains_what_begins_with_its_bits() {
-        for (network, address, inside) in [
-            ("10.0.0.0/8", "10.255.0.1", true),
-            ("10.0.0.0/8", "11.0.0.1", false),
-            ("192.0.2.7", "192.0.2.7", true),
-            ("192.0.2.7", "192.0.2.6", false),
-            ("0.0.0.0/0", "203.0.113.9", true),
-            ("::/0", "203.0.113.9", false),
-            ("fc00::/7", "fd12::1", true),
-            ("127.0.0.0/8", "::ffff:127.0.0.1", true),
-        ] {
-            let network: Network = network.parse().expect("a network");
-            assert_eq!(network.contains(address.parse().expect("an address")), inside, "{network:?} {address}");
-        }
-        for wrong in ["10.0.0.0/33", "10.0.0/8", "x", "::1/129", "10.0.0.0/"] {
-            assert!(wrong.parse::<Network>().is_err(), "{wrong}");
-        }
     }
 }

@@ -107,7 +107,7 @@ impl Endpoint {
     }
 
     fn is_peer(&self, session: &Session, address: IpAddr) -> bool {
-        let trunk = self.trunks.get(&address.to_canonical());
+        let trunk = self.trunk_at(address);
         session.dialog.is_from(address)
             || matches!((&session.source, trunk), (Some(Source::Trunk(name)), Some(trunk)) if name == trunk)
     }

@@ -220,7 +220,7 @@ impl Endpoint {
     pub(super) fn who(&mut self, request: &Request, path: Path, tx: TxId, now: Now, out: &mut Vec<Output>) -> Option<Source> {
         let from = request.from_().uri.user();
         let is_local = self.settings.users.contains_key(&*from);
-        if let Some(trunk) = self.trunks.get(&path.remote.ip().to_canonical())
+        if let Some(trunk) = self.trunk_at(path.remote.ip())
             && !is_local
         {
             return Some(Source::Trunk(trunk.clone()));

@@ -421,7 +421,8 @@ fn outside(config: &Config, dialled: &str, errand: &Errand, now: Now, rng: &mut 
             user: judge::written(config, trunk, dialled, verdict.number.as_ref()),
             number: verdict.number.clone(),
         };
-        Stage::of(Goal { place, class: verdict.class, confirm: false, errand: errand.clone() })
+        let ring = config.trunks.get(trunk).and_then(|trunk| trunk.ring);
+        Stage { ring, ..Stage::of(Goal { place, class: verdict.class, confirm: false, errand: errand.clone() }) }
     };
     Ok(trunks.iter().map(goal).collect())
 }

@@ -54,7 +54,10 @@ pub fn settings(algorithms: &[Algorithm], trunk: Option<SocketAddr>) -> Settings
         realm: REALM.to_string(),
         listeners: vec![listener(Transport::Udp), listener(Transport::Tcp)],
         users: ["1001", "1002"].into_iter().map(|user| (Name::from(user), secret(user))).collect(),
-        trunks: trunk.map(|trunk| TrunkSource { name: "carrier".into(), addresses: vec![trunk.ip()] }).into_iter().collect(),
+        trunks: trunk
+            .map(|trunk| TrunkSource { name: "carrier".into(), addresses: vec![trunk.ip().into()] })
+            .into_iter()
+            .collect(),
         registrar: RegistrarSettings::default(),
         session: SessionTimers::default(),
     }
@@ -105,7 +108,7 @@ impl Pair {
         // What the phone takes calls from: the exchange's address is its trunk.
         let phone = Settings {
             realm: "phone".to_string(),
-            trunks: vec![TrunkSource { name: "exchange".into(), addresses: vec![at("10.0.0.1:1").ip()] }],
+            trunks: vec![TrunkSource { name: "exchange".into(), addresses: vec![at("10.0.0.1:1").ip().into()] }],
             ..Settings::default()
         };
         let side = |settings, address, seed| Side {
