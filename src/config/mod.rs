@@ -49,6 +49,7 @@ mod routing;
 mod secrets;
 mod sections;
 mod services;
+mod shape;
 mod signalling;
 mod sources;
 mod staffing;
@@ -66,6 +67,7 @@ pub use outbound::{Allowance, Outbound, Via};
 pub use secrets::{MIN_SECRET, SecretRef, secret_references};
 pub use sections::SECTIONS;
 pub use services::{Code, InTurn, Parking, RingGroup, Services, When};
+pub use shape::{Shape, shapes};
 pub use sources::{Folders, MAX_FILES, Overrides, Sources, folders};
 pub use trunks::{Form, Identity, Trunk, TrunkAccount, TrunkAddress, TrunkHost, TrunkLimits};
 
