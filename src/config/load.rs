@@ -10,7 +10,7 @@ use super::{
     Config, Destination, Overrides, SecretRef, Sources, calendars, general, hosts, mailboxes, numbers, outbound, services,
     webhooks,
 };
-use crate::fault::{Fault, Faults, Place};
+use crate::fault::{Asked, Fault, Faults, Place};
 use crate::id::Name;
 use crate::ivr::{Flow, stem};
 use crate::speech::Language;
@@ -32,6 +32,15 @@ pub fn load(
     let sections = Sections::gather(&documents, &mut faults);
     let config = assemble(sources, &sections, overrides, secrets, &mut faults);
     Ok(Config { warnings: faults.judge()?, ..config })
+}
+
+/// What reading these files asks for, whatever it thinks of the answers.
+pub(super) fn asked(sources: &Sources) -> Asked {
+    let mut faults = Faults::listening();
+    let documents = Sections::parse(&sources.files, &mut faults);
+    let sections = Sections::gather(&documents, &mut faults);
+    assemble(sources, &sections, &Overrides::default(), &|_| Ok(String::new()), &mut faults);
+    faults.asked()
 }
 
 fn assemble(

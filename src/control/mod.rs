@@ -145,6 +145,9 @@ pub struct FlowFacts {
     pub calls: u64,
     pub contained: u64,
     pub nodes: Vec<NodeFacts>,
+    /// Where there were none: the flows that calls came to.
+    #[serde(default)]
+    pub flows: Vec<String>,
 }
 
 impl FlowFacts {

@@ -274,9 +274,14 @@ pub const HUNG_UP: &str = "hung-up";
 /// Calls that came through a flow (1) and ended since (2), and those of them that reached nobody.
 pub const FLOW_CALLS: &str = "\
 SELECT count(*), coalesce(sum(NOT EXISTS (
+    SELECT 1 FROM legs l WHERE l.call = c.id AND l.role <> 'caller' AND l.answered IS NOT NULL) AND NOT EXISTS (
     SELECT 1 FROM steps r WHERE r.call = c.id AND r.verb IN ('queue', 'dial', 'transfer') AND r.outcome = 'answered')), 0)
 FROM calls c
 WHERE c.ended >= ?2 AND EXISTS (SELECT 1 FROM steps s WHERE s.call = c.id AND s.flow = ?1)";
+
+/// The flows that calls came to which ended since (1).
+pub const FLOWS_SEEN: &str = "\
+SELECT DISTINCT s.flow FROM steps s JOIN calls c ON c.id = s.call WHERE c.ended >= ?1 ORDER BY s.flow LIMIT 50";
 
 /// Node, verb, outcome, how often, mean and longest stay in nanoseconds; of a flow (1), in calls that ended since (2).
 pub const FLOW_NODES: &str = "\

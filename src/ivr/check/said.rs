@@ -127,7 +127,6 @@ mod tests {
             "{money: 5 PLX}",
             &["5 P `pl` has no words for `PLX`; did you mean PLN?", "5 P `en` has no words for `PLX`; did you mean PLN?"],
         );
-        check(&["pl"], "{position: 0}", &["0}] `pl` has no words for this"]);
         check(&["pl"], "{money: 2 CHF}", &["2 C no sound `say.franki` (franki) in pl"]);
         check(&["de"], "{number: 1}", &["1}] nothing tells how `de` says values (`de/speech.yaml` among the sounds)"]);
     }
