@@ -7,7 +7,8 @@ use crate::acd::{self, ItemId, ItemOutcome, Memory, Merits, PlaceMemory};
 use crate::id::{CallId, Name};
 use crate::store::queueing::{AgentFact, PlaceRow, QueueEvent, QueueFact};
 use crate::store::{PartyNumber, What};
-use crate::time::{Duration, Now};
+use crate::time::{Duration, Moment, Now};
+use serde::{Deserialize, Serialize};
 
 /// What a caller is called who does not want to be known (RFC 3323 section 4.1.1.3), and other words for nobody.
 const WITHHELD: [&str; 5] = ["", "anonymous", "unknown", "restricted", "unavailable"];
@@ -16,6 +17,14 @@ const WITHHELD: [&str; 5] = ["", "anonymous", "unknown", "restricted", "unavaila
 pub fn contact(from: &PartyNumber) -> Option<Name> {
     let number = from.number.trim();
     (!WITHHELD.iter().any(|word| number.eq_ignore_ascii_case(word))).then(|| number.into())
+}
+
+/// How long an agent had their caller on hold.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Hold {
+    /// On hold since then.
+    since: Option<Moment>,
+    total: Duration,
 }
 
 impl Pbx {
@@ -53,7 +62,8 @@ impl Pbx {
                 );
             }
             acd::Action::ItemOutcome { item, queue, outcome, waited } => {
-                self.keep_stay(*item, queue, left(outcome, *waited), now, out);
+                let held = self.end_hold(*item, now);
+                self.keep_stay(*item, queue, left(outcome, *waited, held), now, out);
             }
             acd::Action::Disposed { item, queue, agent, code } => {
                 let event = QueueEvent::Disposed { agent: agent.clone(), code: code.clone() };
@@ -68,6 +78,21 @@ impl Pbx {
             }
             acd::Action::Offer { .. } | acd::Action::Withdraw { .. } | acd::Action::Announce(_) | acd::Action::Play { .. } => {}
         }
+    }
+
+    /// An agent puts their caller on hold, or comes back: for the records.
+    pub(super) fn note_hold(&mut self, item: ItemId, held: bool, now: Now) {
+        if held {
+            self.holds.entry(item).or_default().since.get_or_insert(now.mono);
+        } else if let Some(hold) = self.holds.get_mut(&item) {
+            hold.total += hold.since.take().map_or(Duration::ZERO, |since| now.mono.since(since));
+        }
+    }
+
+    /// How long the caller was on hold, all in all.
+    fn end_hold(&mut self, item: ItemId, now: Now) -> Duration {
+        self.note_hold(item, false, now);
+        self.holds.remove(&item).map_or(Duration::ZERO, |hold| hold.total)
     }
 
     fn keep_stay(&mut self, item: ItemId, queue: &Name, event: QueueEvent, now: Now, out: &mut Vec<Action>) {
@@ -112,7 +137,7 @@ impl Pbx {
     }
 }
 
-fn left(outcome: &ItemOutcome, waited: Duration) -> QueueEvent {
+fn left(outcome: &ItemOutcome, waited: Duration, held: Duration) -> QueueEvent {
     let (agent, talked_ms) = match outcome {
         ItemOutcome::Answered { agent, talked } => (Some(agent.clone()), millis(*talked)),
         _ => (None, 0),
@@ -122,7 +147,7 @@ fn left(outcome: &ItemOutcome, waited: Duration) -> QueueEvent {
         ItemOutcome::FlowedOut(to) => Some(to.to_string()),
         _ => None,
     };
-    QueueEvent::Left { outcome: outcome.to_string(), waited_ms: millis(waited), agent, talked_ms, by }
+    QueueEvent::Left { outcome: outcome.to_string(), waited_ms: millis(waited), agent, talked_ms, held_ms: millis(held), by }
 }
 
 pub(super) fn kind_word(kind: acd::Kind) -> &'static str {
