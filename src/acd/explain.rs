@@ -145,7 +145,7 @@ impl Acd {
         agents.extend(order);
         let candidacy = |desk: DeskId| {
             let agent: &Desk = self.desks.at(desk);
-            let merit = self.merit_for(item, terms, desk).unwrap_or_default();
+            let merit = self.merit_for(item, terms, desk, now).unwrap_or_default();
             let rings = item.offers().iter().any(|offer| self.offers.get(offer).is_some_and(|lease| lease.desk == desk));
             let talks = matches!(item.stage, Stage::Connected { desk: with, .. } if with == desk);
             Candidacy {
@@ -163,10 +163,11 @@ impl Acd {
         agents.into_iter().map(candidacy).collect()
     }
 
-    /// What an agent brings to an item: from the first of its sources that they serve.
-    fn merit_for(&self, item: &Item, terms: &Terms, desk: DeskId) -> Option<Merit> {
+    /// What an agent brings to an item: from the first of its sources that they serve by now, or will.
+    fn merit_for(&self, item: &Item, terms: &Terms, desk: DeskId, now: Moment) -> Option<Merit> {
         let agent = self.desks.at(desk);
-        let (source, seat) = (0..).zip(&terms.sources).find_map(|(source, pool)| Some((source, agent.seat(*pool)?)))?;
+        let seats = || (0..).zip(&terms.sources).filter_map(|(source, pool)| Some((source, agent.seat(*pool)?)));
+        let (source, seat) = seats().find(|(_, seat)| item.joined + seat.delay <= now).or_else(|| seats().next())?;
         let mut skills: Vec<Name> = terms.need.skills().iter().chain(item.need.skills()).cloned().collect();
         skills.sort_unstable();
         skills.dedup();
@@ -186,7 +187,7 @@ impl Acd {
         let mut free = FreeAgents::new(order.clone());
         let mut known = BTreeMap::new();
         for desk in desks {
-            if let Some(merit) = self.merit_for(item, terms, desk) {
+            if let Some(merit) = self.merit_for(item, terms, desk, now) {
                 free.insert(&merit, &self.desks.at(desk).candidate(), desk);
                 known.insert(desk, merit);
             }
@@ -207,6 +208,7 @@ impl Acd {
     pub fn would_ask(&self, join: &Join, now: Now) -> Option<Name> {
         let line = self.lines.find(&join.queue)?;
         let mut item = Item::new(join, Vec::new(), line, &self.lines.at(line).settings, self.joins + 1, now.mono);
+        item.last_agent = self.history.last_agent(join.contact.as_ref());
         let it = self.lines.at(line);
         let steps = it.settings.steps.iter().enumerate();
         let begins = steps.filter(|(index, step)| step.after.is_zero() && (step.when.is_none() || it.held & (1 << index) != 0));

@@ -43,6 +43,11 @@ impl History {
         self.contacts.get(contact?)
     }
 
+    /// Who talked with them last, of our agents.
+    pub fn last_agent(&self, contact: Option<&Name>) -> Option<Name> {
+        self.of(contact)?.last_agent.clone()
+    }
+
     /// Notes something about somebody.
     pub fn note(&mut self, contact: &Name, now: Moment, what: impl FnOnce(&mut Contact)) {
         let entry = self.contacts.entry(contact.clone()).or_default();

@@ -183,11 +183,15 @@ impl Acd {
         if free.len() * waiting.len() > MOST_PAIRS {
             return Ok(());
         }
-        for (desk, agent) in &free {
-            for (item, _) in &waiting {
+        if free.is_empty() {
+            return Ok(());
+        }
+        for (id, item) in waiting {
+            let terms = self.terms(item, now);
+            for (desk, agent) in &free {
                 hold!(
-                    self.obstacle_between(*desk, **item, now).is_some(),
-                    "{} is free while {item:?} waits, which they may take",
+                    self.obstacle_to(*desk, item, &terms, now).is_some(),
+                    "{} is free while {id:?} waits, which they may take",
                     agent.name
                 );
             }

@@ -43,6 +43,8 @@ pub(super) struct Item {
     /// What the caller needs, beside what the queue needs.
     pub need: Need,
     pub contact: Option<Name>,
+    /// Who had talked with them last when they began to wait here; later talks of the same contact change nothing for this one.
+    pub last_agent: Option<Name>,
     /// Steps that have begun, by their place in the queue's list, and when.
     pub begun: Vec<(u8, Moment)>,
     /// Overflow rules that have acted on it in this queue, by their place, as bits.
@@ -219,6 +221,7 @@ impl Item {
             answered: None,
             need: join.need.clone(),
             contact: join.contact.clone(),
+            last_agent: None,
             begun: Vec::new(),
             overflowed: 0,
             moves: 0,

@@ -25,6 +25,7 @@
 //! | `estimate`, `rolling`, `announce` | the recent past, and what it says of the near future; what callers are told |
 //! | `history`, `memory` | what is remembered of callers; what outlives the process |
 //! | `view`, `explain` | what the command line shows, and why it is so |
+//! | `watch` | figures for whoever watches: agents stuck, decisions late |
 //! | `invariants` | what holds between any two events |
 //! | `sample` | a large state, for benches |
 //!
@@ -62,6 +63,7 @@ mod strategy;
 #[cfg(test)]
 mod tests;
 mod view;
+mod watch;
 mod words;
 
 pub use announce::MIN_EVERY;
@@ -81,7 +83,7 @@ pub use view::{AgentView, ItemView, QueueView};
 pub use words::*;
 
 use crate::id::{Name, Rng};
-use crate::time::{Moment, Now, Timers, pairs};
+use crate::time::{Duration, Moment, Now, Timers, pairs};
 use desk::Desk;
 use history::History;
 use line::{Item, Lease, Line, Pool, Set, SetKey};
@@ -90,6 +92,7 @@ use serde::{Deserialize, Serialize};
 use sets::Demands;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use watch::Lag;
 
 /// The engine: every queue, every agent, everything that waits.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -109,6 +112,7 @@ pub struct Acd {
     #[serde(with = "pairs")]
     offers: BTreeMap<OfferId, Lease>,
     history: History,
+    lag: Lag,
     timers: Timers<Deadline>,
     /// The time of the event in hand.
     clock: Now,
@@ -159,6 +163,7 @@ impl Acd {
             items: BTreeMap::new(),
             offers: BTreeMap::new(),
             history: History::default(),
+            lag: Lag::default(),
             timers: Timers::new(),
             clock: Now::default(),
             offers_made: 0,
@@ -221,6 +226,7 @@ impl Acd {
         self.clock = now;
         // All that is due first, then one matching: two agents whose wrap-ups end together are asked in their right order. It
         // ends, because a deadline set here is later than now (`MIN_RING`, `MIN_BACK_OFF`) or not set.
+        self.lag.note(self.timers.next().map_or(Duration::ZERO, |due| at.since(due)), at);
         while let Some(deadline) = self.timers.pop(at) {
             match deadline {
                 Deadline::Offer(offer) => self.expired(offer, at, out),

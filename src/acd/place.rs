@@ -65,7 +65,8 @@ impl Acd {
     }
 
     fn begin_waiting(&mut self, id: ItemId) -> LineId {
-        let item = &self.items[&id];
+        let item = self.items.get_mut(&id).expect("it begins to wait");
+        item.last_agent = self.history.last_agent(item.contact.as_ref());
         let line = self.lines.at_mut(item.line);
         line.waiting.insert((item.key, id));
         line.by_entry.insert((item.joined, id));

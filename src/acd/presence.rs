@@ -133,6 +133,10 @@ impl Acd {
         self.timers.cancel(&Deadline::Rest(id));
         let agent = self.desks.at(id).name.clone();
         let Some(desk) = self.desks.vacate(id, &agent) else { return };
+        // Another may have the slot one day: nobody waits for whoever that is.
+        for item in &desk.wanted_by {
+            self.items.entry(*item).and_modify(|item| item.waits_for = None);
+        }
         if desk.shown != State::Offline {
             out.push(Action::AgentState { agent, state: State::Offline });
         }

@@ -65,7 +65,7 @@ impl Acd {
     fn preferred(&self, item: &Item, prefer: &Prefer, since: Moment) -> Option<(DeskId, Moment)> {
         let name = match &prefer.whom {
             Whom::Agent(name) => Some(name),
-            Whom::LastAgent => self.history.of(item.contact.as_ref()).and_then(|contact| contact.last_agent.as_ref()),
+            Whom::LastAgent => item.last_agent.as_ref(),
         };
         Some((self.desks.find(name?)?, since + prefer.hold))
     }

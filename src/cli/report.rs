@@ -157,6 +157,7 @@ fn queue_table(rows: &[QueueMeasures], formula: Formula, intervals: bool) -> Tab
         "RATE",
         "OUT",
         "AHT",
+        "HOLD",
     ]);
     let mut table = Table::new(&header);
     for row in rows {
@@ -176,19 +177,33 @@ fn queue_table(rows: &[QueueMeasures], formula: Formula, intervals: bool) -> Tab
             share(row.abandon_rate_no_short),
             out.to_string(),
             length(row.aht_s),
+            length((row.answered > 0).then(|| row.hold_s / row.answered as f64)),
         ]));
     }
     table
 }
 
 fn agent_table(rows: &[AgentMeasures]) -> Table {
-    let header =
-        ["AGENT", "CALLS", "AHT", "OCCUPANCY", "UTILISATION", "LOGGED IN", "TALK", "WRAP-UP", "FREE", "AWAY", "NO ANSWER"];
+    let header = [
+        "AGENT",
+        "CALLS",
+        "AHT",
+        "OCCUPANCY",
+        "UTILISATION",
+        "LOGGED IN",
+        "TALK",
+        "HOLD",
+        "WRAP-UP",
+        "FREE",
+        "AWAY",
+        "NO ANSWER",
+    ];
     let mut table = Table::new(&header);
     for row in rows {
         let state = |name: &str| row.states_s.get(name).copied().unwrap_or_default();
         let known = state("on_call") + state("wrap_up") + state("available");
-        let times = [state("on_call"), state("wrap_up"), state("available"), (row.logged_in_s - known).max(0.0)];
+        let talk = (state("on_call") - row.hold_s).max(0.0);
+        let times = [talk, row.hold_s, state("wrap_up"), state("available"), (row.logged_in_s - known).max(0.0)];
         let first = [
             row.agent.clone(),
             row.handled.to_string(),

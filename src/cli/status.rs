@@ -34,6 +34,7 @@ pub fn run(arguments: &Status) -> Result<(), String> {
         ("open", format!("{} questions, {} writes", status.questions_open, status.writes_open)),
         ("lost", format!("{} datagrams, {} media commands or reports", status.datagrams_dropped, status.media_dropped)),
         ("media ticks late", status.media_late_ticks.to_string()),
+        ("queues", format!("{} agents stuck, decisions at most {} ms late", status.agents_stuck, status.dispatch_lag_ms)),
         ("faults contained", status.panics_contained.to_string()),
     ];
     for (name, value) in lines {

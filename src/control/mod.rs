@@ -193,6 +193,12 @@ pub struct Status {
     /// Calls to the outside that somebody tried and may not.
     #[serde(default)]
     pub not_permitted: u64,
+    /// Agents whose offer, talk, wrap-up or rest does not end: nought, or a fault of ours.
+    #[serde(default)]
+    pub agents_stuck: u64,
+    /// How late, in milliseconds, the queue engine kept the latest of its deadlines of the last minute or two.
+    #[serde(default)]
+    pub dispatch_lag_ms: u64,
     pub listeners: Vec<String>,
     /// What the shell counts: signalling datagrams that found no room or no way out, and those that the lab's fence stopped;
     /// media ticks that began late, and what a full media queue lost.

@@ -17,7 +17,6 @@ use std::ops::AddAssign;
 pub struct Work {
     /// Calls that were talked through.
     pub handled: u64,
-    /// Holding is part of it where it is not told apart.
     pub talk: Duration,
     pub hold: Duration,
     pub wrap_up: Duration,

@@ -74,6 +74,8 @@ impl Pbx {
     fn wait_again(&mut self, id: CallId, item: acd::ItemId, now: Now, out: &mut Vec<Action>) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.phase = Phase::Waiting { item };
+        self.note_hold(item, false, now);
+        let Some(call) = self.calls.get(&id) else { return };
         let language = call.session.as_ref().map_or(&call.language, |session| session.language()).clone();
         let sound = Sound { language, name: CONNECTION_LOST.into() };
         let play = self.own_play();
@@ -95,15 +97,20 @@ impl Pbx {
     }
 
     /// One of two who talk put the other on hold, or came back: music, or no more music, for the other.
-    pub(super) fn hold_changed(&mut self, leg: LegId, was_held: bool, out: &mut Vec<Action>) {
+    pub(super) fn hold_changed(&mut self, leg: LegId, was_held: bool, now: Now, out: &mut Vec<Action>) {
         let Some(it) = self.legs.get(&leg) else { return };
         let (id, held) = (it.call, it.is_held());
         let Some(call) = self.calls.get(&id) else { return };
-        let Phase::Bridged { peer, .. } = call.phase else { return };
-        let other = if leg == peer { call.caller } else { peer };
+        let Phase::Bridged { peer, with } = call.phase else { return };
+        let (shard, other) = (call.shard, if leg == peer { call.caller } else { peer });
+        if let With::Agent { item } = with
+            && leg == peer
+        {
+            self.note_hold(item, held, now);
+        }
         match (was_held, held) {
             (false, true) => self.music(id, other, out),
-            (true, false) => out.push(Action::Media { shard: call.shard, command: Media::Stop { leg: other } }),
+            (true, false) => out.push(Action::Media { shard, command: Media::Stop { leg: other } }),
             _ => {}
         }
     }

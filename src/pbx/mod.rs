@@ -136,6 +136,9 @@ pub struct Pbx {
     /// Which leg picked an offer up, until the engine has said whether it was in time.
     #[serde(with = "crate::time::pairs")]
     winners: BTreeMap<OfferId, LegId>,
+    /// Callers whom their agents put on hold, once at least.
+    #[serde(with = "crate::time::pairs")]
+    holds: BTreeMap<ItemId, queueing::Hold>,
     /// Items that have ended, with the references of their calls.
     recent_items: VecDeque<(ItemId, String)>,
     /// Calls that an extension is on without the queue engine's doing.
@@ -266,6 +269,7 @@ impl Pbx {
             items: BTreeMap::new(),
             offers: BTreeMap::new(),
             winners: BTreeMap::new(),
+            holds: BTreeMap::new(),
             recent_items: VecDeque::new(),
             own_calls: BTreeMap::new(),
             agents_by_extension: BTreeMap::new(),

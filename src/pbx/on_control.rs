@@ -24,7 +24,7 @@ impl Pbx {
             }
             Request::Calendars => Response::Calendars(self.calendar_rows(now)),
             Request::Calendar { calendar, order } => return self.order_calendar(reply, calendar.into(), order, now, out),
-            Request::Status => Response::Status(self.status()),
+            Request::Status => Response::Status(self.status(now)),
             Request::Calls => Response::Calls(self.calls.values().map(|call| self.live_call(call)).collect()),
             Request::Registrations => Response::Registrations(self.registrations()),
             Request::Trunks => Response::Trunks(self.trunk_rows(now)),
@@ -50,7 +50,7 @@ impl Pbx {
         out.push(Action::Reply { reply, response });
     }
 
-    fn status(&self) -> Status {
+    fn status(&self, now: Now) -> Status {
         let census = self.endpoint.census();
         Status {
             version: env!("CARGO_PKG_VERSION").into(),
@@ -70,6 +70,8 @@ impl Pbx {
             rejected_total: self.totals.rejected,
             panics_contained: self.totals.panics,
             not_permitted: self.totals.not_permitted,
+            agents_stuck: count(self.acd.agents_stuck(now, |item| self.items.contains_key(&item))),
+            dispatch_lag_ms: millis(self.acd.dispatch_lag(now)),
             listeners: self.config.sip.listeners.iter().map(listener_words).collect(),
             // The shell adds what it counts itself.
             ..Status::default()

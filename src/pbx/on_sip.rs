@@ -37,7 +37,7 @@ impl Pbx {
             Event::Invite { dialog, call } => self.incoming(dialog, *call, now, out),
             Event::Confirmed { dialog, answer } => self.confirmed(dialog, answer, now, out),
             Event::Offer { dialog, offer } => self.renegotiate(dialog, offer, now, out),
-            Event::Renegotiated { dialog, outcome } => self.renegotiated(dialog, outcome, out),
+            Event::Renegotiated { dialog, outcome } => self.renegotiated(dialog, outcome, now, out),
             Event::Digit { dialog, digit, duration } => {
                 self.call_of(dialog);
                 if let Some(leg) = self.dialogs.get(&dialog).copied() {
@@ -242,7 +242,7 @@ impl Pbx {
                 let answer = self.describe(leg, offer.as_ref());
                 if offer.is_some() && answer.is_ok() {
                     self.connect_audio(leg, out);
-                    self.hold_changed(leg, was_held, out);
+                    self.hold_changed(leg, was_held, now, out);
                 }
                 answer
             }
@@ -251,7 +251,7 @@ impl Pbx {
         self.command_sip(Command::Reply { dialog, answer }, now);
     }
 
-    fn renegotiated(&mut self, dialog: DialogId, outcome: Result<Description, Status>, out: &mut Vec<Action>) {
+    fn renegotiated(&mut self, dialog: DialogId, outcome: Result<Description, Status>, now: Now, out: &mut Vec<Action>) {
         self.call_of(dialog);
         let Some(leg) = self.dialogs.get(&dialog).copied() else { return };
         // A refusal leaves the session as it was (RFC 3261 section 14.1); so does an answer that fits nothing of ours.
@@ -260,7 +260,7 @@ impl Pbx {
             && self.accept_answer(leg, &answer).is_ok()
         {
             self.connect_audio(leg, out);
-            self.hold_changed(leg, was_held, out);
+            self.hold_changed(leg, was_held, now, out);
         }
     }
 

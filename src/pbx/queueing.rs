@@ -7,11 +7,20 @@ use crate::acd::{self, ItemId, ItemOutcome, Memory, Merits, PlaceMemory};
 use crate::id::{CallId, Name};
 use crate::store::queueing::{AgentFact, PlaceRow, QueueEvent, QueueFact};
 use crate::store::{PartyNumber, What};
-use crate::time::{Duration, Now};
+use crate::time::{Duration, Moment, Now};
+use serde::{Deserialize, Serialize};
 
 /// Who somebody is to the queues, unless the number is withheld.
 pub fn contact(from: &PartyNumber) -> Option<Name> {
     (!from.is_withheld()).then(|| from.number.trim().into())
+}
+
+/// How long an agent had their caller on hold.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Hold {
+    /// On hold since then.
+    since: Option<Moment>,
+    total: Duration,
 }
 
 impl Pbx {
@@ -49,7 +58,8 @@ impl Pbx {
                 );
             }
             acd::Action::ItemOutcome { item, queue, outcome, waited } => {
-                self.keep_stay(*item, queue, left(outcome, *waited), now, out);
+                let held = self.end_hold(*item, now);
+                self.keep_stay(*item, queue, left(outcome, *waited, held), now, out);
             }
             acd::Action::Disposed { item, queue, agent, code } => {
                 let event = QueueEvent::Disposed { agent: agent.clone(), code: code.clone() };
@@ -64,6 +74,21 @@ impl Pbx {
             }
             acd::Action::Offer { .. } | acd::Action::Withdraw { .. } | acd::Action::Announce(_) | acd::Action::Play { .. } => {}
         }
+    }
+
+    /// An agent puts their caller on hold, or comes back: for the records.
+    pub(super) fn note_hold(&mut self, item: ItemId, held: bool, now: Now) {
+        if held {
+            self.holds.entry(item).or_default().since.get_or_insert(now.mono);
+        } else if let Some(hold) = self.holds.get_mut(&item) {
+            hold.total += hold.since.take().map_or(Duration::ZERO, |since| now.mono.since(since));
+        }
+    }
+
+    /// How long the caller was on hold, all in all.
+    fn end_hold(&mut self, item: ItemId, now: Now) -> Duration {
+        self.note_hold(item, false, now);
+        self.holds.remove(&item).map_or(Duration::ZERO, |hold| hold.total)
     }
 
     fn keep_stay(&mut self, item: ItemId, queue: &Name, event: QueueEvent, now: Now, out: &mut Vec<Action>) {
@@ -108,7 +133,7 @@ impl Pbx {
     }
 }
 
-fn left(outcome: &ItemOutcome, waited: Duration) -> QueueEvent {
+fn left(outcome: &ItemOutcome, waited: Duration, held: Duration) -> QueueEvent {
     let (agent, talked_ms) = match outcome {
         ItemOutcome::Answered { agent, talked } => (Some(agent.clone()), millis(*talked)),
         _ => (None, 0),
@@ -118,7 +143,7 @@ fn left(outcome: &ItemOutcome, waited: Duration) -> QueueEvent {
         ItemOutcome::FlowedOut(to) => Some(to.to_string()),
         _ => None,
     };
-    QueueEvent::Left { outcome: outcome.to_string(), waited_ms: millis(waited), agent, talked_ms, by }
+    QueueEvent::Left { outcome: outcome.to_string(), waited_ms: millis(waited), agent, talked_ms, held_ms: millis(held), by }
 }
 
 pub(super) fn kind_word(kind: acd::Kind) -> &'static str {

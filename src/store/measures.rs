@@ -47,7 +47,10 @@ pub struct QueueMeasures {
     pub longest_wait_s: f64,
     pub time_to_abandon_s: Option<f64>,
     pub aht_s: Option<f64>,
+    /// Without the time on hold.
     pub talk_s: f64,
+    #[serde(default)]
+    pub hold_s: f64,
     pub wrap_up_s: f64,
     pub abandon_rate_all: Option<f64>,
     pub abandon_rate_no_short: Option<f64>,
@@ -61,6 +64,9 @@ pub struct AgentMeasures {
     /// Calls of queues that they took, of those that came in the period.
     pub handled: u64,
     pub aht_s: Option<f64>,
+    /// For how long their callers were on hold.
+    #[serde(default)]
+    pub hold_s: f64,
     /// handling / (handling + available).
     pub occupancy: Option<f64>,
     /// handling / logged in.
@@ -152,6 +158,7 @@ impl Stays {
                 agent: agent.to_string(),
                 handled: calls.handled,
                 aht_s: rounded(calls.average_handling()),
+                hold_s: calls.hold.as_secs_f64(),
                 occupancy: work.occupancy(),
                 utilisation: work.utilisation(),
                 logged_in_s: work.logged_in.as_secs_f64(),
@@ -188,7 +195,8 @@ impl Stay {
     /// What it cost its agent; nothing when it had none.
     fn work(&self) -> Work {
         let handled = u64::from(self.answered.is_some());
-        Work { handled, talk: self.talked, wrap_up: self.wrapped_up, ..Work::default() }
+        let talk = self.talked.saturating_sub(self.held);
+        Work { handled, talk, hold: self.held, wrap_up: self.wrapped_up, ..Work::default() }
     }
 }
 
@@ -222,6 +230,7 @@ impl Sum {
             time_to_abandon_s: rounded(counts.time_to_abandon()),
             aht_s: rounded(work.average_handling()),
             talk_s: work.talk.as_secs_f64(),
+            hold_s: work.hold.as_secs_f64(),
             wrap_up_s: work.wrap_up.as_secs_f64(),
             abandon_rate_all: counts.abandon_rate_all(),
             abandon_rate_no_short: counts.abandon_rate(),
@@ -287,7 +296,13 @@ mod tests {
             (14, "offer ended", "a", "", json!({ "queue": "support", "agent": "anna", "outcome": "answered" })),
             (14, "queue answered", "a", "", answered(4)),
             (14, "agent state", "", "", state("on_call")),
-            (114, "queue left", "a", "", left("answered", 4, 100)),
+            (
+                114,
+                "queue left",
+                "a",
+                "",
+                json!({ "queue": "support", "outcome": "answered", "waited_ms": 4000, "talked_ms": 100_000, "held_ms": 30_000 }),
+            ),
             (114, "agent state", "", "", state("wrap_up")),
             (120, "queue joined", "b", "+2", joined()),
             (123, "queue left", "b", "", left("abandoned", 3, 0)),
@@ -316,6 +331,11 @@ mod tests {
         let endings = [of.answered, of.abandoned, of.short_abandoned, of.flowed_out, of.waiting];
         assert_eq!((of.offered, endings, support.refused), (5, [1, 2, 1, 1, 1], 1));
         assert_eq!((support.asa_s, support.aht_s, support.longest_wait_s), (Some(4.0), Some(120.0), 70.0));
+        assert_eq!(
+            (support.talk_s, support.hold_s, support.wrap_up_s),
+            (70.0, 30.0, 20.0),
+            "hold is no talk, and handling all the same"
+        );
         assert_eq!(support.service_level["short_excluded"], Some(0.5));
         assert_eq!(support.service_level["negative"], Some(1.0 / 3.0));
         assert_eq!(support.abandon_rate_no_short, Some(0.25));

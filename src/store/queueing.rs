@@ -57,6 +57,8 @@ pub enum QueueEvent {
         /// Who talked with them last, and how long.
         agent: Option<Name>,
         talked_ms: u64,
+        /// How much of that the agent had them on hold.
+        held_ms: u64,
         /// The key, or where they flowed to.
         by: Option<String>,
     },

@@ -44,7 +44,9 @@ pub struct Stay {
     pub waited: Duration,
     pub answered: Option<Wall>,
     pub agent: Option<Name>,
+    /// Holding included.
     pub talked: Duration,
+    pub held: Duration,
     pub wrapped_up: Duration,
 }
 
@@ -94,6 +96,7 @@ struct Body {
     state: Option<String>,
     waited_ms: u64,
     talked_ms: u64,
+    held_ms: u64,
     ended: Option<Wall>,
 }
 
@@ -143,6 +146,7 @@ impl Stays {
             answered: None,
             agent: None,
             talked: Duration::ZERO,
+            held: Duration::ZERO,
             wrapped_up: Duration::ZERO,
         });
     }
@@ -176,6 +180,7 @@ impl Stays {
         stay.ended = Some(ended);
         stay.waited = Duration::from_millis(body.waited_ms);
         stay.talked = Duration::from_millis(body.talked_ms);
+        stay.held = Duration::from_millis(body.held_ms).min(stay.talked);
         stay.agent = body.agent.or_else(|| stay.agent.take());
     }
 

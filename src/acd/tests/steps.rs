@@ -277,6 +277,32 @@ fn a_caller_waits_for_the_agent_they_know_and_not_in_vain() {
 }
 
 #[test]
+fn nobody_waits_for_an_agent_who_was_removed() {
+    let keep = Step { prefer: Some(Prefer { whom: Whom::Agent(name("anna")), hold: secs(600) }), ..Step::default() };
+    let bob = ("bob", agent(2, &["support"]));
+    let mut house = House::new(settings(&[("support", with_steps(vec![keep.clone()]))], &[("anna", agent(1, &["support"]))]));
+    house.say("join 1 support");
+    house.say("answers 1");
+    house.tell(Event::Configure(Arc::new(settings(&[("support", with_steps(vec![keep.clone()]))], &[]))));
+    house.say("join 2 support");
+    house.say("ends 1");
+    let hired = house.tell(Event::Configure(Arc::new(settings(&[("support", with_steps(vec![keep]))], &[bob]))));
+    assert!(hired.iter().any(|action| matches!(action, Action::Offer { item: ItemId(2), .. })), "{hired:?}");
+}
+
+#[test]
+fn an_explanation_takes_the_source_from_which_an_agent_may_be_asked_now() {
+    // Anna serves the queue itself only later; until then she is one of those who were added, and bob comes first among them.
+    let add = Step { add: vec![name("backup")], ..Step::default() };
+    let late = Membership { delay: secs(60), ..Membership::default() };
+    let anna = Agent { queues: [(name("support"), late)].into(), ..in_group(2, "backup", &[]) };
+    let linear = Queue { steps: vec![add], ..queue(Strategy::Linear) };
+    let mut house = House::new(settings(&[("support", linear)], &[("anna", anna), ("bob", in_group(1, "backup", &[]))]));
+    assert_eq!(house.acd.would_ask(&Join::new(ItemId(1), name("support"), house.now.mono), house.now), Some(name("bob")));
+    assert_eq!(house.say("join 1 support"), "offer 1 of 1 to bob");
+}
+
+#[test]
 fn every_trigger_and_every_act_of_overflow() {
     let agents = || vec![("anna", agent(1, &["support"])), ("cyd", agent(2, &["sales"])), ("bob", in_group(3, "backup", &[]))];
     let house = |support: Queue| settings(&[("support", support), ("sales", queue(Strategy::LongestIdle))], &agents());

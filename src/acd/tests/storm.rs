@@ -6,7 +6,10 @@ use crate::id::Rng;
 
 const QUEUES: u32 = 5;
 const AGENTS: u32 = 30;
+/// Events of a long day, and the most of a short one.
 const STEPS: u32 = 2500;
+const SHORT_STEPS: u32 = 600;
+const LONG_DAYS: u64 = 8;
 
 struct Storm {
     house: House,
@@ -297,9 +300,11 @@ fn any_settings(rng: &mut Rng) -> Settings {
     all
 }
 
-/// As many as asked for as this was compiled, else as usual.
-fn asked_for(text: Option<&str>, usual: u64) -> u64 {
-    text.map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{text} is not a whole number")))
+/// As many as this variable of the environment asks for, else as usual.
+#[allow(clippy::disallowed_methods)] // How long the tests run is no business of the engine's.
+fn asked_for(variable: &str, usual: u64) -> u64 {
+    let text = std::env::var(variable).ok();
+    text.map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{variable}={text} is not a whole number")))
 }
 
 /// Nothing but time and people decides: no conditions, whose values an event itself may change, and no chance.
@@ -316,10 +321,10 @@ fn without_conditions(mut settings: Settings) -> Settings {
     settings
 }
 
-/// `CENTRALA_STATES=100000` compares more.
+/// `CENTRALA_STATES=100000 cargo test --release --lib storm` compares more.
 #[test]
 fn an_explanation_names_whom_the_dispatcher_chooses() {
-    let states = asked_for(option_env!("CENTRALA_STATES"), 3000);
+    let states = asked_for("CENTRALA_STATES", 3000);
     let (mut seed, mut compared, mut asked, mut got) = (1000, 0, 0, 0);
     while compared < states {
         seed += 1;
@@ -376,21 +381,26 @@ fn an_explanation_names_whom_the_dispatcher_chooses() {
     assert!(asked > states / 20 && got > states / 200, "{asked} {got} of {states}: too quiet");
 }
 
-/// `CENTRALA_DAYS=100000` lives more of them.
+/// `CENTRALA_DAYS=100000 cargo test --release --lib storm -- --nocapture` lives more of them, in some minutes: after the first few most
+/// are short, as it is their number that counts.
 #[test]
 fn nothing_is_stuck_or_lost_on_days_when_everybody_misbehaves() {
     let mut ended: BTreeMap<String, u64> = BTreeMap::new();
-    for seed in 0..asked_for(option_env!("CENTRALA_DAYS"), 8) {
+    let mut steps = 0;
+    let days = asked_for("CENTRALA_DAYS", LONG_DAYS);
+    for seed in 0..days {
         let mut storm = Storm::new(seed);
-        for _ in 0..STEPS {
+        let long = seed < LONG_DAYS || seed % 50 == 0;
+        for _ in 0..if long { STEPS } else { storm.rng.below(SHORT_STEPS) } {
             storm.step();
+            steps += 1;
         }
         storm.everybody_goes_home();
         for (outcome, times) in storm.ended {
             *ended.entry(outcome).or_default() += times;
         }
     }
-    println!("{ended:?}");
+    println!("{days} days, {steps} events: {ended:?}");
     let every = [
         "answered",
         "no_answer",

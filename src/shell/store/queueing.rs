@@ -58,8 +58,9 @@ fn body(it: &QueueFact) -> Value {
         QueueEvent::Answered { agent, waited_ms, predicted_ms } => {
             json!({ "queue": queue, "agent": &**agent, "waited_ms": waited_ms, "predicted_ms": predicted_ms })
         }
-        QueueEvent::Left { outcome, waited_ms, agent, talked_ms, by } => json!({
-            "queue": queue, "outcome": outcome, "waited_ms": waited_ms, "agent": agent.as_deref(), "talked_ms": talked_ms, "by": by,
+        QueueEvent::Left { outcome, waited_ms, agent, talked_ms, held_ms, by } => json!({
+            "queue": queue, "outcome": outcome, "waited_ms": waited_ms, "agent": agent.as_deref(), "talked_ms": talked_ms,
+            "held_ms": held_ms, "by": by,
         }),
         QueueEvent::Disposed { agent, code } => json!({ "queue": queue, "agent": &**agent, "code": &**code }),
     }
