@@ -58,6 +58,7 @@ bench:          ## measure the release build and print the figures beside the pe
 	cargo build --release --bin centrala
 	cargo build --release --manifest-path tests/load/Cargo.toml --target-dir target/load
 	python3 tests/load/bench.py $(BENCH)
+	cargo bench --bench sip
 	cargo bench --bench acd
 	cargo bench --bench simulate
 	cargo bench --bench ivr
