@@ -177,7 +177,7 @@ fn queue_table(rows: &[QueueMeasures], formula: Formula, intervals: bool) -> Tab
             share(row.abandon_rate_no_short),
             out.to_string(),
             length(row.aht_s),
-            length((row.answered > 0).then(|| row.hold_s / row.answered as f64)),
+            length((row.counts.answered > 0).then(|| row.hold_s / row.counts.answered as f64)),
         ]));
     }
     table
