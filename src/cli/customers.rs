@@ -5,8 +5,8 @@
 mod csv;
 
 use super::client::{Client, Where, ask, strange};
-use super::table::{Table, print, print_json};
-use crate::control::{Customer, MAX_CUSTOMERS, MAX_REQUEST, Request, Response, e164};
+use super::table::{Table, print, print_json, time};
+use crate::control::{Customer, LockRow, MAX_CUSTOMERS, MAX_REQUEST, Request, Response, e164};
 use crate::shell::sys::clock;
 use crate::shell::{files, pins};
 use clap::{Args, Subcommand};
@@ -50,6 +50,8 @@ enum What {
         #[command(flatten)]
         place: Where,
     },
+    /// List who is locked out after too many wrong PINs, and until when
+    Locked(Where),
     /// Lift the lock of too many wrong PINs from customers and their telephone numbers, or from calling numbers
     Unlock {
         #[arg(required_unless_present = "number")]
@@ -75,6 +77,7 @@ pub fn run(arguments: &Customers) -> Result<(), String> {
         What::Export { file, place } => export(file.as_ref(), place),
         What::List(place) => list(place),
         What::Show { id, place } => show(id, place),
+        What::Locked(place) => locked(place),
         What::Unlock { ids, number, place } => unlock(ids, number, place),
         What::Remove { ids, place } => remove(ids, place),
     }
@@ -266,6 +269,22 @@ fn show(id: &str, place: &Where) -> Result<(), String> {
 fn find(id: &str, place: &Where) -> Result<Customer, String> {
     let found = all(place)?.into_iter().find(|customer| customer.id == id);
     found.ok_or_else(|| format!("there is no customer `{id}`"))
+}
+
+fn locked(place: &Where) -> Result<(), String> {
+    let locks = match ask(place, &Request::Locks)? {
+        Response::Locks(locks) => locks,
+        other => return Err(strange(&other)),
+    };
+    if place.json {
+        return print_json(&locks);
+    }
+    let mut table = Table::new(&["CUSTOMER", "NUMBER", "WRONG PINS", "UNTIL"]);
+    for LockRow { customer, number, wrong, until } in locks {
+        table.row([customer.unwrap_or_default(), number.unwrap_or_default(), wrong.to_string(), time(until)]);
+    }
+    table.print("nobody is locked out");
+    Ok(())
 }
 
 fn unlock(ids: &[String], numbers: &[String], place: &Where) -> Result<(), String> {

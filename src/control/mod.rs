@@ -43,6 +43,8 @@ pub enum Request {
     /// Each replaces the customer of the same id.
     SaveCustomers(Vec<Customer>),
     RemoveCustomers(Vec<String>),
+    /// Who is locked out after wrong PINs.
+    Locks,
     /// Forgets the wrong PINs that were counted against a customer and against these calling numbers, their locks included.
     Unlock {
         customer: Option<String>,
@@ -97,6 +99,7 @@ pub enum Response {
     Explanation(Explanation),
     Waiting(Vec<WaitingRow>),
     Customers(Vec<Customer>),
+    Locks(Vec<LockRow>),
     Cdr(Vec<serde_json::Value>),
     ReportSettings(ReportSettings),
     Report(serde_json::Value),
@@ -136,6 +139,16 @@ pub struct Reloaded {
     /// What is as it was until the daemon is started anew.
     pub restart: Vec<String>,
     pub warnings: Vec<String>,
+}
+
+/// A customer, or a calling number, from whom no PIN is accepted for a while.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LockRow {
+    pub customer: Option<String>,
+    pub number: Option<String>,
+    /// Wrong PINs in a row.
+    pub wrong: u32,
+    pub until: Wall,
 }
 
 /// What callers did in a flow.

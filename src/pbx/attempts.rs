@@ -14,8 +14,8 @@
 
 use super::{Action, Pbx, Purpose};
 use crate::ask::{Answer, PinCheck, PinVerdict, Reply};
-use crate::control::{MAX_CUSTOMERS, Response, e164};
-use crate::id::{AskId, ReplyId, WriteId};
+use crate::control::{LockRow, e164};
+use crate::id::{AskId, WriteId};
 use crate::store::{AttemptNote, Counted, Tally, TallyRow, What};
 use crate::time::{Duration, Now, Wall};
 use std::collections::BTreeMap;
@@ -23,9 +23,11 @@ use std::fmt;
 
 /// Customers and calling numbers counted at once; beyond, those that matter least are forgotten.
 const MAX_COUNTED: usize = 50_000;
+/// Locks told to an operator.
+const MAX_LISTED: usize = 10_000;
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Subject {
+pub(super) enum Subject {
     Customer(String),
     Caller(String),
 }
@@ -130,10 +132,20 @@ impl Attempts {
     }
 
     /// What counted against them counts no longer; false when nothing did.
-    fn forget(&mut self, subject: &Subject, now: Wall) -> bool {
+    pub(super) fn forget(&mut self, subject: &Subject, now: Wall) -> bool {
         let counted = self.tally(subject, now) != Tally::default();
         self.tallies.remove(subject);
         counted
+    }
+
+    /// Who is locked out now.
+    pub(super) fn locks(&self, now: Wall) -> Vec<LockRow> {
+        let locked = self.tallies.iter().filter_map(|(subject, tally)| {
+            let until = tally.locked_until.filter(|until| *until > now)?;
+            let (customer, number) = subject.names();
+            Some(LockRow { customer, number, wrong: tally.wrong, until })
+        });
+        locked.take(MAX_LISTED).collect()
     }
 
     /// First those that count no longer go, then those that count least: the locked ones last.
@@ -155,7 +167,15 @@ impl Attempts {
 }
 
 impl Subject {
-    fn counted(&self) -> Counted {
+    /// The customer, or the calling number.
+    pub(super) fn names(&self) -> (Option<String>, Option<String>) {
+        match self {
+            Subject::Customer(id) => (Some(id.clone()), None),
+            Subject::Caller(number) => (None, Some(number.clone())),
+        }
+    }
+
+    pub(super) fn counted(&self) -> Counted {
         match self {
             Subject::Customer(_) => Counted::Customer,
             Subject::Caller(_) => Counted::Caller,
@@ -169,16 +189,6 @@ fn subjects(check: &PinCheck) -> Vec<Subject> {
         subjects.push(Subject::Caller(e164(&check.caller)));
     }
     subjects
-}
-
-/// The fact of an operator's forgiveness, and the count after it.
-fn unlocked(subject: &Subject) -> What {
-    let (customer, caller) = match subject {
-        Subject::Customer(id) => (Some(id.clone()), None),
-        Subject::Caller(number) => (None, Some(number.clone())),
-    };
-    let counts = vec![(subject.counted(), Tally::default())];
-    What::Attempt(AttemptNote { call: String::new(), customer, caller, verdict: "unlocked".into(), counts })
 }
 
 impl Pbx {
@@ -235,28 +245,6 @@ impl Pbx {
     /// The asker has been told something else: the disk took too long.
     pub(super) fn forget_held(&mut self, id: AskId) {
         self.pins.held.retain(|_, held| held.id != id);
-    }
-
-    /// An operator forgives a customer and these calling numbers; answered when that is kept.
-    pub(super) fn unlock(
-        &mut self,
-        reply: ReplyId,
-        customer: Option<String>,
-        numbers: &[String],
-        now: Now,
-        out: &mut Vec<Action>,
-    ) {
-        let numbers = numbers.iter().take(MAX_CUSTOMERS).map(|number| Subject::Caller(e164(number)));
-        let subjects = customer.map(Subject::Customer).into_iter().chain(numbers);
-        let forgiven: Vec<Subject> = subjects.filter(|subject| self.pins.forget(subject, now.wall)).collect();
-        let Some((last, others)) = forgiven.split_last() else {
-            let response = Response::Told("no wrong PINs were counted, and nothing was locked".into());
-            return out.push(Action::Reply { reply, response });
-        };
-        for subject in others {
-            self.write(unlocked(subject), now, out);
-        }
-        self.write_then_reply(unlocked(last), reply, now, out);
     }
 
     fn audit(&self, id: AskId, caller: String, verdict: &str) -> AttemptNote {

@@ -32,7 +32,7 @@
 //! | `transfers`, `parking`, `services` | REFER; callers left at a slot; what a code does |
 //! | `presence` | lamps, agents' states: who is told how somebody stands |
 //! | `bridge` | two people talk: joining, hold, the silence of one who has vanished |
-//! | `attempts` | wrong PINs, and who is locked out |
+//! | `attempts`, `locks` | wrong PINs, and who is locked out; what an operator does about it |
 //! | `calendars` | what calendars say, and operators instead |
 //! | `explain` | why a caller waits and an agent sits, in sentences |
 //! | `notices` | what webhooks are told of calls |
@@ -57,6 +57,7 @@ mod dial;
 mod explain;
 mod finish;
 mod leg;
+mod locks;
 mod notices;
 mod on_acd;
 mod on_answer;

@@ -19,6 +19,7 @@ impl Pbx {
             Request::SaveCustomers(list) => return self.save_customers(reply, list, now, out),
             Request::RemoveCustomers(ids) => return self.remove_customers(reply, ids, now, out),
             Request::Unlock { customer, numbers } => return self.unlock(reply, customer, &numbers, now, out),
+            Request::Locks => self.locks(now),
             Request::Customers { .. } => {
                 Response::Failed("customers are read from the store, not asked of the exchange".into())
             }

@@ -4,6 +4,7 @@
 
 use crate::exchange::{Exchange, Folder};
 use crate::lab::copied;
+use crate::live::{Phone, Phrases};
 use crate::phones::{Capture, From, baresip, hears, seconds, sent, sipp, sound};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -259,6 +260,39 @@ fn baresip_leaves_messages_and_reaches_nobody() {
             ("hangup", "hangup"),
         ],
     );
+}
+
+/// A queue, an extension, and another that is given the call.
+const TALKS: &str = "
+start: line
+nodes:
+  line: {queue: {name: support, answered: ring, failed: end}}
+  ring: {dial: {to: 1003, answered: give, failed: end}}
+  give: {transfer: {to: 1004, failed: end}}
+  end: {hangup: {}}
+";
+
+#[test]
+fn a_caller_talks_to_an_agent_to_an_extension_and_is_given_to_another() {
+    let (exchange, _folder) = exchange("talks", TALKS);
+    let phrases = Phrases::new();
+    let phones = ["1001", "1003", "1004"].map(|user| Phone::baresip(&exchange, From::Extension(user), &phrases.agent, &[]));
+    let mut caller = Phone::baresip(&exchange, From::Trunk, &phrases.caller, &[]);
+    caller.say("dial 600");
+    for (mut phone, hangs_up) in phones.into_iter().zip([true, true, false]) {
+        phone.expect("CALL_INCOMING");
+        phone.say("accept");
+        phone.expect("CALL_ESTABLISHED");
+        if hangs_up {
+            phone.say("hangup");
+        } else {
+            caller.say("hangup");
+        }
+        phone.expect("CALL_CLOSED");
+    }
+    judge_the_path(&exchange, &[("queue", "answered"), ("dial", "answered"), ("transfer", "answered")]);
+    let report = exchange.ask(&["report", "flow", "tour"]);
+    assert_eq!((&report["calls"], &report["contained"]), (&1.into(), &0.into()), "{report:#}");
 }
 
 /// Between the key on the wire and the last packet of speech.
