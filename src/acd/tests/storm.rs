@@ -301,9 +301,8 @@ fn any_settings(rng: &mut Rng) -> Settings {
 }
 
 /// As many as this variable of the environment asks for, else as usual.
-#[allow(clippy::disallowed_methods)] // How long the tests run is no business of the engine's.
 fn asked_for(variable: &str, usual: u64) -> u64 {
-    let text = std::env::var(variable).ok();
+    let text = std::env::var_os(variable).map(|text| text.to_string_lossy().into_owned());
     text.map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{variable}={text} is not a whole number")))
 }
 

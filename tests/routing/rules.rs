@@ -1,0 +1,132 @@
+//! What `check` says of rules that cannot work, with the line; and every rule that can be written down.
+
+use super::{HEAD, configured};
+use std::sync::Arc;
+
+/// What `check` says, at which line (of the part after the head), and whether it is a fault or a warning.
+fn check(title: &str, yaml: &str, expected: &[(u32, &str)]) {
+    let yaml = yaml.replace("AT", "address: 'sip:x@127.0.0.1:7000'");
+    let faults = match configured(&yaml) {
+        Ok(config) => config.warnings,
+        Err(faults) => faults,
+    };
+    let lines = u32::try_from(HEAD.lines().count()).expect("a short head");
+    let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    for (line, part) in expected {
+        let here = told.iter().any(|fault| fault.contains(part) && fault.contains(&format!(":{}:", line + lines)));
+        assert!(here, "{title}: nothing says `{part}` of line {line}:\n{}", told.join("\n"));
+    }
+    assert!(expected.is_empty() == told.is_empty(), "{title}: {told:?}");
+}
+
+#[test]
+fn rules_that_cannot_work_are_told_with_their_line() {
+    let agents = "agents: {anna: {AT, queues: [support], skills: {english: 5}}}\n";
+    let support = |rules: &str| format!("{agents}queues:\n  support:\n    {rules}\n");
+    check("all is well", &support("need: english"), &[]);
+    check("an unknown skill", &support("need: \"inglish >= 4\""), &[(4, "did you mean `english`?")]);
+    check("nobody meets it", &support("need: \"english >= 6\""), &[(4, "served by nobody")]);
+    check(
+        "a step asks too much",
+        &support("steps:\n      - {after: 5s, need: \"english > 5\"}"),
+        &[(5, "no agent who may be asked")],
+    );
+    check("an empty step", &support("steps:\n      - {after: 5s}"), &[(5, "changes nothing")]);
+    check(
+        "after everybody has left",
+        &support("overflow: [{after: 1m, continue: true}]\n    steps:\n      - {after: 60s, bump: 5s}"),
+        &[(6, "never fires: callers leave the queue after 1m")],
+    );
+    check(
+        "what cannot be",
+        &support("max_waiting: 10\n    steps:\n      - {when: waiting > 10, bump: 5s}"),
+        &[(6, "never fires: `waiting > 10` cannot be")],
+    );
+    check(
+        "closed, and never so",
+        &support("overflow:\n      - {when: closed, hang_up: normal}\n    steps: [{when: support.closed, bump: 1s}]"),
+        &[(5, "queue `support` is never closed without `hours: CALENDAR`"), (6, "never holds")],
+    );
+    let office = "calendars: {office: {zone: Europe/Warsaw, hours: {mon-fri: 08:00-16:00}}}\n";
+    check(
+        "closed, by hours",
+        &format!("{}{office}", support("overflow: [{when: closed, hang_up: normal}]\n    hours: office")),
+        &[],
+    );
+    check("hours of no calendar", &format!("{}{office}", support("hours: ofice")), &[(4, "did you mean `office`?")]);
+    check("an unknown measure", &support("steps: [{when: wating > 3, bump: 1s}]"), &[(4, "did you mean `waiting`?")]);
+    check("an unknown group", &support("steps: [{after: 3s, add: [bakcup]}]"), &[(4, "no queue and no group `bakcup`")]);
+    check("an unknown agent", &support("steps: [{prefer: ana for 20s}]"), &[(4, "did you mean `anna`?")]);
+    check("two things at once", &support("overflow: [{after: 3s, continue: true, hang_up: busy}]"), &[(4, "does one thing")]);
+    check("no trigger", &support("overflow: [{continue: true}]"), &[(4, "either `after`")]);
+    check("no such sound", &support("announce: {comfort: [sory]}"), &[(4, "did you mean `sorry`?")]);
+    check("an unknown queue", &support("overflow: [{after: 3s, move: suport}]"), &[(4, "did you mean `support`?")]);
+    check(
+        "a circle",
+        "queues:\n  a:\n    overflow:\n      - {after: 5s, move: b}\n  b:\n    overflow:\n      - {when: no_agent, move: a}\nagents: {x: {AT, queues: [a, b]}}\n",
+        &[(4, "in a circle")],
+    );
+    check(
+        "a circle of one",
+        "queues:\n  a:\n    overflow: [{after: 5s, move: a}]\nagents: {x: {AT, queues: [a]}}\n",
+        &[(3, "in a circle")],
+    );
+    check("an agent in no queue", "queues: {a: {}}\nagents:\n  x: {AT, queues: [a]}\n  y: {AT}\n", &[(4, "is in no queue")]);
+    check(
+        "a pause of no queue",
+        &format!("{agents}queues: {{support: {{}}}}\npauses:\n  lunch: {{only_if: waiting < 3}}\n"),
+        &[(4, "say of which")],
+    );
+    check(
+        "a skill that is not declared",
+        "skills: [english]\nqueues: {a: {}}\nagents:\n  x: {AT, queues: [a], skills: {inglish: 3}}\n",
+        &[(4, "did you mean `english`?")],
+    );
+    check(
+        "a group named as a queue",
+        "queues: {a: {}}\nagents:\n  x: {AT, queues: [a], groups: [a]}\n",
+        &[(3, "a group has another name")],
+    );
+}
+
+#[test]
+fn every_rule_of_a_queue_can_be_written_down() {
+    let config = configured(
+        "
+queues:
+  support:
+    strategy: [best_skill, tier, longest_idle]
+    need: english
+    service_level: {within: 15s, short_abandon: 3s}
+    dispositions: [sale, none]
+    redial: 5m
+    head_start:
+      value: 2s
+      repeat_call: {within: 24h, add: 2m}
+      abandoned_today: 1m
+      cap: 10m
+    announce: {first: 20s, every: 40s, say: [position, expected_wait], comfort: [sorry], comfort_first: true}
+    steps:
+      - {prefer: last_agent for 20s}
+      - {after: 30s, when: ewt > 2m, add: [backup], only_if: support.service_level > 80%}
+      - {after: 60s, need: \"\", bump: 1m}
+    overflow:
+      - {when: no_agent, voicemail: support}
+      - {when: waiting > 50, hang_up: busy}
+      - {when: longest_wait > 10m, for: newcomers, callback: true}
+      - {after: 15m, play: sorry}
+agents:
+  anna: {address: 'sip:x@127.0.0.1:7000', queues: {support: {weight: 3}}, groups: [backup], skills: {english: 9}}
+pauses:
+  lunch: {paid: false, quota: 30m}
+  training: {paid: true, approval: true, only_if: support.service_level > 80%}
+",
+    )
+    .unwrap_or_else(|faults| panic!("{faults:#?}"));
+    let support = &config.acd.queues["support"];
+    assert_eq!(support.order.to_string(), "best_skill, tier, longest_idle");
+    assert_eq!((support.steps.len(), support.overflow.len(), support.max_head_start.as_secs()), (3, 4, 600));
+    assert_eq!((config.acd.pauses.len(), config.acd.agents["anna"].skills["english"]), (2, 9));
+    let written = serde_json::to_string(&config.acd).expect("plain data");
+    assert_eq!(serde_json::from_str::<Arc<centrala::acd::Settings>>(&written).expect("the same data"), config.acd);
+}
