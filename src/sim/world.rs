@@ -364,7 +364,7 @@ impl World {
         self.trace.say(self.clock.mono(), || format!("asks {question:?}"));
         // Names are all that this world knows; whatever else is asked has no answer.
         let addresses = match &question {
-            Question::Resolve { host } => self.resolve(host),
+            Question::Resolve { host } | Question::Servers { host } => self.resolve(host),
             _ => Vec::new(),
         };
         let never = self.rng.chance(self.circumstances.answers_never);
@@ -374,7 +374,12 @@ impl World {
         if never || at >= deadline {
             return;
         }
-        let reply = if fails { Reply::Failed("nobody knows it".into()) } else { Reply::Addresses(addresses) };
+        let server = |address: &IpAddr| crate::ask::Server { priority: 0, weight: 0, address: SocketAddr::new(*address, 5060) };
+        let reply = match question {
+            _ if fails => Reply::Failed("nobody knows it".into()),
+            Question::Servers { .. } => Reply::Servers(addresses.iter().map(server).collect()),
+            _ => Reply::Addresses(addresses),
+        };
         self.agenda.enter(at, Happening::Answer(Answer { id, reply }));
     }
 
