@@ -19,11 +19,8 @@ impl Pbx {
         self.timers.cancel(&Timer::Ask(answer.id));
         match purpose {
             Purpose::Trunk(trunk) => {
-                let hosts = match answer.reply {
-                    Reply::Addresses(hosts) => hosts,
-                    _ => Vec::new(),
-                };
-                self.found(&trunk, hosts, now);
+                let servers = self.servers_of(&trunk, answer.reply);
+                self.found(&trunk, servers, now);
             }
             Purpose::Sip(query) => {
                 let addresses = match answer.reply {

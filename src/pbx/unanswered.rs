@@ -8,7 +8,7 @@
 //! Invariant: of several reasons the one is told that says most about the person.
 
 use super::call::{AttemptId, Purpose};
-use super::policy::{self, Errand, Payer, Permit, Wanted, Way};
+use super::policy::{self, Errand, Payer, Permit, Stage, Wanted, Way};
 use super::{Action, Pbx, Timer};
 use crate::acd;
 use crate::config::{Config, Destination};
@@ -33,7 +33,23 @@ impl Pbx {
             tracing::warn!(%trunk, seconds = pause.as_secs(), "the trunk wants no calls for a while");
             self.policy.trunk_rests(&trunk, (*pause).min(MAX_REST), now);
         }
+        self.try_next_place(attempt, leg, ending, now);
         self.phone_failed(attempt, leg, dial_end(ending), now, out);
+    }
+
+    /// A provider's server that is dead, or of no use, is passed over for its next one (RFC 3263 section 4.3), each once in a call.
+    fn try_next_place(&mut self, attempt: AttemptId, leg: LegId, ending: &Ending, now: Now) {
+        let dead = matches!(ending, Ending::Unreachable | Ending::Timeout)
+            || matches!(ending, Ending::Refused { status: Status(503), retry_after: None, .. });
+        let Some(it) = self.legs.get(&leg).filter(|_| dead) else { return };
+        let Some(trunk) = it.permit.as_deref().and_then(Permit::trunk).cloned() else { return };
+        let places = self.pass_over(&trunk, it.peer_host);
+        let is_usable = !self.policy.trunk_view(&trunk, now).down;
+        let Some(it) = self.attempts.get_mut(&attempt).filter(|it| is_usable && it.stage.goals.len() == 1) else { return };
+        if usize::from(it.stage.passed_over) + 1 < places {
+            let stage = Stage { passed_over: it.stage.passed_over + 1, ..it.stage.clone() };
+            it.then.push_front(stage);
+        }
     }
 
     /// A phone sends its caller elsewhere (302): at its extension's cost, by what would be dialled there. Its host is not asked.

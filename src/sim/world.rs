@@ -368,6 +368,7 @@ impl World {
         // Names and PINs are all that this world knows; whatever else is asked has no answer.
         let known = match &question {
             Question::Resolve { host } => Some(self.resolve(host)).filter(|found| !found.is_empty()).map(Reply::Addresses),
+            Question::Servers { host } => Some(self.resolve(host)).filter(|found| !found.is_empty()).map(servers),
             // Everybody is a customer, and their number is their PIN.
             Question::VerifyPin(check) if check.pin == check.customer => {
                 Some(Reply::Pin(PinVerdict::Accepted(Customer::default())))
@@ -434,4 +435,10 @@ impl World {
 /// The exchange's own chance: another than the world's, and a fresh one at each reseeding.
 fn chance_of_the_exchange(seed: u64, step: u64) -> Rng {
     Rng::from_seed(seed.rotate_left(17) ^ 0x0ffe_e000_0000_0001 ^ step.wrapping_mul(0x2545_f491_4f6c_dd1d))
+}
+
+/// Each address as a server of its own, none before another.
+fn servers(addresses: Vec<IpAddr>) -> Reply {
+    let server = |address| crate::ask::Server { priority: 0, weight: 0, address: SocketAddr::new(address, 5060) };
+    Reply::Servers(addresses.into_iter().map(server).collect())
 }

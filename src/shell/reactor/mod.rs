@@ -15,7 +15,7 @@
 //! | `conductor.rs` | who is connected, who may be, connecting out |
 //! | `connection.rs` | one stream: framing in, a bounded backlog out |
 //! | `control.rs` | the control socket |
-//! | `resolve.rs` | names to addresses |
+//! | `resolve.rs`, `servers.rs` | names to addresses; domains to their SIP servers |
 //!
 //! Invariant: the control thread never waits for this one.
 
@@ -24,6 +24,7 @@ mod connection;
 mod control;
 mod questions;
 mod resolve;
+mod servers;
 
 pub use resolve::addresses;
 
