@@ -9,6 +9,7 @@ use crate::audio::{Clip, RATE, resample, wav};
 use crate::phone::{Hearing, Report, Sensation};
 use crate::sdp::Direction;
 use crate::shell::files;
+use crate::shell::soundcard::Card;
 use crate::shell::sys::clock;
 use crate::shell::sys::epoll::Epoll;
 use crate::shell::sys::signals::Signals;
@@ -78,6 +79,9 @@ struct Conduct {
     /// Say this, once (WAV, any rate)
     #[arg(long, value_name = "FILE")]
     play: Option<PathBuf>,
+    /// Talk and listen by the system's microphone and speaker (in a build with the feature `soundcard`)
+    #[arg(long)]
+    soundcard: bool,
     /// Keep what was heard (WAV, 8 kHz)
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
@@ -107,6 +111,7 @@ pub fn run(arguments: &Phone) -> Result<(), String> {
         What::Answer { conduct, after } => (conduct, Some(*after)),
     };
     let voice = conduct.play.as_deref().map(read_voice).transpose()?;
+    let card = conduct.soundcard.then(Card::open).transpose()?;
     let password = match &arguments.password_file {
         Some(file) => Some(read_password(file)?),
         None => arguments.password.clone(),
@@ -133,6 +138,7 @@ pub fn run(arguments: &Phone) -> Result<(), String> {
         phone,
         began,
         voice,
+        card,
         answers_after,
         acts: conduct.keys.clone(),
         limit: conduct.limit,
@@ -178,6 +184,7 @@ struct Conversation {
     phone: Softphone,
     began: Moment,
     voice: Option<Arc<Clip>>,
+    card: Option<Card>,
     answers_after: Option<Duration>,
     acts: Acts,
     limit: Option<Duration>,
@@ -216,6 +223,7 @@ impl Conversation {
             for happening in happened {
                 self.notice(happening, now.mono);
             }
+            self.sound(now.mono);
             self.act(now.mono, epoll)?;
             if so(self) {
                 break;
@@ -224,6 +232,20 @@ impl Conversation {
             wait(epoll, &[&self.phone], due)?;
         }
         Ok(())
+    }
+
+    /// Carries sound between the card and the call; what is said before the answer is said to nobody.
+    fn sound(&mut self, now: Moment) {
+        let Some(card) = &self.card else { return };
+        let (mut said, mut heard) = (Vec::new(), Vec::new());
+        card.said(&mut said);
+        if let Some(line) = self.line.filter(|_| self.answered) {
+            self.phone.live(line, &said, now, &mut heard);
+            card.hears(&heard);
+        }
+        if let Some(why) = card.fault() {
+            self.say(&why);
+        }
     }
 
     fn notice(&mut self, happening: Happening, now: Moment) {
