@@ -45,6 +45,8 @@ pub struct Card {
 impl Card {
     /// The error is a sentence.
     pub fn open() -> Result<Card, String> {
+        // The library's own words, several lines for each thing that is not there, are kept from the terminal.
+        let _unheard = alsa::Output::local_error_handler();
         let host = cpal::default_host();
         let microphone = host.default_input_device().and_then(|it| Some((it.default_input_config().ok()?, it)));
         let speaker = host.default_output_device().and_then(|it| Some((it.default_output_config().ok()?, it)));
