@@ -3,6 +3,7 @@
 //!
 //! Invariant: it ends with its call: the exit code is 0 when the call was answered.
 
+use super::acts::{Act, Acts, acts, time};
 use super::softphone::{Account, Happening, Softphone, wait};
 use super::table::{clean, print};
 use crate::audio::{Clip, RATE, resample, wav};
@@ -16,7 +17,6 @@ use crate::shell::sys::signals::Signals;
 use crate::sip::{DialogId, Ending, Status};
 use crate::time::{Duration, Moment};
 use clap::{Args, Subcommand};
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,10 +25,6 @@ use std::sync::Arc;
 const FAREWELL: Duration = Duration::from_secs(3);
 /// A registration that was not answered by then is not going to be (RFC 3261 timer F).
 const REGISTRATION: Duration = Duration::from_secs(32);
-/// Keys on one command line.
-const MAX_ACTS: usize = 1000;
-/// The longest of all delays: a day.
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// Make or take one call, without a telephone: keys, a WAV file for a voice, a WAV file of what was heard
 #[derive(Args, Debug)]
@@ -91,18 +87,6 @@ struct Conduct {
     /// Hang up after so long
     #[arg(long = "for", value_name = "TIME", value_parser = time)]
     limit: Option<Duration>,
-}
-
-/// What is done in a call, each so long after the one before.
-#[derive(Clone, PartialEq, Debug, Default)]
-struct Acts(VecDeque<(Duration, Act)>);
-
-#[derive(Clone, Copy, PartialEq, Debug)]
-enum Act {
-    Press(char),
-    Hold,
-    Resume,
-    Hangup,
 }
 
 pub fn run(arguments: &Phone) -> Result<(), String> {
@@ -407,55 +391,4 @@ fn meaning(status: Status) -> String {
         _ => "",
     };
     format!("{} {words}", status.0).trim_end().to_string()
-}
-
-fn time(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no time such as 500ms, 2s or 3m");
-    let (number, scale) = match () {
-        () if text.ends_with("ms") => (text.trim_end_matches("ms"), 0.001),
-        () if text.ends_with('s') => (text.trim_end_matches('s'), 1.0),
-        () if text.ends_with('m') => (text.trim_end_matches('m'), 60.0),
-        () => return Err(wrong()),
-    };
-    let number: f64 = number.parse().map_err(|_| wrong())?;
-    let time = Duration::try_from_secs_f64(number * scale).map_err(|_| wrong())?;
-    if time > LONGEST { Err(format!("`{text}` is more than a day")) } else { Ok(time) }
-}
-
-fn acts(text: &str) -> Result<Acts, String> {
-    let acts = text.split(',').map(str::trim).filter(|act| !act.is_empty()).map(|act| {
-        let (after, what) = act.split_once(':').ok_or_else(|| format!("`{act}` is not TIME:KEY, such as 2s:1"))?;
-        let what = match what {
-            "hold" => Act::Hold,
-            "resume" => Act::Resume,
-            "hangup" => Act::Hangup,
-            key => match key.chars().collect::<Vec<char>>()[..] {
-                [digit @ ('0'..='9' | '*' | '#' | 'A'..='D')] => Act::Press(digit),
-                _ => return Err(format!("`{key}` is no key: 0-9, *, #, A-D, hold, resume, hangup")),
-            },
-        };
-        Ok((time(after)?, what))
-    });
-    let acts = acts.collect::<Result<VecDeque<_>, String>>()?;
-    if acts.len() > MAX_ACTS { Err(format!("more than {MAX_ACTS} keys")) } else { Ok(Acts(acts)) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_are_read_with_their_delays_or_refused_with_the_reason() {
-        let good = acts("2s:1, 500ms:#,1m:hold,0.5s:resume,1s:hangup").expect("all are keys");
-        let expected =
-            [(2000, Act::Press('1')), (500, Act::Press('#')), (60_000, Act::Hold), (500, Act::Resume), (1000, Act::Hangup)];
-        assert_eq!(good.0, expected.map(|(millis, act)| (Duration::from_millis(millis), act)));
-        assert_eq!(acts(""), Ok(Acts::default()));
-        let check = |text: &str, reason: &str| assert_eq!(acts(text), Err(reason.to_string()), "{text}");
-        check("1", "`1` is not TIME:KEY, such as 2s:1");
-        check("2:1", "`2` is no time such as 500ms, 2s or 3m");
-        check("-1s:1", "`-1s` is no time such as 500ms, 2s or 3m");
-        check("2000m:1", "`2000m` is more than a day");
-        check("1s:12", "`12` is no key: 0-9, *, #, A-D, hold, resume, hangup");
-    }
 }
