@@ -229,7 +229,7 @@ fn each_section_is_judged_at_its_place() {
             "webhooks:\n  a: {url: 'https://crm.example/x', secret: 'short'}\n  b: {url: 'http://crm.example/x', secret: '${file:1001}'}",
             &[
                 "c.yaml:2:12 the host crm.example is not in `hosts`: nobody is told anything there",
-                "c.yaml:2:46 the secret is shorter than 14 characters; `${file:NAME}` has one made for you",
+                "c.yaml:2:45 the secret is shorter than 14 characters; `${file:NAME}` has one made for you",
                 "c.yaml:3:12 what is told of callers goes over https; plain http only to this machine (127.0.0.1)",
             ],
         ),
@@ -237,8 +237,8 @@ fn each_section_is_judged_at_its_place() {
             "hosts: {127.0.0.1: {}, '::1': {}}\nwebhooks:\n  a: {url: 'http://127.0.0.1:8080', secret: '${file:1001}', events: [ofer], timeout: 1ms}\n  \
              b: {url: 'http://me@127.0.0.1/', events: []}\n  c: {url: 'http://[::1]:9/x?y', secret: '${file:1001}'}",
             &[
-                "c.yaml:3:68 an event is one of offer, answer, end, not `ofer`; did you mean offer?",
-                "c.yaml:3:84 `timeout` is from 100ms to 1m, not 1ms",
+                "c.yaml:3:70 an event is one of offer, answer, end, not `ofer`; did you mean offer?",
+                "c.yaml:3:86 `timeout` is from 100ms to 1m, not 1ms",
                 "c.yaml:4:3 webhook `b` lacks `secret`",
                 "c.yaml:4:12 `http://me@127.0.0.1/` is no address: https://HOST/PATH, in ASCII, without a user",
                 "c.yaml:4:44 `events` names at least one of offer, answer, end",
