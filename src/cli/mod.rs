@@ -19,6 +19,7 @@
 // The command line reads files and sockets: the core's wall ends here.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
+mod acts;
 mod agent;
 mod agents;
 mod calendar;

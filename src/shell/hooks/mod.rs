@@ -29,9 +29,11 @@ use crate::time::{Duration, Moment, Wall};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::watch;
-use tokio::task::{AbortHandle, spawn_blocking};
+use tokio::task::{AbortHandle, JoinSet, spawn_blocking};
 use tracing::{info, warn};
 
+/// Notices told to one webhook at the same time, each of another call.
+const AT_ONCE: usize = 16;
 /// Between two attempts: the first time, and at most; twice as long each time.
 const FIRST_REST: Duration = Duration::from_secs(1);
 const LONGEST_REST: Duration = Duration::from_secs(600);
@@ -76,7 +78,7 @@ struct Postman {
     outbox: Outbox,
     /// What the store is still to note: how many attempts it will have then, and since when.
     noting: BTreeMap<i64, (u32, Moment)>,
-    /// In a row, of whatever notice.
+    /// Rounds in a row in which it did not listen.
     failures: u32,
 }
 
@@ -89,24 +91,20 @@ impl Postman {
         loop {
             self.outbox.look();
             let (due, next) = self.due().await;
-            let mut rest = None;
-            let mut idle = true;
-            for notice in due {
-                if self.noting.get(&notice.row).is_some_and(|(attempts, _)| notice.attempts < *attempts) {
-                    continue;
-                }
-                idle = false;
-                rest = self.tell(notice).await;
-                if rest.is_some() {
-                    break;
-                }
-            }
-            match rest {
-                Some(rest) => tokio::time::sleep(rest).await,
-                None if idle => drop(tokio::time::timeout(next, self.outbox.changed()).await),
-                None => {}
+            // Who does not listen is asked again with one.
+            let most = if self.failures == 0 { AT_ONCE } else { 1 };
+            let fresh: Vec<Due> = due.into_iter().filter(|notice| !self.is_noting(notice)).take(most).collect();
+            if fresh.is_empty() {
+                drop(tokio::time::timeout(next, self.outbox.changed()).await);
+            } else if let Some(rest) = self.tell(fresh).await {
+                tokio::time::sleep(rest).await;
             }
         }
+    }
+
+    /// It was told, and the store has yet to note what became of it.
+    fn is_noting(&self, notice: &Due) -> bool {
+        self.noting.get(&notice.row).is_some_and(|(attempts, _)| notice.attempts < *attempts)
     }
 
     /// What is due, and how long to wait when that is nothing.
@@ -128,28 +126,27 @@ impl Postman {
         }
     }
 
-    /// One attempt. How long to rest before the next, when the receiver as a whole is at fault.
-    async fn tell(&mut self, notice: Due) -> Option<Duration> {
-        let now = clock::now().wall;
-        let headers = signature::headers(&notice.id, now, &notice.body.to_string(), &self.hook.secret);
-        let request = HttpRequest {
-            url: self.hook.url.clone(),
-            body: Some(notice.body),
-            service: None,
-            timeout: self.hook.timeout,
-            retries: 0,
-        };
-        let (why, is_down) = match self.web.post(&request, &headers).await {
-            Ok(200..=299) => {
-                self.delivered(notice.row);
-                return None;
+    /// One attempt each, at the same time: they are of different calls. How long to rest, when the receiver as a whole is at fault.
+    async fn tell(&mut self, notices: Vec<Due>) -> Option<Duration> {
+        let mut posts = JoinSet::new();
+        for notice in notices {
+            let (web, hook) = (Arc::clone(&self.web), self.hook.clone());
+            posts.spawn(async move { (notice.row, notice.attempts + 1, post(&web, hook, notice).await) });
+        }
+        let mut is_down = false;
+        while let Some(posted) = posts.join_next().await {
+            // One that has broken off has told nothing: it is told again.
+            let Ok((row, attempts, outcome)) = posted else { continue };
+            match outcome {
+                Ok(()) => self.delivered(row),
+                Err(Refusal { why, of_all }) => {
+                    is_down |= of_all;
+                    self.failed(row, attempts, why);
+                }
             }
-            Ok(status) => (format!("it answered {status}"), status >= 500 || matches!(status, 408 | 429)),
-            Err(why) => (why, true),
-        };
-        self.failed(notice.row, notice.attempts + 1, why);
+        }
         is_down.then(|| {
-            self.failures += 1;
+            self.failures = self.failures.saturating_add(1);
             back_off(self.failures)
         })
     }
@@ -180,6 +177,26 @@ impl Postman {
         if self.outbox.write(What::Told(told), now.wall) {
             self.noting.insert(row, (attempts, now.mono));
         }
+    }
+}
+
+/// Why a notice was not taken, and whether others would be.
+struct Refusal {
+    why: String,
+    of_all: bool,
+}
+
+async fn post(web: &Web, hook: Webhook, notice: Due) -> Result<(), Refusal> {
+    let Webhook { url, secret, timeout, .. } = hook;
+    let headers = signature::headers(&notice.id, clock::now().wall, &notice.body.to_string(), &secret);
+    let request = HttpRequest { url, body: Some(notice.body), service: None, timeout, retries: 0 };
+    match web.post(&request, &headers).await {
+        Ok(200..=299) => Ok(()),
+        Ok(status) => {
+            let of_all = status >= 500 || matches!(status, 408 | 429);
+            Err(Refusal { why: format!("it answered {status}"), of_all })
+        }
+        Err(why) => Err(Refusal { why, of_all: true }),
     }
 }
 

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 /// Notices read at once.
-const BATCH: u32 = 20;
+const BATCH: u32 = 64;
 /// Earlier calls of the same number that are told, and for how long back they are counted.
 const CONTACTS: u32 = 10;
 const HISTORY: Duration = Duration::from_secs(30 * 24 * 3600);
