@@ -23,6 +23,7 @@
 //!   broken_sounds files damaged under a running exchange
 //!   customers     PINs, calendars, web services
 //!   queueing      places and agents over kill -9, a supervisor's orders
+//!   queue_rules   skills, steps, silence, pauses, overflow, a key, what is spoken
 //! ```
 //!
 //! Invariant: nothing here shares code with the exchange; what the tests know of SIP they know from the RFCs.
@@ -47,6 +48,7 @@ mod live;
 mod nat;
 mod phones;
 mod policy;
+mod queue_rules;
 mod queueing;
 mod refusals;
 mod rtp_safety;
