@@ -27,6 +27,7 @@
 //!   queueing      places and agents over kill -9, a supervisor's orders
 //!   hostile       files that are meant to hurt
 //!   verbs         real phones walk every verb
+//!   queue_rules   skills, steps, silence, pauses, overflow, a key, what is spoken
 //! ```
 //!
 //! Invariant: nothing here shares code with the exchange; what the tests know of SIP they know from the RFCs.
@@ -53,6 +54,7 @@ mod live;
 mod nat;
 mod phones;
 mod policy;
+mod queue_rules;
 mod queueing;
 mod refusals;
 mod rtp_safety;
