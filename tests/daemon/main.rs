@@ -8,7 +8,7 @@
 //!   agents_cancel callers who give up at every instant                           lab        the lab, changed
 //!   agents_hold   keys and hold in the midst of a talk
 //!   extensions    phones of one extension ring together; busy, no answer
-//!   refusals      wrong passwords, borrowed names
+//!   refusals      wrong passwords, borrowed names                                reloads    new files for a running exchange
 //!   endings       every way to end a call leaves nothing
 //!   survival      kill -9
 //!   torture       the 49 messages of RFC 4475, over UDP and TCP
@@ -22,7 +22,7 @@
 //!   policy        a thousand attack strings, and a provider that counts
 //!   broken_sounds files damaged under a running exchange
 //!   customers     PINs, calendars, web services                                  hostile    files that are meant to hurt
-//!   queueing      places and agents over kill -9, a supervisor's orders                        verbs      real phones walk every verb
+//!   queueing      places and agents over kill -9, a supervisor's orders          verbs      real phones walk every verb
 //! ```
 //!
 //! Invariant: nothing here shares code with the exchange; what the tests know of SIP they know from the RFCs.
@@ -50,6 +50,7 @@ mod phones;
 mod policy;
 mod queueing;
 mod refusals;
+mod reloads;
 mod rtp_safety;
 mod scenario;
 mod start;
