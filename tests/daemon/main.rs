@@ -8,7 +8,7 @@
 //!   agents_cancel callers who give up at every instant                           lab        the lab, changed
 //!   agents_hold   keys and hold in the midst of a talk
 //!   extensions    phones of one extension ring together; busy, no answer
-//!   refusals      wrong passwords, borrowed names
+//!   refusals      wrong passwords, borrowed names                                reloads    new files for a running exchange
 //!   endings       every way to end a call leaves nothing
 //!   survival      kill -9
 //!   torture       the 49 messages of RFC 4475, over UDP and TCP
@@ -57,6 +57,7 @@ mod policy;
 mod queue_rules;
 mod queueing;
 mod refusals;
+mod reloads;
 mod rtp_safety;
 mod scenario;
 mod start;
