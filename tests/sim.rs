@@ -11,6 +11,8 @@
 mod queues;
 #[path = "sim/scenarios.rs"]
 mod scenarios;
+#[path = "sim/servers.rs"]
+mod servers;
 #[path = "sim/transfers.rs"]
 mod transfers;
 

@@ -1,0 +1,102 @@
+//! Providers with several servers (RFC 3263): which is called first, and which when that one is dead.
+
+use centrala::ask::{Answer, Question, Reply, Server};
+use centrala::config::{Config, Trunk};
+use centrala::id::{AskId, Rng};
+use centrala::pbx::{Action, Event, Pbx};
+use centrala::sim;
+use centrala::time::{Duration, Moment, Now, Wall};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// An exchange with one provider, known by name and asked now and then whether it is there.
+struct Exchange {
+    pbx: Pbx,
+    now: Now,
+    /// Probes that went out before: what comes again is a repetition.
+    seen: BTreeSet<String>,
+}
+
+impl Exchange {
+    fn new(send_to: &str) -> Exchange {
+        let send_to = Some(send_to.parse().expect("a host"));
+        let trunk = Trunk { send_to, probe: Some(Duration::from_secs(30)), ..Trunk::default() };
+        let config = Config { trunks: [("carrier".into(), trunk)].into(), ..Config::clone(&sim::lab::config()) };
+        let now = Now { mono: Moment::ZERO + Duration::from_secs(1), wall: Wall::from_unix_nanos(1_790_000_000_000_000_000) };
+        Exchange { pbx: Pbx::new(Arc::new(config), 1, Rng::from_seed(1), now), now, seen: BTreeSet::new() }
+    }
+
+    /// Until a probe goes out, or a question; where it goes, or what it is.
+    fn next(&mut self) -> Result<SocketAddr, (AskId, Question)> {
+        for _ in 0..1000 {
+            let mut out = Vec::new();
+            self.pbx.handle_timeout(self.now, &mut out);
+            if let Some(found) = out.into_iter().find_map(|action| self.interesting(action)) {
+                return found;
+            }
+            let at = self.pbx.poll_timeout().expect("something is always due").max(self.now.mono);
+            self.now = Now { mono: at, wall: self.now.wall + at.since(self.now.mono) };
+        }
+        panic!("nothing leaves")
+    }
+
+    fn told(&mut self, id: AskId, reply: Reply) -> Option<SocketAddr> {
+        let mut out = Vec::new();
+        self.pbx.handle(Event::Answer(Answer { id, reply }), self.now, &mut out);
+        out.into_iter().find_map(|action| self.interesting(action)).and_then(Result::ok)
+    }
+
+    /// A new probe, or a question.
+    fn interesting(&mut self, action: Action) -> Option<Result<SocketAddr, (AskId, Question)>> {
+        match action {
+            Action::Transmit { path, bytes } if bytes.starts_with(b"OPTIONS ") => {
+                let text = String::from_utf8(bytes).expect("text");
+                let branch = text.split("branch=").nth(1).and_then(|rest| rest.split(['\r', ';']).next()).expect("a branch");
+                self.seen.insert(branch.to_owned()).then_some(Ok(path.remote))
+            }
+            Action::Ask(ask) => Some(Err((ask.id, ask.question))),
+            _ => None,
+        }
+    }
+}
+
+fn server(priority: u16, weight: u16, address: &str) -> Server {
+    Server { priority, weight, address: address.parse().expect("an address") }
+}
+
+fn at(address: &str) -> Option<SocketAddr> {
+    Some(address.parse().expect("an address"))
+}
+
+#[test]
+fn a_provider_s_servers_are_asked_for_by_srv_and_tried_in_their_order() {
+    let mut exchange = Exchange::new("carrier.example");
+    let Err((id, Question::Servers { host })) = exchange.next() else { panic!("another question") };
+    assert_eq!(host, "carrier.example");
+    let servers = vec![
+        server(20, 0, "127.0.0.7:5070"),
+        server(10, 0, "127.0.0.6:5060"),
+        server(30, 9, "0.0.0.0:5060"),
+        server(10, 5, "127.0.0.5:5080"),
+    ];
+    assert_eq!(exchange.told(id, Reply::Servers(servers)), at("127.0.0.5:5080"), "the heavier of the first priority");
+    // Nobody answers: each is asked twice, and then the next one, round and round.
+    let mut asked = vec![];
+    while asked.len() < 9 {
+        asked.extend(exchange.next());
+    }
+    let [first, second, third] =
+        ["127.0.0.5:5080", "127.0.0.6:5060", "127.0.0.7:5070"].map(|address| at(address).expect("an address"));
+    assert_eq!(asked, [first, second, second, third, third, first, first, second, second]);
+}
+
+#[test]
+fn with_a_port_the_host_is_meant_itself() {
+    let mut exchange = Exchange::new("carrier.example:5090");
+    let Err((id, Question::Resolve { .. })) = exchange.next() else { panic!("another question") };
+    let hosts = ["0.0.0.0", "127.0.0.9"].map(|host| host.parse().expect("an address"));
+    assert_eq!(exchange.told(id, Reply::Addresses(hosts.to_vec())), at("127.0.0.9:5090"));
+    let mut exchange = Exchange::new("127.0.0.8");
+    assert_eq!(exchange.next().ok(), at("127.0.0.8:5060"), "an address is not asked for");
+}
