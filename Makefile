@@ -59,6 +59,8 @@ bench:          ## measure the release build and print the figures beside the pe
 	cargo build --release --manifest-path tests/load/Cargo.toml --target-dir target/load
 	python3 tests/load/bench.py $(BENCH)
 	cargo bench --bench acd
+	cargo bench --bench fork
+	cargo bench --bench registrar
 	cargo bench --bench simulate
 
 sounds:         ## speak new and changed prompts with espeak-ng
