@@ -13,6 +13,8 @@ mod pins;
 mod queues;
 #[path = "sim/scenarios.rs"]
 mod scenarios;
+#[path = "sim/servers.rs"]
+mod servers;
 #[path = "sim/transfers.rs"]
 mod transfers;
 #[path = "sim/verbs.rs"]

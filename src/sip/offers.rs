@@ -1,4 +1,5 @@
-//! Offers inside an established session: ours by re-INVITE or UPDATE, our answers to theirs (RFC 3261 section 14, RFC 3264).
+//! Offers inside a session: ours by re-INVITE or UPDATE, our answers to theirs (RFC 3261 section 14, RFC 3264). Before a call is
+//! answered only the caller makes them, by UPDATE or in a PRACK, once one of our answers to the first has arrived (RFC 3262, 3311).
 //!
 //! Invariant: one offer is under way at a time; an offer of ours that cannot be made yet waits, and a later one replaces it.
 
@@ -144,7 +145,9 @@ impl Endpoint {
             Exchange::Theirs { tx, mut response, cseq, is_invite, offered, refreshing } => match answer {
                 Ok(sdp) => {
                     session.local = Some(Box::new(sdp.clone()));
-                    self.keep_alive(id, refreshing, now);
+                    if session.phase == Phase::Confirmed {
+                        self.keep_alive(id, refreshing, now);
+                    }
                     response.set_contact(&contact);
                     introduce(&mut response);
                     response.set_body("application/sdp", sdp.to_bytes());

@@ -13,6 +13,7 @@
 //!   survival      kill -9
 //!   torture       the 49 messages of RFC 4475, over UDP and TCP
 //!   stream        TCP cut where it hurts
+//!   storms        a thousand slow streams, five hundred phones at once
 //!   start         what stops a start, in one sentence
 //!   rtp_safety    strangers at the media ports
 //!   hold          every way to ask for it                                       telephone  a line that speaks and listens
@@ -61,6 +62,7 @@ mod reloads;
 mod rtp_safety;
 mod scenario;
 mod start;
+mod storms;
 mod stream;
 mod survival;
 mod telephone;
