@@ -311,8 +311,10 @@ fn barge_in(test: &str, by_info: bool) -> f64 {
     let pressed =
         number(streams.iter().map(|stream| &stream["pressed_at"][0]).find(|at| at.is_number()).unwrap_or(&Value::Null));
     assert!(pressed - number(&ours["began"]) > 2.0, "the key came before the speech: {streams:#?}");
-    // The last packet of speech may have left a moment before the key.
-    (number(&ours["loud_until"]) - pressed).max(0.0)
+    let silent_after = number(&ours["loud_until"]) - pressed;
+    assert!(silent_after > -1.0, "the speech had ended before the key: {streams:#?}");
+    // Its last packet may have left a moment before the key.
+    silent_after.max(0.0)
 }
 
 #[test]
