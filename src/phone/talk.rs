@@ -305,4 +305,28 @@ mod tests {
         let start = pair[1].tape().iter().position(|sample| sample.unsigned_abs() > 1000).expect("it is on the tape");
         assert!((20 * FRAME..22 * FRAME).contains(&start), "{start}");
     }
+
+    #[test]
+    fn what_a_person_says_is_heard_live_and_of_too_much_only_the_newest() {
+        let (mut pair, _) = pair("PCMU", None);
+        let voice = tone(400.0, 0.5, Duration::from_secs(1));
+        let voice: Vec<i16> = voice.iter().map(|sample| (sample * f32::from(i16::MAX)) as i16).collect();
+        let mut heard = Vec::new();
+        let mut loud_of = |said: &dyn Fn(usize) -> Vec<i16>, frames: std::ops::Range<usize>| {
+            heard.clear();
+            for frame in frames {
+                let now = Moment::ZERO + TICK * u32::try_from(frame).expect("few frames");
+                pair[0].live(&said(frame), now, &mut Vec::new());
+                pair[1].live(&[], now, &mut heard);
+                run(&mut pair, frame as u64, 1);
+            }
+            let is_loud = |frame: &&[i16]| frame.iter().any(|sample| sample.unsigned_abs() > 1000);
+            (heard.len() / FRAME, heard.chunks(FRAME).filter(is_loud).count())
+        };
+        let speech = |frame: usize| voice.chunks(FRAME).nth(frame).map(<[i16]>::to_vec).unwrap_or_default();
+        // 60 ms behind, and nothing of it lost.
+        assert_eq!(loud_of(&speech, 0..100), (96, voice.len() / FRAME));
+        let burst = |frame: usize| if frame == 100 { voice.clone() } else { Vec::new() };
+        assert_eq!(loud_of(&burst, 100..150), (50, MAX_SPEECH / FRAME));
+    }
 }
