@@ -3,13 +3,13 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help run demo test lint unit phones deny bench sounds setup clean
+.PHONY: help run demo test lint unit phones deny bench sounds phone-soundcard setup clean
 
 CONFIG ?= config
 DATA ?= data
 
 help:           ## this list
-	@sed -n 's/^\([a-z]*\): *\([a-z ]*\)## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\): *\([a-z ]*\)## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
 run:            ## install what is missing, build, and start the exchange with the shipped config/
 	@scripts/setup run
@@ -58,12 +58,21 @@ bench:          ## measure the release build and print the figures beside the pe
 	cargo build --release --bin centrala
 	cargo build --release --manifest-path tests/load/Cargo.toml --target-dir target/load
 	python3 tests/load/bench.py $(BENCH)
+	cargo bench --bench sip
 	cargo bench --bench acd
+	cargo bench --bench fork
+	cargo bench --bench registrar
 	cargo bench --bench simulate
+	cargo bench --bench ivr
 
 sounds:         ## speak new and changed prompts with espeak-ng
 	@scripts/setup sounds
 	cargo run --quiet -- sounds build
+
+phone-soundcard: ## build `centrala phone` with the sound card (installs libasound2-dev)
+	@scripts/setup soundcard
+	cargo build --profile quick --bin centrala --features soundcard
+	@echo "target/quick/centrala phone --user 1001 --password-file data/secrets/1001 call 100 --soundcard"
 
 clean:          ## forget what was built
 	cargo clean

@@ -13,16 +13,48 @@ use centrala::shell::files;
 use centrala::sip::{Input, Path, Transport};
 use centrala::store::Committed;
 use centrala::time::{Duration, Moment, Now, Wall};
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::VecDeque;
 use std::hint::black_box;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicIsize, Ordering};
 use std::time::{Duration as Elapsed, Instant};
 
 /// Calls a second of the line that is imitated: the rate of the load tool's first workload.
 const RATE: u64 = 400;
 
+/// Calls that are held at once to weigh one.
+const HELD: usize = 2_000;
+/// After this long no transaction of an answered call is left (RFC 3261 timers H, I and J: 32 s), in seconds.
+const SETTLED: u64 = 40;
+
+/// The system's allocator, counting what is in use.
+struct Scales;
+
+static IN_USE: AtomicIsize = AtomicIsize::new(0);
+
+#[global_allocator]
+static SCALES: Scales = Scales;
+
+// SAFETY: everything is the system's; only sums are kept.
+unsafe impl GlobalAlloc for Scales {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        IN_USE.fetch_add(layout.size().cast_signed(), Ordering::Relaxed);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        IN_USE.fetch_sub(layout.size().cast_signed(), Ordering::Relaxed);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
 fn main() {
+    weigh();
+
     let mut numbers = std::env::args().filter_map(|argument| argument.parse::<usize>().ok());
     let (calls, trash) = (numbers.next().unwrap_or(40_000), numbers.next().unwrap_or(0) * 1024);
     let mut line = Line::new(trash);
@@ -34,6 +66,21 @@ fn main() {
         line.spent.as_secs_f64() * 1e6 / calls as f64,
         trash / 1024
     );
+}
+
+/// What a call that is up and says nothing holds of the core's heap: tables that grew for it included, the allocator's own loss not.
+fn weigh() {
+    let mut line = Line::new(0);
+    let empty = IN_USE.load(Ordering::Relaxed);
+    for number in 0..HELD {
+        line.answered(number);
+        line.passes(Duration::from_nanos(1_000_000_000 / RATE));
+    }
+    for _ in 0..SETTLED {
+        line.passes(Duration::from_secs(1));
+    }
+    let held = IN_USE.load(Ordering::Relaxed) - empty;
+    println!("{:.1} KiB of heap per idle call", held as f64 / 1024.0 / HELD as f64);
 }
 
 /// The lab's exchange, and the trunk that calls it.
@@ -61,6 +108,14 @@ impl Line {
 
     /// Everything that the exchange does about one call, and what falls due meanwhile.
     fn call(&mut self, number: usize) {
+        let tag = self.answered(number);
+        let answers = self.send(message("BYE", number, &tag, ""));
+        assert!(answers.iter().any(|answer| answer.starts_with("SIP/2.0 200")), "released");
+        self.passes(Duration::from_nanos(1_000_000_000 / RATE));
+    }
+
+    /// The exchange's tag.
+    fn answered(&mut self, number: usize) -> String {
         let answers = self.send(message("INVITE", number, "", OFFER));
         let answer = answers.iter().rfind(|answer| answer.starts_with("SIP/2.0 200")).expect("answered");
         let tag = answer
@@ -70,9 +125,10 @@ impl Line {
             .expect("a tag")
             .to_owned();
         self.send(message("ACK", number, &tag, ""));
-        let answers = self.send(message("BYE", number, &tag, ""));
-        assert!(answers.iter().any(|answer| answer.starts_with("SIP/2.0 200")), "released");
-        let pause = Duration::from_nanos(1_000_000_000 / RATE);
+        tag
+    }
+
+    fn passes(&mut self, pause: Duration) {
         self.now = Now { mono: self.now.mono + pause, wall: self.now.wall + pause };
         if self.pbx.poll_timeout().is_some_and(|at| at <= self.now.mono) {
             let before = Instant::now();

@@ -9,7 +9,7 @@ use crate::time::{Duration, Moment};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use zeroize::Zeroize;
 
 /// At most this many questions are open at once; one more is answered "refused" on the spot.
@@ -27,6 +27,9 @@ pub struct Ask {
 pub enum Question {
     /// The addresses of a host name (A and AAAA records).
     Resolve { host: String },
+    /// Where a domain's SIP is served (RFC 3263 section 4.2): by its SRV records, else at the host's own addresses;
+    /// [`Reply::Servers`].
+    Servers { host: String },
     /// One exchange with a web service, retries included; [`Reply::Http`].
     Http(HttpRequest),
     /// Who has this telephone number; [`Reply::Customer`].
@@ -99,6 +102,7 @@ pub struct Answer {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Reply {
     Addresses(Vec<IpAddr>),
+    Servers(Vec<Server>),
     /// Any answer of the service, whatever its status; no answer at all is `Failed`.
     Http(HttpReply),
     /// The customer, or nobody.
@@ -106,6 +110,14 @@ pub enum Reply {
     Pin(PinVerdict),
     /// Could not be answered; the text finishes the sentence "because ...".
     Failed(String),
+}
+
+/// One place where a domain is served: lower priorities are tried first, higher weights oftener (RFC 2782).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Server {
+    pub priority: u16,
+    pub weight: u16,
+    pub address: SocketAddr,
 }
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

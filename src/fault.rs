@@ -7,7 +7,9 @@ pub mod fields;
 pub mod tree;
 
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use tree::Spot;
 
 /// At most this many faults are reported of one load; the rest are counted.
 pub const MAX_FAULTS: usize = 200;
@@ -79,11 +81,51 @@ pub struct Faults {
     warnings: Vec<Fault>,
     /// Letters compared so far.
     effort: usize,
+    /// What was asked for, when somebody wants to know.
+    asked: Option<Box<Asked>>,
+}
+
+/// What reading asks of a document: the schema for editors is made of it, so that it cannot disagree with the reading.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Asked {
+    /// The fields of each mapping, by the place where it begins.
+    pub fields: BTreeMap<Spot, BTreeSet<&'static str>>,
+    /// Mappings that had a field too many, and said so.
+    pub closed: BTreeSet<Spot>,
+    /// What each plain value was to be.
+    pub kinds: BTreeMap<Spot, Kind>,
+}
+
+/// What a plain value is to be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Kind {
+    Boolean,
+    /// One of these.
+    Words(Vec<String>),
+    /// In words: "a whole number from 1 to 10".
+    Described(String),
 }
 
 impl Faults {
     pub fn new() -> Faults {
         Faults::default()
+    }
+
+    /// Faults that also remember what was asked for.
+    pub fn listening() -> Faults {
+        Faults { asked: Some(Box::default()), ..Faults::default() }
+    }
+
+    /// What was asked for, of [`Faults::listening`].
+    pub fn asked(self) -> Asked {
+        self.asked.map(|asked| *asked).unwrap_or_default()
+    }
+
+    /// Whoever reads says what they expect; the first word counts.
+    fn expects(&mut self, spot: Spot, kind: impl FnOnce() -> Kind) {
+        if let Some(asked) = &mut self.asked {
+            asked.kinds.entry(spot).or_insert_with(kind);
+        }
     }
 
     pub fn add(&mut self, place: Place, message: impl Into<String>) {

@@ -79,6 +79,27 @@ impl Rng {
         self.below(1000) < per_mille
     }
 
+    /// As they are to be tried: lower orders first, within an order by chance and weight (RFC 2782). The three are the order, the
+    /// weight and what has them; without weights they stay as they came.
+    pub fn in_order<T>(&mut self, mut left: Vec<(u16, u16, T)>) -> Vec<T> {
+        left.sort_by_key(|(order, ..)| *order);
+        let mut tried = Vec::new();
+        while let Some(order) = left.first().map(|(order, ..)| *order) {
+            let peers = left.iter().take_while(|it| it.0 == order);
+            let mut point = self.below(peers.map(|(_, weight, _)| u32::from(*weight)).sum());
+            let chosen = left.iter().position(|(_, weight, _)| {
+                let weight = u32::from(*weight);
+                let here = point < weight;
+                point = point.saturating_sub(weight);
+                here
+            });
+            // When all weigh nothing, the first; never one of a later order.
+            let chosen = chosen.filter(|at| left[*at].0 == order).unwrap_or(0);
+            tried.push(left.remove(chosen).2);
+        }
+        tried
+    }
+
     pub fn fill(&mut self, bytes: &mut [u8]) {
         self.0.fill_bytes(bytes);
     }
@@ -209,6 +230,19 @@ mod tests {
         };
         assert_eq!(draw(7), draw(7));
         assert_ne!(draw(7), draw(8));
+    }
+
+    #[test]
+    fn lower_orders_come_first_and_within_one_the_heavier_oftener() {
+        let mut rng = Rng::from_seed(3);
+        let mut first = [0; 4];
+        for _ in 0..1000 {
+            let tried = rng.in_order(vec![(2, 9, 3), (1, 3, 0), (1, 1, 1), (1, 0, 2)]);
+            assert_eq!((tried.len(), tried[2], tried[3]), (4, 2, 3));
+            first[tried[0]] += 1;
+        }
+        assert!((700..800).contains(&first[0]) && first[0] + first[1] == 1000, "{first:?}");
+        assert_eq!(rng.in_order(vec![(1, 0, 'a'), (1, 0, 'b'), (0, 0, 'c'), (7, 5, 'd')]), ['c', 'a', 'b', 'd']);
     }
 
     #[test]

@@ -187,9 +187,18 @@ fn each_section_is_judged_at_its_place() {
         (
             "trunks:\n  a: {accept_from: [192.0.2.1, 0.0.0.0]}\n  b: {accept_from: '::ffff:192.0.2.1', send_to: some where}",
             &[
-                "c.yaml:2:32 0.0.0.0 is not one host's address",
+                "c.yaml:2:32 0.0.0.0 is nobody's address",
                 "c.yaml:3:20 calls from 192.0.2.1 are trunk `a`'s already, not `b`'s",
                 "c.yaml:3:49 `send_to` is a host and perhaps a port, as 192.0.2.1:5060 or sip.example.com, not `some where`",
+            ],
+        ),
+        (
+            "trunks:\n  a: {accept_from: [192.0.2.0/24, 192.0.2.9, 10.0.0.0/8, 192.0.2.0/33]}\n  b: {accept_from: [192.0.0.0/16]}",
+            &[
+                "c.yaml:2:35 192.0.2.9 is written twice: it overlaps 192.0.2.0/24",
+                "c.yaml:2:46 10.0.0.0/8 is wider than any provider's network: at least /16",
+                "c.yaml:2:58 `accept_from` is an IP address, a network as 192.0.2.0/24, or a list, not `192.0.2.0/33`",
+                "c.yaml:3:21 calls from 192.0.0.0/16 are trunk `a`'s already, not `b`'s",
             ],
         ),
         (
@@ -223,6 +232,25 @@ fn each_section_is_judged_at_its_place() {
             "extensions: {a b: {password: '${file:1001}'}}",
             &[
                 "c.yaml:1:14 extension `a b` is not a name: ASCII letters, digits, `-`, `_` and `.`, beginning with a letter or digit, at most 64",
+            ],
+        ),
+        (
+            "webhooks:\n  a: {url: 'https://crm.example/x', secret: 'short'}\n  b: {url: 'http://crm.example/x', secret: '${file:1001}'}",
+            &[
+                "c.yaml:2:12 the host crm.example is not in `hosts`: nobody is told anything there",
+                "c.yaml:2:45 the secret is shorter than 14 characters; `${file:NAME}` has one made for you",
+                "c.yaml:3:12 what is told of callers goes over https; plain http only to this machine (127.0.0.1)",
+            ],
+        ),
+        (
+            "hosts: {127.0.0.1: {}, '::1': {}}\nwebhooks:\n  a: {url: 'http://127.0.0.1:8080', secret: '${file:1001}', events: [ofer], timeout: 1ms}\n  \
+             b: {url: 'http://me@127.0.0.1/', events: []}\n  c: {url: 'http://[::1]:9/x?y', secret: '${file:1001}'}",
+            &[
+                "c.yaml:3:70 an event is one of offer, answer, end, not `ofer`; did you mean offer?",
+                "c.yaml:3:86 `timeout` is from 100ms to 1m, not 1ms",
+                "c.yaml:4:3 webhook `b` lacks `secret`",
+                "c.yaml:4:12 `http://me@127.0.0.1/` is no address: https://HOST/PATH, in ASCII, without a user",
+                "c.yaml:4:44 `events` names at least one of offer, answer, end",
             ],
         ),
         ("numbers: {200: {flow: mian}}", &["c.yaml:1:23 no flow `mian`; did you mean main?"]),
@@ -434,7 +462,7 @@ const AROUND: &[(&str, &str)] = &[
 fn the_examples_of_providers_and_phones_are_good_each_by_itself() {
     let flow = "start: a\nnodes:\n  a: {hangup: {}}\n";
     let mut blocks = 0;
-    for text in [include_str!("../docs/providers.md"), include_str!("../docs/phones.md")] {
+    for text in [include_str!("../docs/providers.md"), include_str!("../docs/phones.md"), include_str!("../docs/webhooks.md")] {
         for block in text.split("```yaml").skip(1).filter_map(|block| block.split("```").next()) {
             // One secret is as good as another.
             let block = ["${file:1002}", "${file:/etc/centrala/acme}"]

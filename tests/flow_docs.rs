@@ -1,11 +1,17 @@
 //! Every example of docs/flows.md is what it says: flows pass `check`, nodes do inside a flow, tests pass.
 
+// A test reads the shipped files.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)]
+
+use centrala::config::{self, Overrides, SecretRef};
 use centrala::fault::Faults;
 use centrala::id::Name;
 use centrala::ivr::rehearsal::{self, Props};
 use centrala::ivr::{Caller, Flow, World};
+use centrala::shell::files;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::path::Path;
 use std::sync::Arc;
 
 const DOCS: &str = include_str!("../docs/flows.md");
@@ -47,9 +53,44 @@ fn world() -> World {
     }
 }
 
-fn examples() -> Vec<&'static str> {
-    let blocks = DOCS.split("```").skip(1).step_by(2);
+/// Those of one text: of the whole, but for the chapter that changes a shipped flow, or of that chapter.
+fn examples(text: &str) -> Vec<&str> {
+    let blocks = text.split("```").skip(1).step_by(2);
     blocks.filter_map(|block| block.strip_prefix("yaml\n")).filter(|block| !block.starts_with("voice:")).collect()
+}
+
+/// What stands before the chapter that changes a shipped flow, the chapter, and what stands after it.
+fn first_change() -> (&'static str, &'static str, &'static str) {
+    let (before, rest) = DOCS.split_once("## A first change").expect("that chapter");
+    let (chapter, after) = rest.split_once("\n## ").expect("a chapter after it");
+    (before, chapter, after)
+}
+
+/// The administrator's files as they are shipped, with the change that the chapter tells, and its test.
+#[test]
+fn the_first_change_of_the_documentation_does_what_it_says() {
+    let (_, chapter, _) = first_change();
+    let [node, case] = examples(chapter)[..] else { panic!("a node and a test") };
+    let mut sources = files::gather(Path::new("config")).expect("the shipped files");
+    let flow = sources.flows.get_mut("ivr-flows/reception.yaml").expect("the shipped flow");
+    let text = String::from_utf8(flow.clone()).expect("text").replace("3: account, ", "3: account, 4: parking, ");
+    let node: String = node.lines().map(|line| format!("  {line}\n")).collect();
+    *flow = text.replace("  english:\n", &format!("{node}\n  english:\n")).into_bytes();
+    let secrets = |_: &SecretRef| Ok("-".repeat(config::MIN_SECRET));
+    let told = config::load(&sources, &Overrides::default(), &secrets).expect_err("there is no such sound yet");
+    assert_eq!(told.iter().map(|fault| fault.message.as_str()).collect::<Vec<_>>(), ["no sound `where-to-park` in en, pl"]);
+    assert!(chapter.contains(&told[0].message));
+    for language in ["pl", "en"] {
+        sources.sounds.get_mut(language).expect("a language").insert("where-to-park".into());
+    }
+    let config = config::load(&sources, &Overrides::default(), &secrets).expect("a good configuration");
+    let world = World { languages: config.languages.clone(), sounds: sources.sounds.clone(), ..World::default() };
+    let caller = Caller { language: config.language.clone(), zone: config.zone.clone(), ..Caller::default() };
+    let mut faults = Faults::new();
+    let cases = rehearsal::read("reception.test.yaml", case.as_bytes(), &"reception".into(), &world, &caller, &mut faults);
+    assert_eq!(faults.judge(), Ok(Vec::new()));
+    let props = Props { calendars: config.calendars.clone(), speech: config.speech.clone(), ..Props::default() };
+    assert_eq!(rehearsal::play(&cases[0], &config.flows, &props).difference, None);
 }
 
 fn parse(yaml: &str) -> Flow {
@@ -72,7 +113,9 @@ fn around(nodes: &str) -> String {
 fn every_example_of_the_documentation_is_right() {
     let mut kinds = [0; 3];
     let mut reception = None;
-    for example in examples() {
+    let (before, chapter, after) = first_change();
+    assert_eq!(examples(chapter).len(), 2, "a node and a test");
+    for example in examples(before).into_iter().chain(examples(after)) {
         if example.starts_with("- name:") {
             kinds[0] += 1;
             let flow: Arc<Flow> = Arc::clone(reception.as_ref().expect("the flow stands before its tests"));

@@ -7,12 +7,18 @@
 // A test reads what its caller wants from the environment; the exchange never does.
 #![allow(clippy::disallowed_methods)]
 
+#[path = "sim/pins.rs"]
+mod pins;
 #[path = "sim/queues.rs"]
 mod queues;
 #[path = "sim/scenarios.rs"]
 mod scenarios;
+#[path = "sim/servers.rs"]
+mod servers;
 #[path = "sim/transfers.rs"]
 mod transfers;
+#[path = "sim/verbs.rs"]
+mod verbs;
 
 use centrala::sim::{self, Failure, Tale, Variant};
 use std::collections::BTreeMap;

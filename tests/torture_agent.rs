@@ -61,7 +61,7 @@ fn endpoint(users: &[&str]) -> Endpoint {
         realm: REALM.to_string(),
         listeners: vec![listener(Transport::Udp), listener(Transport::Tcp)],
         users: users.iter().map(|user| (Name::from(*user), secret(user))).collect(),
-        trunks: vec![TrunkSource { name: "carrier".into(), addresses: vec![at("192.0.2.200:1").ip()] }],
+        trunks: vec![TrunkSource { name: "carrier".into(), addresses: vec![at("192.0.2.200:1").ip().into()] }],
         registrar: RegistrarSettings::default(),
         ..Settings::default()
     };

@@ -5,8 +5,8 @@
 mod csv;
 
 use super::client::{Client, Where, ask, strange};
-use super::table::{Table, print, print_json};
-use crate::control::{Customer, MAX_CUSTOMERS, MAX_REQUEST, Request, Response, e164};
+use super::table::{Table, print, print_json, time};
+use crate::control::{Customer, LockRow, MAX_CUSTOMERS, MAX_REQUEST, Request, Response, e164};
 use crate::shell::sys::clock;
 use crate::shell::{files, pins};
 use clap::{Args, Subcommand};
@@ -20,7 +20,7 @@ const MAX_MISTAKES: usize = 20;
 /// Columns that mean something; every other one is a field of the customer's own.
 const KNOWN: &[&str] = &["id", "name", "numbers", "value", "language", "preferred_agent", "pin"];
 
-/// Import, export and list customers
+/// Import, export, list and unlock customers
 #[derive(Args, Debug)]
 pub struct Customers {
     #[command(subcommand)]
@@ -50,6 +50,18 @@ enum What {
         #[command(flatten)]
         place: Where,
     },
+    /// List who is locked out after too many wrong PINs, and until when
+    Locked(Where),
+    /// Lift the lock of too many wrong PINs from customers and their telephone numbers, or from calling numbers
+    Unlock {
+        #[arg(required_unless_present = "number")]
+        ids: Vec<String>,
+        /// A calling number, as records have it
+        #[arg(long)]
+        number: Vec<String>,
+        #[command(flatten)]
+        place: Where,
+    },
     /// Remove customers
     Remove {
         #[arg(required = true)]
@@ -65,6 +77,8 @@ pub fn run(arguments: &Customers) -> Result<(), String> {
         What::Export { file, place } => export(file.as_ref(), place),
         What::List(place) => list(place),
         What::Show { id, place } => show(id, place),
+        What::Locked(place) => locked(place),
+        What::Unlock { ids, number, place } => unlock(ids, number, place),
         What::Remove { ids, place } => remove(ids, place),
     }
 }
@@ -249,9 +263,50 @@ fn list(place: &Where) -> Result<(), String> {
 }
 
 fn show(id: &str, place: &Where) -> Result<(), String> {
+    print_json(&without_pin(&find(id, place)?))
+}
+
+fn find(id: &str, place: &Where) -> Result<Customer, String> {
     let found = all(place)?.into_iter().find(|customer| customer.id == id);
-    let customer = found.ok_or_else(|| format!("there is no customer `{id}`"))?;
-    print_json(&without_pin(&customer))
+    found.ok_or_else(|| format!("there is no customer `{id}`"))
+}
+
+fn locked(place: &Where) -> Result<(), String> {
+    let locks = match ask(place, &Request::Locks)? {
+        Response::Locks(locks) => locks,
+        other => return Err(strange(&other)),
+    };
+    if place.json {
+        return print_json(&locks);
+    }
+    let mut table = Table::new(&["CUSTOMER", "NUMBER", "WRONG PINS", "UNTIL"]);
+    for LockRow { customer, number, wrong, until } in locks {
+        table.row([customer.unwrap_or_default(), number.unwrap_or_default(), wrong.to_string(), time(until)]);
+    }
+    table.print("nobody is locked out");
+    Ok(())
+}
+
+fn unlock(ids: &[String], numbers: &[String], place: &Where) -> Result<(), String> {
+    let mut requests = Vec::new();
+    for id in ids {
+        requests.push((id, Request::Unlock { customer: Some(id.clone()), numbers: find(id, place)?.numbers }));
+    }
+    requests.extend(numbers.iter().map(|number| (number, Request::Unlock { customer: None, numbers: vec![number.clone()] })));
+    let mut told = BTreeMap::new();
+    for (who, request) in requests {
+        let outcome = match ask(place, &request)? {
+            Response::Done => "unlocked".to_string(),
+            Response::Told(why) => why,
+            other => return Err(strange(&other)),
+        };
+        told.insert(who, outcome);
+    }
+    if place.json {
+        return print_json(&told);
+    }
+    print(&told.iter().map(|(who, outcome)| format!("{who}: {outcome}\n")).collect::<String>());
+    Ok(())
 }
 
 /// Nobody needs to see a verifier but `export`.

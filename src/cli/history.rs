@@ -74,13 +74,13 @@ fn calls(rows: &[QueueMeasures], starts: &[Wall], config: &Config) -> BTreeMap<N
     for row in rows.iter().filter(|row| config.acd.queues.contains_key(row.queue.as_str())) {
         let sum = sums.entry(&row.queue).or_insert_with(|| (vec![0; starts.len()], 0.0, 0, 0.0, 0));
         if let Some(place) = places.get(&row.from) {
-            sum.0[*place] += u32::try_from(row.offered).unwrap_or(u32::MAX);
+            sum.0[*place] += u32::try_from(row.counts.offered).unwrap_or(u32::MAX);
         }
         sum.1 += row.talk_s;
-        sum.2 += row.answered;
+        sum.2 += row.counts.answered;
         let waits = |average: Option<f64>, count: u64| average.unwrap_or_default() * count as f64;
-        sum.3 += waits(row.asa_s, row.answered) + waits(row.time_to_abandon_s, row.abandoned);
-        sum.4 += row.abandoned;
+        sum.3 += waits(row.asa_s, row.counts.answered) + waits(row.time_to_abandon_s, row.counts.abandoned);
+        sum.4 += row.counts.abandoned;
     }
     let traffic = |(queue, (arrivals, talk, answered, waited, abandoned)): (&str, (Vec<u32>, f64, u64, f64, u64))| {
         let mean = |sum: f64, count: u64| Duration::from_secs_f64((sum / count.max(1) as f64).max(1.0));

@@ -3,7 +3,7 @@
 //! ```text
 //!   centrala run ------------------> (main starts the daemon)
 //!   centrala check | flow | schema | sounds | outbound | staffing | simulate | import -> files
-//!   centrala status | calls | queues | queue | callback | explain | agents | agent | watch | registrations | trunks | cdr | report
+//!   centrala status | calls | queues | queue | callback | explain | agents | agent | watch | registrations | trunks | webhooks | cdr | report
 //!            | export | customers | calendar | reload | rollback | stop --client--> DATA/control.sock --> the daemon
 //!   centrala phone | demo --softphone--> SIP and RTP --> any exchange
 //! ```
@@ -19,6 +19,7 @@
 // The command line reads files and sockets: the core's wall ends here.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
+mod acts;
 mod agent;
 mod agents;
 mod calendar;
@@ -53,6 +54,7 @@ mod stop;
 mod table;
 mod trunks;
 mod watch;
+mod webhooks;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -93,6 +95,7 @@ pub enum Command {
     Demo(demo::Demo),
     Outbound(outbound::Outbound),
     Trunks(trunks::Trunks),
+    Webhooks(webhooks::Webhooks),
     Staffing(staffing::Staffing),
     Import(import::Import),
     Export(export::Export),
@@ -128,6 +131,7 @@ pub fn ask(command: &Command) -> ExitCode {
         Command::Demo(arguments) => demo::run(arguments),
         Command::Outbound(arguments) => outbound::run(arguments),
         Command::Trunks(arguments) => trunks::run(arguments),
+        Command::Webhooks(arguments) => webhooks::run(arguments),
         Command::Simulate(arguments) => simulate::run(arguments),
         Command::Import(arguments) => import::run(arguments),
         Command::Export(arguments) => export::run(arguments),

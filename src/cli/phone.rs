@@ -3,19 +3,20 @@
 //!
 //! Invariant: it ends with its call: the exit code is 0 when the call was answered.
 
+use super::acts::{Act, Acts, acts, time};
 use super::softphone::{Account, Happening, Softphone, wait};
 use super::table::{clean, print};
 use crate::audio::{Clip, RATE, resample, wav};
 use crate::phone::{Hearing, Report, Sensation};
 use crate::sdp::Direction;
 use crate::shell::files;
+use crate::shell::soundcard::Card;
 use crate::shell::sys::clock;
 use crate::shell::sys::epoll::Epoll;
 use crate::shell::sys::signals::Signals;
 use crate::sip::{DialogId, Ending, Status};
 use crate::time::{Duration, Moment};
 use clap::{Args, Subcommand};
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,10 +25,6 @@ use std::sync::Arc;
 const FAREWELL: Duration = Duration::from_secs(3);
 /// A registration that was not answered by then is not going to be (RFC 3261 timer F).
 const REGISTRATION: Duration = Duration::from_secs(32);
-/// Keys on one command line.
-const MAX_ACTS: usize = 1000;
-/// The longest of all delays: a day.
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// Make or take one call, without a telephone: keys, a WAV file for a voice, a WAV file of what was heard
 #[derive(Args, Debug)]
@@ -78,6 +75,9 @@ struct Conduct {
     /// Say this, once (WAV, any rate)
     #[arg(long, value_name = "FILE")]
     play: Option<PathBuf>,
+    /// Talk and listen by the system's microphone and speaker (in a build with the feature `soundcard`)
+    #[arg(long)]
+    soundcard: bool,
     /// Keep what was heard (WAV, 8 kHz)
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
@@ -89,24 +89,13 @@ struct Conduct {
     limit: Option<Duration>,
 }
 
-/// What is done in a call, each so long after the one before.
-#[derive(Clone, PartialEq, Debug, Default)]
-struct Acts(VecDeque<(Duration, Act)>);
-
-#[derive(Clone, Copy, PartialEq, Debug)]
-enum Act {
-    Press(char),
-    Hold,
-    Resume,
-    Hangup,
-}
-
 pub fn run(arguments: &Phone) -> Result<(), String> {
     let (conduct, answers_after) = match &arguments.what {
         What::Call { conduct, .. } => (conduct, None),
         What::Answer { conduct, after } => (conduct, Some(*after)),
     };
     let voice = conduct.play.as_deref().map(read_voice).transpose()?;
+    let card = conduct.soundcard.then(Card::open).transpose()?;
     let password = match &arguments.password_file {
         Some(file) => Some(read_password(file)?),
         None => arguments.password.clone(),
@@ -133,6 +122,7 @@ pub fn run(arguments: &Phone) -> Result<(), String> {
         phone,
         began,
         voice,
+        card,
         answers_after,
         acts: conduct.keys.clone(),
         limit: conduct.limit,
@@ -178,6 +168,7 @@ struct Conversation {
     phone: Softphone,
     began: Moment,
     voice: Option<Arc<Clip>>,
+    card: Option<Card>,
     answers_after: Option<Duration>,
     acts: Acts,
     limit: Option<Duration>,
@@ -216,6 +207,7 @@ impl Conversation {
             for happening in happened {
                 self.notice(happening, now.mono);
             }
+            self.sound(now.mono);
             self.act(now.mono, epoll)?;
             if so(self) {
                 break;
@@ -224,6 +216,20 @@ impl Conversation {
             wait(epoll, &[&self.phone], due)?;
         }
         Ok(())
+    }
+
+    /// Carries sound between the card and the call; what is said before the answer is said to nobody.
+    fn sound(&mut self, now: Moment) {
+        let Some(card) = &self.card else { return };
+        let (mut said, mut heard) = (Vec::new(), Vec::new());
+        card.said(&mut said);
+        if let Some(line) = self.line.filter(|_| self.answered) {
+            self.phone.live(line, &said, now, &mut heard);
+            card.hears(&heard);
+        }
+        if let Some(why) = card.fault() {
+            self.say(&why);
+        }
     }
 
     fn notice(&mut self, happening: Happening, now: Moment) {
@@ -385,55 +391,4 @@ fn meaning(status: Status) -> String {
         _ => "",
     };
     format!("{} {words}", status.0).trim_end().to_string()
-}
-
-fn time(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no time such as 500ms, 2s or 3m");
-    let (number, scale) = match () {
-        () if text.ends_with("ms") => (text.trim_end_matches("ms"), 0.001),
-        () if text.ends_with('s') => (text.trim_end_matches('s'), 1.0),
-        () if text.ends_with('m') => (text.trim_end_matches('m'), 60.0),
-        () => return Err(wrong()),
-    };
-    let number: f64 = number.parse().map_err(|_| wrong())?;
-    let time = Duration::try_from_secs_f64(number * scale).map_err(|_| wrong())?;
-    if time > LONGEST { Err(format!("`{text}` is more than a day")) } else { Ok(time) }
-}
-
-fn acts(text: &str) -> Result<Acts, String> {
-    let acts = text.split(',').map(str::trim).filter(|act| !act.is_empty()).map(|act| {
-        let (after, what) = act.split_once(':').ok_or_else(|| format!("`{act}` is not TIME:KEY, such as 2s:1"))?;
-        let what = match what {
-            "hold" => Act::Hold,
-            "resume" => Act::Resume,
-            "hangup" => Act::Hangup,
-            key => match key.chars().collect::<Vec<char>>()[..] {
-                [digit @ ('0'..='9' | '*' | '#' | 'A'..='D')] => Act::Press(digit),
-                _ => return Err(format!("`{key}` is no key: 0-9, *, #, A-D, hold, resume, hangup")),
-            },
-        };
-        Ok((time(after)?, what))
-    });
-    let acts = acts.collect::<Result<VecDeque<_>, String>>()?;
-    if acts.len() > MAX_ACTS { Err(format!("more than {MAX_ACTS} keys")) } else { Ok(Acts(acts)) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_are_read_with_their_delays_or_refused_with_the_reason() {
-        let good = acts("2s:1, 500ms:#,1m:hold,0.5s:resume,1s:hangup").expect("all are keys");
-        let expected =
-            [(2000, Act::Press('1')), (500, Act::Press('#')), (60_000, Act::Hold), (500, Act::Resume), (1000, Act::Hangup)];
-        assert_eq!(good.0, expected.map(|(millis, act)| (Duration::from_millis(millis), act)));
-        assert_eq!(acts(""), Ok(Acts::default()));
-        let check = |text: &str, reason: &str| assert_eq!(acts(text), Err(reason.to_string()), "{text}");
-        check("1", "`1` is not TIME:KEY, such as 2s:1");
-        check("2:1", "`2` is no time such as 500ms, 2s or 3m");
-        check("-1s:1", "`-1s` is no time such as 500ms, 2s or 3m");
-        check("2000m:1", "`2000m` is more than a day");
-        check("1s:12", "`12` is no key: 0-9, *, #, A-D, hold, resume, hangup");
-    }
 }

@@ -161,22 +161,23 @@ fn queue_table(rows: &[QueueMeasures], formula: Formula, intervals: bool) -> Tab
     ]);
     let mut table = Table::new(&header);
     for row in rows {
-        let out = row.flowed_out + row.left_by_key + row.callback_taken + row.answered_elsewhere + row.ended_by_us;
+        let of = &row.counts;
+        let out = of.flowed_out + of.left_by_key + of.callback_taken + of.answered_elsewhere + of.ended_by_us;
         let level = row.service_level.get(formula.word()).copied().flatten();
         let first = [row.queue.clone()].into_iter().chain(intervals.then(|| super::table::people_time(&row.from)));
         table.row(first.chain([
-            row.offered.to_string(),
-            row.answered.to_string(),
-            row.answered_in_time.to_string(),
+            of.offered.to_string(),
+            of.answered.to_string(),
+            of.answered_in_time.to_string(),
             share(level),
             length(row.asa_s),
             length(Some(row.longest_wait_s)),
-            row.abandoned.to_string(),
-            row.short_abandoned.to_string(),
+            of.abandoned.to_string(),
+            of.short_abandoned.to_string(),
             share(row.abandon_rate_no_short),
             out.to_string(),
             length(row.aht_s),
-            length((row.answered > 0).then(|| row.hold_s / row.answered as f64)),
+            length((row.counts.answered > 0).then(|| row.hold_s / row.counts.answered as f64)),
         ]));
     }
     table
@@ -239,6 +240,7 @@ fn time(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::Counts;
 
     #[test]
     fn the_formula_that_was_asked_for_is_shown() {
@@ -246,7 +248,7 @@ mod tests {
         let row = QueueMeasures {
             queue: "support".into(),
             from: "2026-11-23T08:30:00.000Z".into(),
-            offered: 4,
+            counts: Counts { offered: 4, ..Counts::default() },
             service_level: levels.into(),
             ..QueueMeasures::default()
         };

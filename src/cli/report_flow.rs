@@ -5,6 +5,7 @@
 use super::client::{Where, ask, strange};
 use super::table::{Table, print_json};
 use crate::control::{FlowFacts, Request, Response};
+use crate::fault::nearest;
 use clap::Args;
 
 /// Report a flow's nodes: entered, left, hung up, time; and its containment
@@ -28,7 +29,7 @@ pub fn run(arguments: &FlowReport) -> Result<(), String> {
     if arguments.place.json {
         return print_json(&facts);
     }
-    table(&facts).print(&format!("no call came to flow `{}` in the last {} days", arguments.name, arguments.days));
+    table(&facts).print(&nobody(arguments, &facts.flows));
     if facts.calls > 0 {
         println!(
             "{} calls, {} of them reached nobody: containment {:.1} %",
@@ -40,10 +41,18 @@ pub fn run(arguments: &FlowReport) -> Result<(), String> {
     Ok(())
 }
 
+fn nobody(arguments: &FlowReport, flows: &[String]) -> String {
+    let FlowReport { name, days, .. } = arguments;
+    let hint = nearest(name, flows.iter().map(String::as_str)).map(|name| format!("; did you mean `{name}`?"));
+    let others = if flows.is_empty() { String::new() } else { format!("; calls came to {}", flows.join(", ")) };
+    format!("no call came to flow `{name}` in the last {days} days{}", hint.unwrap_or(others))
+}
+
 fn table(facts: &FlowFacts) -> Table {
     let mut table = Table::new(&["NODE", "VERB", "ENTERED", "LEFT", "HUNG UP", "MEAN TIME", "LONGEST", "OUTCOMES"]);
     for node in &facts.nodes {
-        let outcomes = node.outcomes.iter().map(|(outcome, count)| format!("{outcome} {count}")).collect::<Vec<_>>().join(", ");
+        let outcomes =
+            node.outcomes.iter().map(|(outcome, count)| format!("{outcome}: {count}")).collect::<Vec<_>>().join(", ");
         table.row([
             node.node.clone(),
             node.verb.clone(),

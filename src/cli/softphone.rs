@@ -148,6 +148,13 @@ impl Softphone {
         }
     }
 
+    /// A person at the telephone says this and hears that, at 8 kHz.
+    pub fn live(&mut self, line: DialogId, said: &[i16], now: Moment, heard: &mut Vec<i16>) {
+        if let Some(call) = self.calls.get_mut(&line) {
+            call.talk.live(said, now, heard);
+        }
+    }
+
     /// When it next wants a turn: at once when it was told to do something.
     pub fn wakes(&self) -> Option<Moment> {
         if !self.actions.is_empty() {

@@ -72,7 +72,10 @@ fn readable_times(value: &mut Value) {
         Value::Object(fields) => {
             for (name, field) in fields {
                 match (name.as_str(), field.as_i64()) {
-                    ("started" | "answered" | "ended" | "expires" | "changes" | "overridden", Some(nanos)) => {
+                    (
+                        "started" | "answered" | "node_since" | "until" | "ended" | "expires" | "changes" | "overridden",
+                        Some(nanos),
+                    ) => {
                         *field = Value::from(rfc3339(Wall::from_unix_nanos(nanos)));
                     }
                     _ => readable_times(field),

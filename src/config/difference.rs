@@ -24,11 +24,13 @@ pub fn difference(old: &Config, new: &Config) -> Vec<String> {
     named("calendars", of_maps(&old.calendars, &new.calendars));
     named("mailboxes", of_maps(&old.mailboxes, &new.mailboxes));
     named("speech", of_maps(&old.speech, &new.speech));
+    named("webhooks", of_maps(&old.webhooks, &new.webhooks));
     let mut changed = |what: &str, differs: bool| {
         if differs {
             lines.push(format!("{what}: changed"));
         }
     };
+    changed("hosts", old.hosts != new.hosts);
     changed("languages", (&old.language, &old.languages) != (&new.language, &new.languages));
     changed("zone", old.zone != new.zone);
     changed("queue_families", old.families != new.families);

@@ -8,8 +8,9 @@ use super::sections::Sections;
 use super::signalling::{self, Context, Signalling};
 use super::{
     Config, Destination, Overrides, SecretRef, Sources, calendars, general, hosts, mailboxes, numbers, outbound, services,
+    webhooks,
 };
-use crate::fault::{Fault, Faults, Place};
+use crate::fault::{Asked, Fault, Faults, Place};
 use crate::id::Name;
 use crate::ivr::{Flow, stem};
 use crate::speech::Language;
@@ -33,6 +34,15 @@ pub fn load(
     Ok(Config { warnings: faults.judge()?, ..config })
 }
 
+/// What reading these files asks for, whatever it thinks of the answers.
+pub(super) fn asked(sources: &Sources) -> Asked {
+    let mut faults = Faults::listening();
+    let documents = Sections::parse(&sources.files, &mut faults);
+    let sections = Sections::gather(&documents, &mut faults);
+    assemble(sources, &sections, &Overrides::default(), &|_| Ok(String::new()), &mut faults);
+    faults.asked()
+}
+
 fn assemble(
     sources: &Sources,
     sections: &Sections<'_>,
@@ -46,6 +56,7 @@ fn assemble(
     let context = Context { lab, languages: &languages, overrides, secrets };
     let Signalling { settings, extensions, trunks, accounts } = signalling::read(sections, &context, faults);
     let mut world = sources.world(&languages, sections);
+    world.speech = speech(sources, faults);
     let context = queues::Context { lab, overrides, world: &world };
     let Queues { settings: mut acd, queues, agents, families } = queues::read(sections, &context, faults);
     let zone = general::zone(sections, faults);
@@ -67,7 +78,8 @@ fn assemble(
         agents,
         families,
         hosts: hosts::read(sections, secrets, faults),
-        speech: speech(sources, faults),
+        webhooks: webhooks::read(sections, lab, secrets, faults),
+        speech: world.speech,
         calendars: calendars::read(sections, sources, faults),
         media: general::media(sections, faults),
         storage: general::storage(sections, faults),

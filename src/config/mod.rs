@@ -22,6 +22,7 @@
 //! | `routing`, `staffing` | how a queue decides; queues and agents judged together |
 //! | `families` | queues that are made as they are dialled |
 //! | `hosts` | the web services that flows may ask |
+//! | `webhooks` | who is told of calls while they happen |
 //! | `calendars` | when the company is open |
 //! | `mailboxes` | where messages are left |
 //! | `day` | a day to be simulated; the exchange itself passes over it |
@@ -49,11 +50,14 @@ mod routing;
 mod secrets;
 mod sections;
 mod services;
+mod shape;
 mod signalling;
 mod sources;
 mod staffing;
 mod trunks;
+mod webhooks;
 
+pub use crate::sip::Network;
 pub use day::{Day, Shift, Traffic};
 pub use difference::difference;
 pub use extensions::{Extension, Forward};
@@ -66,8 +70,10 @@ pub use outbound::{Allowance, Outbound, Via};
 pub use secrets::{MIN_SECRET, SecretRef, secret_references};
 pub use sections::SECTIONS;
 pub use services::{Code, InTurn, Parking, RingGroup, Services, When};
+pub use shape::{Shape, shapes};
 pub use sources::{Folders, MAX_FILES, Overrides, Sources, folders};
 pub use trunks::{Form, Identity, Trunk, TrunkAccount, TrunkAddress, TrunkHost, TrunkLimits};
+pub use webhooks::{Webhook, Webhooks};
 
 pub use crate::calendar::MAX_ICAL;
 use crate::fault::Fault;
@@ -116,6 +122,9 @@ pub struct Config {
     /// The web services that flows may ask. Never written down with the rest: secrets are among it.
     #[serde(skip)]
     pub hosts: Arc<WebHosts>,
+    /// Who is told of calls. Never written down with the rest, as `hosts`.
+    #[serde(skip)]
+    pub webhooks: Arc<Webhooks>,
     pub calendars: BTreeMap<Name, Arc<calendar::Calendar>>,
     /// How each language says numbers, dates and money; those that have a `speech.yaml`.
     pub speech: BTreeMap<Name, Arc<speech::Language>>,
@@ -156,51 +165,6 @@ impl Default for Media {
             silent_after: Duration::from_secs(5),
             codecs: vec!["PCMA".into(), "PCMU".into()],
         }
-    }
-}
-
-/// Addresses that begin with the same bits (CIDR, RFC 4632).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Network {
-    pub address: IpAddr,
-    pub bits: u8,
-}
-
-impl Network {
-    /// Loopback, RFC 1918, link-local, RFC 4193.
-    pub fn private() -> Vec<Network> {
-        let texts = [
-            "127.0.0.0/8",
-            "10.0.0.0/8",
-            "172.16.0.0/12",
-            "192.168.0.0/16",
-            "169.254.0.0/16",
-            "::1/128",
-            "fc00::/7",
-            "fe80::/10",
-        ];
-        texts.iter().filter_map(|text| text.parse().ok()).collect()
-    }
-
-    pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => (own.to_bits() ^ other.to_bits()).leading_zeros() >= u32::from(self.bits),
-            (IpAddr::V6(own), IpAddr::V6(other)) => (own.to_bits() ^ other.to_bits()).leading_zeros() >= u32::from(self.bits),
-            _ => false,
-        }
-    }
-}
-
-/// "192.0.2.0/24", or one address.
-impl std::str::FromStr for Network {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Network, ()> {
-        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-        let address: IpAddr = address.parse().map_err(|_| ())?;
-        let all = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Ok(all), |bits| bits.parse().map_err(|_| ()))?;
-        if bits > all { Err(()) } else { Ok(Network { address, bits }) }
     }
 }
 
@@ -320,30 +284,5 @@ impl Config {
             return Some(Destination::Extension(extension.clone()));
         }
         self.family(dialled).map(|_| Destination::Queue(dialled.into()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_network_contains_what_begins_with_its_bits() {
-        for (network, address, inside) in [
-            ("10.0.0.0/8", "10.255.0.1", true),
-            ("10.0.0.0/8", "11.0.0.1", false),
-            ("192.0.2.7", "192.0.2.7", true),
-            ("192.0.2.7", "192.0.2.6", false),
-            ("0.0.0.0/0", "203.0.113.9", true),
-            ("::/0", "203.0.113.9", false),
-            ("fc00::/7", "fd12::1", true),
-            ("127.0.0.0/8", "::ffff:127.0.0.1", true),
-        ] {
-            let network: Network = network.parse().expect("a network");
-            assert_eq!(network.contains(address.parse().expect("an address")), inside, "{network:?} {address}");
-        }
-        for wrong in ["10.0.0.0/33", "10.0.0/8", "x", "::1/129", "10.0.0.0/"] {
-            assert!(wrong.parse::<Network>().is_err(), "{wrong}");
-        }
     }
 }

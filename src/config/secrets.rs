@@ -45,9 +45,11 @@ pub fn secret_references(sources: &Sources) -> Vec<SecretRef> {
     let documents = Sections::parse(&sources.files, &mut unheard);
     let sections = Sections::gather(&documents, &mut unheard);
     let mut found = Vec::new();
-    for section in sections.entries("extensions") {
+    let ours = [("extensions", "password"), ("webhooks", "secret")];
+    let ours = ours.iter().flat_map(|(name, key)| sections.entries(name).map(move |section| (section, *key)));
+    for (section, key) in ours {
         let Value::Map(fields) = &section.value().value else { continue };
-        for field in fields.iter().filter(|field| field.key == "password") {
+        for field in fields.iter().filter(|field| field.key == key) {
             if let Value::Text { text, .. } = &field.value.value
                 && let Some(Ok(reference)) = parse(text)
                 && !found.contains(&reference)
@@ -82,9 +84,13 @@ fn parse(text: &str) -> Option<Result<SecretRef, &'static str>> {
 
 /// The password that a field names.
 pub(super) fn password(node: &Node, lab: bool, secrets: Secrets<'_>, reader: &mut Reader<'_>) -> Option<String> {
-    let password = provider_password(node, secrets, reader)?;
+    strong("password", node, lab, secrets, reader)
+}
+
+fn strong(what: &str, node: &Node, lab: bool, secrets: Secrets<'_>, reader: &mut Reader<'_>) -> Option<String> {
+    let password = revealed(what, node, secrets, reader)?;
     if !lab && password.chars().count() < MIN_SECRET {
-        let message = format!("the password is shorter than {MIN_SECRET} characters; `${{file:NAME}}` has one made for you");
+        let message = format!("the {what} is shorter than {MIN_SECRET} characters; `${{file:NAME}}` has one made for you");
         fault(node.spot, message, reader);
         return None;
     }
@@ -93,10 +99,19 @@ pub(super) fn password(node: &Node, lab: bool, secrets: Secrets<'_>, reader: &mu
 
 /// One that somebody else has chosen for us: as weak as it is.
 pub(super) fn provider_password(node: &Node, secrets: Secrets<'_>, reader: &mut Reader<'_>) -> Option<String> {
+    revealed("password", node, secrets, reader)
+}
+
+/// What we and somebody else sign with.
+pub(super) fn shared(node: &Node, lab: bool, secrets: Secrets<'_>, reader: &mut Reader<'_>) -> Option<String> {
+    strong("secret", node, lab, secrets, reader)
+}
+
+fn revealed(what: &str, node: &Node, secrets: Secrets<'_>, reader: &mut Reader<'_>) -> Option<String> {
     let text = match &node.value {
         Value::Text { text, .. } => text,
         _ => {
-            fault(node.spot, "`password` is a text or a reference to one".into(), reader);
+            fault(node.spot, format!("`{what}` is a text or a reference to one"), reader);
             return None;
         }
     };

@@ -44,6 +44,7 @@ const SPREAD: &[&str] = &[
     "mailboxes",
     "calendars",
     "hosts",
+    "webhooks",
 ];
 
 /// Every section's name, and whether it is a mapping of names.

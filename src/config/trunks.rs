@@ -3,13 +3,14 @@
 //! ```yaml
 //! trunks:
 //!   provider:
-//!     accept_from: [192.0.2.10, 192.0.2.11]
+//!     accept_from: [192.0.2.10, 198.51.100.0/28]
 //!     send_to: sip.provider.example          # or an address, with or without a port
 //!     account: {user: "48221234500", password: "${file:provider}", register: 10m}
 //!     probe: 30s
 //!     limits: {calls: 30, calls_per_second: 10}
 //!     identity: {asserted: true, diversion: diversion, trusted: true}
 //!     numbers: plus
+//!     ring: 25s
 //! ```
 //!
 //! Invariant: a host brings one trunk's calls, and no other's.
@@ -22,15 +23,18 @@ use crate::fault::Faults;
 use crate::fault::fields::{Fields, Reader, shorten};
 use crate::fault::tree::{Node, Value};
 use crate::id::Name;
-use crate::sip::{Credentials, DiversionHeader, TrunkSource};
+use crate::sip::{Credentials, DiversionHeader, Network, TrunkSource};
 use crate::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
-/// Addresses that one trunk's calls may come from.
+/// Addresses and networks that one trunk's calls may come from.
 const MAX_SOURCES: usize = 256;
+/// Nobody is believed to own more of the Internet: leading bits that a network must name at least.
+const WIDEST_V4: u8 = 16;
+const WIDEST_V6: u8 = 32;
 const MAX_CALLS: u32 = 100_000;
 const MAX_PER_SECOND: u32 = 10_000;
 const MAX_USER: usize = 64;
@@ -55,8 +59,8 @@ pub struct Trunk {
     pub limits: TrunkLimits,
     pub identity: Identity,
     pub numbers: Form,
-    /// How long the called are rung before the next trunk, or the end.
-    pub ring: Duration,
+    /// How long the called are rung before the next trunk, or the end; `None`: as long as whoever calls has patience.
+    pub ring: Option<Duration>,
 }
 
 impl Default for Trunk {
@@ -69,7 +73,7 @@ impl Default for Trunk {
             limits: TrunkLimits::default(),
             identity: Identity::default(),
             numbers: Form::Plus,
-            ring: Duration::from_secs(60),
+            ring: None,
         }
     }
 }
@@ -199,7 +203,7 @@ impl Signalling {
         }
         if let Some(node) = fields.value("ring") {
             let range = Duration::from_secs(1)..=Duration::from_secs(600);
-            trunk.ring = reader.duration("`ring`", node, range).unwrap_or(trunk.ring);
+            trunk.ring = reader.duration("`ring`", node, range);
         }
         fields.finish(&mut reader);
         if !addresses.is_empty() {
@@ -208,7 +212,7 @@ impl Signalling {
         self.trunks.insert(name, trunk);
     }
 
-    fn sources(&self, trunk: &str, fields: &mut Fields<'_>, reader: &mut Reader<'_>) -> Vec<IpAddr> {
+    fn sources(&self, trunk: &str, fields: &mut Fields<'_>, reader: &mut Reader<'_>) -> Vec<Network> {
         let mut addresses = Vec::new();
         let Some(node) = fields.value("accept_from") else { return addresses };
         let items = reader.items(node);
@@ -216,23 +220,35 @@ impl Signalling {
             reader.fault(node.spot, format!("at most {MAX_SOURCES} addresses"));
         }
         for item in items.iter().take(MAX_SOURCES) {
-            addresses.extend(self.source_address(trunk, item, reader));
+            let source = self.source(trunk, item, &addresses, reader);
+            addresses.extend(source);
         }
         addresses
     }
 
-    /// One host that may bring this trunk's calls, and no other trunk's.
-    fn source_address(&self, trunk: &str, node: &Node, reader: &mut Reader<'_>) -> Option<IpAddr> {
-        let address = reader.parsed::<IpAddr>("`accept_from`", "an IP address, or a list of them", node)?.to_canonical();
+    /// A host, or a network of hosts, that may bring this trunk's calls, and no other trunk's.
+    fn source(&self, trunk: &str, node: &Node, own: &[Network], reader: &mut Reader<'_>) -> Option<Network> {
+        let network: Network = reader.parsed("`accept_from`", "an IP address, a network as 192.0.2.0/24, or a list", node)?;
+        let address = network.first();
+        let widest = if address.is_ipv4() { WIDEST_V4 } else { WIDEST_V6 };
         if address.is_unspecified() || address.is_multicast() {
-            reader.fault(node.spot, format!("{address} is not one host's address"));
+            reader.fault(node.spot, format!("{network} is nobody's address"));
             return None;
         }
-        if let Some(other) = self.settings.trunks.iter().find(|other| other.addresses.contains(&address)) {
-            reader.fault(node.spot, format!("calls from {address} are trunk `{}`'s already, not `{trunk}`'s", other.name));
+        if network.bits < widest {
+            reader.fault(node.spot, format!("{network} is wider than any provider's network: at least /{widest}"));
             return None;
         }
-        Some(address)
+        if let Some(twice) = own.iter().find(|other| other.overlaps(&network)) {
+            reader.fault(node.spot, format!("{network} is written twice: it overlaps {twice}"));
+            return None;
+        }
+        let taken = |other: &&TrunkSource| other.addresses.iter().any(|it| it.overlaps(&network));
+        if let Some(other) = self.settings.trunks.iter().find(taken) {
+            reader.fault(node.spot, format!("calls from {network} are trunk `{}`'s already, not `{trunk}`'s", other.name));
+            return None;
+        }
+        Some(network)
     }
 
     /// `{user: ..., password: ..., domain: ..., register: 10m}`.

@@ -43,6 +43,13 @@ pub enum Request {
     /// Each replaces the customer of the same id.
     SaveCustomers(Vec<Customer>),
     RemoveCustomers(Vec<String>),
+    /// Who is locked out after wrong PINs.
+    Locks,
+    /// Forgets the wrong PINs that were counted against a customer and against these calling numbers, their locks included.
+    Unlock {
+        customer: Option<String>,
+        numbers: Vec<String>,
+    },
     /// Finished calls, newest first. Answered by the daemon's read-only connection, not by the core.
     Cdr {
         limit: u32,
@@ -62,6 +69,8 @@ pub enum Request {
         flow: String,
         days: u32,
     },
+    /// How each webhook fares. Answered by the daemon's read-only connection, as `cdr`.
+    Webhooks,
     /// Read the administrator's files again, as SIGHUP does. Answered by the daemon, not by the core.
     Reload,
     /// Back to what was in force before the last reload.
@@ -90,11 +99,13 @@ pub enum Response {
     Explanation(Explanation),
     Waiting(Vec<WaitingRow>),
     Customers(Vec<Customer>),
+    Locks(Vec<LockRow>),
     Cdr(Vec<serde_json::Value>),
     ReportSettings(ReportSettings),
     Report(serde_json::Value),
     QueueLog(Vec<String>),
     Flow(FlowFacts),
+    Webhooks(Vec<WebhookRow>),
     Reloaded(Reloaded),
     /// Not reloaded: each fault as `check` prints it.
     Faulty(Vec<String>),
@@ -102,6 +113,22 @@ pub enum Response {
     /// Done, with something to say of it.
     Told(String),
     Failed(String),
+}
+
+/// How a webhook fares.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct WebhookRow {
+    pub name: String,
+    /// Without what follows the path: secrets may be there.
+    pub url: String,
+    pub events: Vec<String>,
+    pub waiting: u64,
+    /// Since when the oldest of them waits, RFC 3339.
+    pub oldest: Option<String>,
+    pub delivered: u64,
+    pub given_up: u64,
+    pub last_error: Option<String>,
+    pub last_error_at: Option<String>,
 }
 
 /// What a reload has changed.
@@ -114,6 +141,16 @@ pub struct Reloaded {
     pub warnings: Vec<String>,
 }
 
+/// A customer, or a calling number, from whom no PIN is accepted for a while.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LockRow {
+    pub customer: Option<String>,
+    pub number: Option<String>,
+    /// Wrong PINs in a row.
+    pub wrong: u32,
+    pub until: Wall,
+}
+
 /// What callers did in a flow.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct FlowFacts {
@@ -121,6 +158,9 @@ pub struct FlowFacts {
     pub calls: u64,
     pub contained: u64,
     pub nodes: Vec<NodeFacts>,
+    /// Where there were none: the flows that calls came to.
+    #[serde(default)]
+    pub flows: Vec<String>,
 }
 
 impl FlowFacts {

@@ -1,15 +1,17 @@
-//! A new configuration under way: a thread reads and checks it, the control thread only swaps.
+//! A new configuration under way: a thread reads, checks and compares it, the control thread only swaps.
 //!
 //! ```text
-//!   SIGHUP, `centrala reload` --start--> thread: load::load --wake--> finished --> swap: one event, and the one before is kept
-//!   `centrala rollback` ------------------------------------------------------> swap back
+//!   SIGHUP, `centrala reload` --start--> thread: load::load, prepare --wake--> swap: one event, and the one before is kept
+//!   `centrala rollback` -------start--> thread: prepare --------------wake--> swap back
+//!                                                                              the one before that --> a thread that drops it
 //! ```
 //!
-//! Invariant: what has a fault changes nothing; and whoever asked is answered once.
+//! A thousand flows are a tenth of a second of comparing and of freeing: calls shall not wait for that. Invariant: what has a fault
+//! changes nothing; and whoever asked is answered once.
 
 use super::load::{self, Loaded, Unloadable};
+use super::start;
 use super::turn::Exchange;
-use super::{Options, start};
 use crate::audio::Library;
 use crate::config::{Config, difference};
 use crate::control::{Reloaded, Response};
@@ -17,15 +19,14 @@ use crate::id::ReplyId;
 use crate::pbx::Event;
 use crate::shell::sys::wake::Wake;
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::sync::{Arc, mpsc};
 use tracing::{error, info, warn};
 
 pub struct Reload {
     wake: Arc<Wake>,
-    sender: mpsc::Sender<Result<Loaded, Unloadable>>,
-    receiver: mpsc::Receiver<Result<Loaded, Unloadable>>,
+    sender: mpsc::Sender<Result<Prepared, Unloadable>>,
+    receiver: mpsc::Receiver<Result<Prepared, Unloadable>>,
     busy: bool,
     /// Asked for while one was under way.
     again: bool,
@@ -35,6 +36,17 @@ pub struct Reload {
     library: Arc<Library>,
     /// What was in force before the last swap.
     before: Option<(Arc<Config>, Arc<Library>)>,
+}
+
+/// A configuration that is ready to be taken.
+struct Prepared {
+    config: Arc<Config>,
+    library: Arc<Library>,
+    /// What it was compared with, and what it changes.
+    old: Arc<Config>,
+    changes: Vec<String>,
+    /// What only a restart can change.
+    restart: Vec<String>,
 }
 
 impl Reload {
@@ -57,15 +69,11 @@ impl Reload {
         self.wake.fd()
     }
 
-    /// False when it is already under way; then another one follows it.
-    fn start(&mut self, options: Options, sip: Option<SocketAddr>) -> Result<(), io::Error> {
-        if self.busy {
-            self.again = true;
-            return Ok(());
-        }
+    /// A thread that makes something ready to be taken.
+    fn start(&mut self, work: impl FnOnce() -> Result<Prepared, Unloadable> + Send + 'static) -> Result<(), io::Error> {
         let (sender, wake) = (self.sender.clone(), Arc::clone(&self.wake));
         let thread = std::thread::Builder::new().name("reload".into()).spawn(move || {
-            let _ = sender.send(load::load(&options, sip));
+            let _ = sender.send(work());
             wake.ring();
         });
         self.busy = thread.is_ok();
@@ -76,17 +84,23 @@ impl Reload {
 impl Exchange {
     /// `reply` hears what became of it.
     pub(super) fn start_reload(&mut self, reply: Option<ReplyId>) {
-        let options = self.parts.options.clone();
+        if self.reload.busy {
+            self.reload.again = true;
+            self.reload.waiting_next.extend(reply);
+            return;
+        }
+        let (options, old) = (self.parts.options.clone(), Arc::clone(&self.parts.config));
         // `--sip ...:0` was given a port: it stays ours.
         let sip = options.sip.and_then(|_| self.parts.config.sip.listeners.first().map(|listener| listener.address));
-        let busy = self.reload.busy;
-        match self.reload.start(options, sip) {
-            Ok(()) if busy => self.reload.waiting_next.extend(reply),
-            Ok(()) => self.reload.waiting.extend(reply),
-            Err(fault) => {
-                error!(%fault, "could not reload; the old configuration stays");
-                self.tell_all(reply.into_iter().collect(), &Response::Failed(format!("could not reload: {fault}")));
-            }
+        let load = move || {
+            let Loaded { config, library, .. } = load::load(&options, sip)?;
+            Ok(prepare(old, config, library))
+        };
+        self.reload.waiting.extend(reply);
+        if let Err(fault) = self.reload.start(load) {
+            error!(%fault, "could not reload; the old configuration stays");
+            let waiting = std::mem::take(&mut self.reload.waiting);
+            self.tell_all(waiting, &Response::Failed(format!("could not reload: {fault}")));
         }
     }
 
@@ -96,7 +110,7 @@ impl Exchange {
         while let Ok(loaded) = self.reload.receiver.try_recv() {
             self.reload.busy = false;
             let response = match loaded {
-                Ok(Loaded { config, library, .. }) => Response::Reloaded(self.swap(config, library)),
+                Ok(prepared) => Response::Reloaded(self.swap(prepared)),
                 Err(unloadable) => refusal(unloadable),
             };
             let waiting = std::mem::take(&mut self.reload.waiting);
@@ -110,11 +124,20 @@ impl Exchange {
 
     /// Back to what was in force before the last swap; the files stay as they are.
     pub(super) fn roll_back(&mut self, reply: ReplyId) {
-        let response = match self.reload.before.take() {
-            None => Response::Failed("there is nothing to go back to: nothing was reloaded since the start".into()),
-            Some((config, library)) => Response::Reloaded(self.swap(Arc::unwrap_or_clone(config), library)),
+        let refused = if self.reload.busy {
+            "a reload is under way"
+        } else if let Some((config, library)) = self.reload.before.clone() {
+            let old = Arc::clone(&self.parts.config);
+            self.reload.waiting.push(reply);
+            match self.reload.start(move || Ok(prepare(old, Arc::unwrap_or_clone(config), library))) {
+                Ok(()) => return,
+                Err(_) => "there is no thread for it",
+            }
+        } else {
+            "there is nothing to go back to: nothing was reloaded since the start"
         };
-        self.tell_all(vec![reply], &response);
+        self.reload.waiting.retain(|waiting| *waiting != reply);
+        self.tell_all(vec![reply], &Response::Failed(refused.into()));
     }
 
     fn tell_all(&mut self, waiting: Vec<ReplyId>, response: &Response) {
@@ -123,36 +146,42 @@ impl Exchange {
         }
     }
 
-    /// Takes the new configuration, but for what only a restart can change.
-    fn swap(&mut self, mut config: Config, library: Arc<Library>) -> Reloaded {
-        let old = Arc::clone(&self.parts.config);
-        let fixed = [
-            ("listeners", config.sip.listeners != old.sip.listeners),
-            ("lab", config.lab != old.lab),
-            ("media.shards", config.media.shards != old.media.shards),
-            ("media ports", (config.media.first_port, config.media.last_port) != (old.media.first_port, old.media.last_port)),
-            ("storage", config.storage != old.storage),
-        ];
-        let restart: Vec<String> = fixed.iter().filter(|(_, changed)| *changed).map(|(what, _)| what.to_string()).collect();
+    fn swap(&mut self, prepared: Prepared) -> Reloaded {
+        let Prepared { config, library, old, changes, restart } = prepared;
         restart.iter().for_each(|what| warn!("{what}: needs restart, the old setting stays"));
-        config.lab = old.lab;
-        config.media.shards = old.media.shards;
-        (config.media.first_port, config.media.last_port) = (old.media.first_port, old.media.last_port);
-        config.storage = old.storage.clone();
-        let config = Arc::new(start::with_listeners(config, old.sip.listeners.clone()));
         config.warnings.iter().for_each(|warning| warn!("{warning}"));
-        let changes = difference(&old, &config);
         changes.iter().for_each(|line| info!("reloaded: {line}"));
         info!(changes = changes.len(), "reloaded");
         let before = std::mem::replace(&mut self.reload.library, Arc::clone(&library));
-        self.reload.before = Some((old, before));
+        let gone = self.reload.before.replace((old, before));
+        // Where there is no thread for it, it is dropped here.
+        let _ = std::thread::Builder::new().name("retire".into()).spawn(move || drop(gone));
         self.parts.media.set_library(library);
-        self.parts.reactor.configure(Arc::clone(&config.hosts));
+        self.parts.reactor.configure(&config);
         self.parts.config = Arc::clone(&config);
         let warnings = config.warnings.iter().map(ToString::to_string).collect();
         self.events.push_back(Event::Reload(config));
         Reloaded { changes, restart, warnings }
     }
+}
+
+/// The new configuration, but for what only a restart can change; and how it differs from the one in force.
+fn prepare(old: Arc<Config>, mut config: Config, library: Arc<Library>) -> Prepared {
+    let fixed = [
+        ("listeners", config.sip.listeners != old.sip.listeners),
+        ("lab", config.lab != old.lab),
+        ("media.shards", config.media.shards != old.media.shards),
+        ("media ports", (config.media.first_port, config.media.last_port) != (old.media.first_port, old.media.last_port)),
+        ("storage", config.storage != old.storage),
+    ];
+    let restart: Vec<String> = fixed.iter().filter(|(_, changed)| *changed).map(|(what, _)| what.to_string()).collect();
+    config.lab = old.lab;
+    config.media.shards = old.media.shards;
+    (config.media.first_port, config.media.last_port) = (old.media.first_port, old.media.last_port);
+    config.storage = old.storage.clone();
+    let config = Arc::new(start::with_listeners(config, old.sip.listeners.clone()));
+    let changes = difference(&old, &config);
+    Prepared { config, library, old, changes, restart }
 }
 
 fn refusal(unloadable: Unloadable) -> Response {

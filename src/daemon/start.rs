@@ -26,7 +26,10 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
 use tracing::{info, warn};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// One sentence, or several lines that end in one.
 pub struct Refused(pub String);
@@ -56,10 +59,11 @@ pub fn start(options: Options) -> Result<Exchange, Refused> {
     let database = options.data.join(DATABASE);
     let window = config.storage.commit_window;
     let (diary, restored) = Diary::open(&database, window, boot, now.wall).map_err(|fault| fault.to_string())?;
-    if restored.crash_lost > 0 {
-        warn!(calls = restored.crash_lost, "the last run died during calls; they are recorded as lost");
+    if !restored.crash_lost.is_empty() {
+        warn!(calls = restored.crash_lost.len(), "the last run died during calls; they are recorded as lost");
     }
     let fence = Fence { lab: config.lab };
+    let outbox = diary.outbox(&database);
     let settings = MediaSettings {
         shards: (config.media.shards > 0).then_some(config.media.shards),
         silent_after: config.media.silent_after,
@@ -75,6 +79,8 @@ pub fn start(options: Options) -> Result<Exchange, Refused> {
         settled: diary.settled(),
         fence,
         web: Arc::new(Web::new(Arc::clone(&config.hosts), fence)),
+        webhooks: Arc::clone(&config.webhooks),
+        outbox,
         max_connections: MAX_CONNECTIONS,
     })
     .map_err(|fault| format!("could not open the control socket {}: {fault}", control_socket.display()))?;
@@ -107,16 +113,21 @@ fn refusal(unloadable: Unloadable) -> Refused {
 
 /// The log goes to stderr: to the journal under systemd, which adds the time itself.
 fn log(config: &Config) -> io::Result<Log> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(&config.logging.level));
-    let colours = io::stderr().is_terminal();
     let lines = Log::to_stderr()?;
-    let log =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines.lines()).with_target(false).with_ansi(colours);
+    let layer = fmt::layer().with_writer(lines.lines()).with_target(false).with_ansi(io::stderr().is_terminal());
+    let registry = tracing_subscriber::registry().with(levels(&config.logging.level));
     let under_systemd = std::env::var_os("JOURNAL_STREAM").is_some();
     // A second start within one process (a test) keeps the first one's log.
-    let _ = if under_systemd { log.without_time().try_init() } else { log.try_init() };
+    let _ = if under_systemd { registry.with(layer.without_time()).try_init() } else { registry.with(layer).try_init() };
     guard::log_panics();
     Ok(lines)
+}
+
+/// `RUST_LOG` (`debug`, `centrala::sip=trace,warn`), where it can be read; otherwise the configured level.
+fn levels(configured: &str) -> Targets {
+    let asked = std::env::var("RUST_LOG").ok().filter(|asked| !asked.trim().is_empty());
+    let asked = asked.and_then(|asked| asked.parse().ok());
+    asked.or_else(|| configured.parse().ok()).unwrap_or_else(|| Targets::new().with_default(tracing::Level::INFO))
 }
 
 /// One daemon per data folder. The lock goes with the process, however it ends.

@@ -130,12 +130,14 @@ impl Exchange {
 
     /// What the store kept over the restart.
     pub fn restore(&mut self, restored: Restored, now: Now) {
-        let Restored { bindings, overrides, tallies, queueing, .. } = restored;
+        let Restored { bindings, overrides, tallies, queueing, crash_lost } = restored;
         self.guarded(now, |pbx, out| pbx.restore(bindings, now, out));
         self.parts.pbx.restore_overrides(overrides, now);
         self.parts.pbx.restore_attempts(tallies);
         self.carry_out(now);
         self.settle(now);
+        self.guarded(now, |pbx, out| pbx.tell_of_lost(crash_lost, now, out));
+        self.carry_out(now);
         // Agents and places, after the phones are back.
         self.guarded(now, |pbx, out| pbx.restore_queues(&queueing.agents, queueing.places.clone(), now, out));
         self.carry_out(now);

@@ -4,7 +4,7 @@
 //! key of the mapping has been used or complained about.
 
 use super::tree::{Entry, Node, Source, Spot, Value};
-use super::{Faults, Place};
+use super::{Faults, Kind, Place};
 use crate::id::Name;
 use crate::time::Duration;
 use std::ops::RangeInclusive;
@@ -44,9 +44,12 @@ impl Reader<'_> {
         let what = what.into();
         match &node.value {
             Value::Map(entries) => {
-                Some(Fields { what, spot, entries: entries.iter().map(Some).collect(), asked: Vec::new(), missing: Vec::new() })
+                let entries = entries.iter().map(Some).collect();
+                Some(Fields { what, spot, at: node.spot, entries, asked: Vec::new(), missing: Vec::new() })
             }
-            Value::Empty => Some(Fields { what, spot, entries: Vec::new(), asked: Vec::new(), missing: Vec::new() }),
+            Value::Empty => {
+                Some(Fields { what, spot, at: node.spot, entries: Vec::new(), asked: Vec::new(), missing: Vec::new() })
+            }
             _ => {
                 self.fault(node.spot, format!("{what} is a mapping (`name: value`), not {}", node.kind()));
                 None
@@ -64,6 +67,7 @@ impl Reader<'_> {
     }
 
     pub fn text<'n>(&mut self, what: &str, node: &'n Node) -> Option<&'n str> {
+        self.expects(node, || "a text".into());
         match &node.value {
             Value::Text { text, .. } => Some(text),
             _ => self.wrong(what, "a text", node),
@@ -81,6 +85,7 @@ impl Reader<'_> {
     }
 
     pub fn boolean(&mut self, what: &str, node: &Node) -> Option<bool> {
+        self.faults.expects(node.spot, || Kind::Boolean);
         match plain(node) {
             Some("true" | "True" | "TRUE") => Some(true),
             Some("false" | "False" | "FALSE") => Some(false),
@@ -94,9 +99,10 @@ impl Reader<'_> {
         node: &Node,
         range: RangeInclusive<T>,
     ) -> Option<T> {
+        let wanted = || format!("a whole number from {} to {}", range.start(), range.end());
+        self.expects(node, wanted);
         let Some(number) = plain(node).and_then(|text| text.parse::<T>().ok()) else {
-            let (least, most) = (range.start(), range.end());
-            return self.wrong(what, &format!("a whole number from {least} to {most}"), node);
+            return self.wrong(what, &wanted(), node);
         };
         if !range.contains(&number) {
             self.fault(node.spot, format!("{what} is from {} to {}, not {number}", range.start(), range.end()));
@@ -107,8 +113,10 @@ impl Reader<'_> {
 
     /// A time with its unit: `500ms`, `5s`, `2m`, `1h`, `7d`.
     pub fn duration(&mut self, what: &str, node: &Node, range: RangeInclusive<Duration>) -> Option<Duration> {
+        let wanted = "a time with its unit (500ms, 5s, 2m, 1h, 7d)";
+        self.expects(node, || wanted.into());
         let Some(duration) = plain(node).and_then(parse_duration) else {
-            return self.wrong(what, "a time with its unit (500ms, 5s, 2m, 1h, 7d)", node);
+            return self.wrong(what, wanted, node);
         };
         if !range.contains(&duration) {
             let (least, most) = (print_duration(*range.start()), print_duration(*range.end()));
@@ -120,6 +128,7 @@ impl Reader<'_> {
 
     /// Anything that its type can read from a text: an address, a network.
     pub fn parsed<T: FromStr>(&mut self, what: &str, kind: &str, node: &Node) -> Option<T> {
+        self.expects(node, || kind.to_string());
         match self.text(what, node)?.parse() {
             Ok(value) => Some(value),
             Err(_) => self.wrong(what, kind, node),
@@ -128,6 +137,7 @@ impl Reader<'_> {
 
     /// One of a closed list of words.
     pub fn word<T: Copy>(&mut self, what: &str, node: &Node, words: &[(&str, T)]) -> Option<T> {
+        self.faults.expects(node.spot, || Kind::Words(words.iter().map(|(word, _)| word.to_string()).collect()));
         let text = self.text(what, node)?;
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
             return Some(*value);
@@ -136,6 +146,10 @@ impl Reader<'_> {
         let message = format!("{what} is one of {}, not `{}`", list.join(", "), shorten(text));
         self.unknown(node.spot, message, text, list);
         None
+    }
+
+    fn expects(&mut self, node: &Node, wanted: impl FnOnce() -> String) {
+        self.faults.expects(node.spot, || Kind::Described(wanted()));
     }
 
     fn wrong<T>(&mut self, what: &str, wanted: &str, node: &Node) -> Option<T> {
@@ -154,6 +168,8 @@ pub struct Fields<'n> {
     what: String,
     /// Where a missing field is complained about.
     pub spot: Spot,
+    /// Where it begins.
+    at: Spot,
     entries: Vec<Option<&'n Entry>>,
     asked: Vec<&'static str>,
     missing: Vec<(&'static str, String)>,
@@ -197,7 +213,12 @@ impl<'n> Fields<'n> {
     /// Complains about every field that nobody asked for and every required one that is not there. A misspelt required field is
     /// one mistake, not two.
     pub fn finish(mut self, reader: &mut Reader<'_>) {
-        for entry in self.rest() {
+        let left = self.rest();
+        if let Some(asked) = &mut reader.faults.asked {
+            asked.fields.entry(self.at).or_default().extend(&self.asked);
+            asked.closed.extend(left.first().map(|_| self.at));
+        }
+        for entry in left {
             let message = format!("{} has no field `{}`", self.what, shorten(&entry.key));
             reader.unknown(entry.spot, message, &entry.key, self.asked.iter().copied());
             let meant = super::nearest(&entry.key, self.asked.iter().copied());

@@ -6,7 +6,7 @@
 
 use super::fields::shorten;
 use super::{Faults, Place};
-use serde_saphyr::granit_parser::{self, ErrorKind, Event, Marker, Parser, ScalarStyle, Span};
+use granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, Span};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
 
@@ -186,7 +186,6 @@ fn count(number: usize) -> u32 {
 /// The file's one document, or `None` and a fault. An empty file is [`Value::Empty`].
 pub fn read(source: &Source<'_>, faults: &mut Faults) -> Option<Node> {
     let options = granit_parser::options! {
-        emit_comments: false,
         flow_nesting_limit: MAX_DEPTH,
         block_nesting_limit: MAX_DEPTH,
     };

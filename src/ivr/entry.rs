@@ -59,6 +59,11 @@ impl Asking {
         Asking { least: least as usize, most: most as usize, ..self.clone() }
     }
 
+    /// How often it asks.
+    pub fn tries(&self) -> u32 {
+        self.tries
+    }
+
     pub fn once(&self) -> Asking {
         Asking { tries: 1, ..self.clone() }
     }

@@ -20,6 +20,7 @@ use crate::expression::{Declared, Type};
 use crate::fault::tree::Source;
 use crate::fault::{Fault, Faults};
 use crate::id::Name;
+use crate::speech::Language;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -59,6 +60,8 @@ pub struct World {
     pub languages: Vec<Name>,
     /// The recorded prompts of each language, and of [`ANY_LANGUAGE`].
     pub sounds: BTreeMap<Name, BTreeSet<Name>>,
+    /// How each language says numbers, dates and money.
+    pub speech: BTreeMap<Name, Arc<Language>>,
     pub queues: BTreeSet<Name>,
     pub extensions: BTreeSet<Name>,
     pub calendars: BTreeSet<Name>,

@@ -17,8 +17,7 @@ const DEFAULT_SILENCE: Duration = Duration::from_secs(5);
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(super) struct Recorder {
     prompts: Vec<Name>,
-    pub longest: Duration,
-    pub silence: Duration,
+    what: Keep,
     next: Name,
     failed: Name,
 }
@@ -32,31 +31,35 @@ pub enum Recording {
 
 impl Recorder {
     /// From the fields `prompt`, `longest`, `silence`, `next` and `failed`.
-    pub fn read(fields: &mut NodeFields<'_, '_, '_>) -> Option<Recorder> {
+    /// `what` is kept, of the longest time and the silence that ends it.
+    pub fn read(
+        fields: &mut NodeFields<'_, '_, '_>,
+        what: impl FnOnce(Duration, Duration) -> Option<Keep>,
+    ) -> Option<Recorder> {
         fields.waits();
         let prompts = fields.optional_prompts("prompt");
         let longest = fields.duration("longest", DEFAULT_LONGEST, Duration::from_secs(1)..=LONGEST);
         let silence = fields.duration("silence", DEFAULT_SILENCE, Duration::from_secs(1)..=LONGEST);
         let next = fields.link_at_once("next");
         let failed = fields.link_at_once_or("failed", &next);
-        Some(Recorder { prompts: prompts?, longest, silence, next: next?, failed: failed? })
+        Some(Recorder { prompts: prompts?, what: what(longest, silence)?, next: next?, failed: failed? })
     }
 
-    pub fn begin(&self, what: Keep, turn: &mut Turn<'_>) -> Step<Recording> {
+    pub fn begin(&self, turn: &mut Turn<'_>) -> Step<Recording> {
         turn.forget_typed();
         if self.prompts.is_empty() {
-            turn.keep_for_later(what);
+            turn.keep_for_later(self.what.clone());
             return Step::Stay(Recording::Running);
         }
         turn.play(&self.prompts, false);
         Step::Stay(Recording::Asking)
     }
 
-    pub fn hear(&self, state: Recording, heard: Heard, what: Keep, turn: &mut Turn<'_>) -> Step<Recording> {
+    pub fn hear(&self, state: Recording, heard: Heard, turn: &mut Turn<'_>) -> Step<Recording> {
         match (state, heard) {
             (Recording::Asking, Heard::Played | Heard::Key(_)) => {
                 turn.stop_playing();
-                turn.keep_for_later(what);
+                turn.keep_for_later(self.what.clone());
                 Step::Stay(Recording::Running)
             }
             (Recording::Running, Heard::Key(_)) => {

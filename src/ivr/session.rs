@@ -164,6 +164,11 @@ impl Session {
         self.dropped
     }
 
+    /// The id of the customer who was found to be calling.
+    pub fn customer(&self) -> Option<&str> {
+        self.knowledge.customer.as_ref().map(|customer| customer.id.as_str())
+    }
+
     /// The language the caller hears now.
     pub fn language(&self) -> &Name {
         &self.line.language

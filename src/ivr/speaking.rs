@@ -6,10 +6,10 @@
 //! Invariant: a value that cannot be said makes nothing of the whole be said: half a sentence is worse than none.
 
 use super::knowledge::Known;
-use super::reading::NodeFields;
+use super::reading::{NodeFields, Said};
 use crate::expression::Template;
 use crate::fault::fields::{Fields, shorten};
-use crate::fault::tree;
+use crate::fault::tree::{self, Spot};
 use crate::id::Name;
 use crate::speech::{KINDS, Language, Part, Slot};
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ impl Speakable {
             return fields.prompt(node).map(Speakable::Prompt);
         }
         let mut part = fields.reader.fields("a part", node.spot, node)?;
-        let (gender, case) = (word("gender", &mut part, fields), word("case", &mut part, fields));
+        let [gender, case] = ["gender", "case"].map(|name| word(name, &mut part, fields));
         let entries = part.rest();
         let [entry] = entries.as_slice() else {
             fields.reader.fault(node.spot, format!("a part says one thing: {}", KINDS.join(", ")));
@@ -39,13 +39,16 @@ impl Speakable {
             return None;
         }
         let template = fields.template_of(&entry.key, &entry.value)?;
-        if let Some(text) = template.as_literal()
-            && Part::read(&entry.key, text).is_none()
-        {
+        let literal = template.as_literal().map(|text| Part::read(&entry.key, text).ok_or(text));
+        if let Some(Err(text)) = literal {
             fields.reader.fault(entry.value.spot, format!("`{}` is no {}", shorten(text), entry.key));
             return None;
         }
-        Some(Speakable::Value { kind: Name::from(&*entry.key), template, slot: Slot { gender, case } })
+        let spots = [&gender, &case].map(|word| word.as_ref().map_or(entry.value.spot, |(_, spot)| *spot));
+        let slot = Slot { gender: gender.map(|(word, _)| word), case: case.map(|(word, _)| word) };
+        let said = Said { part: literal.and_then(Result::ok), slot: slot.clone(), spot: entry.value.spot, spots };
+        fields.seen.said.push(said);
+        Some(Speakable::Value { kind: Name::from(&*entry.key), template, slot })
     }
 
     pub fn may_fail(&self) -> bool {
@@ -53,9 +56,9 @@ impl Speakable {
     }
 }
 
-fn word(name: &'static str, part: &mut Fields<'_>, fields: &mut NodeFields<'_, '_, '_>) -> Option<Name> {
+fn word(name: &'static str, part: &mut Fields<'_>, fields: &mut NodeFields<'_, '_, '_>) -> Option<(Name, Spot)> {
     let node = part.value(name)?;
-    fields.reader.name(name, node)
+    Some((fields.reader.name(name, node)?, node.spot))
 }
 
 /// `None` when a value is absent, is not of its kind, or the language has no words for it.

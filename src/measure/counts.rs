@@ -72,6 +72,7 @@ pub enum Ended {
     EndedByUs,
 }
 
+/// What is written down is the counts; of the waits a report says the means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Counts {
     /// Every entry, those who still wait included.
@@ -86,12 +87,17 @@ pub struct Counts {
     pub callback_taken: u64,
     pub answered_elsewhere: u64,
     pub ended_by_us: u64,
+    /// Who has no ending yet.
     pub waiting: u64,
     /// Of those who were answered.
+    #[serde(skip)]
     pub answered_wait: Duration,
     /// Of those who gave up, and of those of them who did not do so at once.
+    #[serde(skip)]
     pub abandoned_wait: Duration,
+    #[serde(skip)]
     pub abandoned_wait_not_short: Duration,
+    #[serde(skip)]
     pub longest_wait: Duration,
 }
 

@@ -4,15 +4,17 @@
 //! |---|---|
 //! | wrong | against the customer (if there is one of that number) and the calling number (unless it is withheld) |
 //! | right | for the customer: their wrong ones are forgotten, and as many of the calling number's |
+//! | an operator's `customers unlock` | their wrong ones are forgotten, and the lock with them |
 //! | as many wrong ones as the flow allows | both are locked for as long as the flow says; the right PIN is refused too |
 //!
 //! A wrong one is forgotten when the time of a lock has passed without another. Attempts that are being verified count as wrong
-//! until they turn out right, so that many calls at once gain nothing. Who was wrong hears it when it is on the disk.
+//! until they turn out right, so that many calls at once gain nothing. Who was wrong hears it when it is on the disk;
+//! where the disk takes longer than the question may, that nobody could tell.
 //! Invariant: what was typed is not kept: a customer's number stays here only while it counts, and is never printed.
 
 use super::{Action, Pbx, Purpose};
 use crate::ask::{Answer, PinCheck, PinVerdict, Reply};
-use crate::control::e164;
+use crate::control::{LockRow, e164};
 use crate::id::{AskId, WriteId};
 use crate::store::{AttemptNote, Counted, Tally, TallyRow, What};
 use crate::time::{Duration, Now, Wall};
@@ -21,9 +23,11 @@ use std::fmt;
 
 /// Customers and calling numbers counted at once; beyond, those that matter least are forgotten.
 const MAX_COUNTED: usize = 50_000;
+/// Locks told to an operator.
+const MAX_LISTED: usize = 10_000;
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Subject {
+pub(super) enum Subject {
     Customer(String),
     Caller(String),
 }
@@ -127,6 +131,23 @@ impl Attempts {
         changed
     }
 
+    /// What counted against them counts no longer; false when nothing did.
+    pub(super) fn forget(&mut self, subject: &Subject, now: Wall) -> bool {
+        let counted = self.tally(subject, now) != Tally::default();
+        self.tallies.remove(subject);
+        counted
+    }
+
+    /// Who is locked out now.
+    pub(super) fn locks(&self, now: Wall) -> Vec<LockRow> {
+        let locked = self.tallies.iter().filter_map(|(subject, tally)| {
+            let until = tally.locked_until.filter(|until| *until > now)?;
+            let (customer, number) = subject.names();
+            Some(LockRow { customer, number, wrong: tally.wrong, until })
+        });
+        locked.take(MAX_LISTED).collect()
+    }
+
     /// First those that count no longer go, then those that count least: the locked ones last.
     fn keep_small(&mut self, now: Wall) {
         if self.tallies.len() <= MAX_COUNTED {
@@ -146,7 +167,15 @@ impl Attempts {
 }
 
 impl Subject {
-    fn counted(&self) -> Counted {
+    /// The customer, or the calling number.
+    pub(super) fn names(&self) -> (Option<String>, Option<String>) {
+        match self {
+            Subject::Customer(id) => (Some(id.clone()), None),
+            Subject::Caller(number) => (None, Some(number.clone())),
+        }
+    }
+
+    pub(super) fn counted(&self) -> Counted {
         match self {
             Subject::Customer(_) => Counted::Customer,
             Subject::Caller(_) => Counted::Caller,
@@ -211,6 +240,11 @@ impl Pbx {
     /// An answer that waited for this write.
     pub(super) fn release_attempt(&mut self, write: WriteId) -> Option<Answer> {
         self.pins.held.remove(&write)
+    }
+
+    /// The asker has been told something else: the disk took too long.
+    pub(super) fn forget_held(&mut self, id: AskId) {
+        self.pins.held.retain(|_, held| held.id != id);
     }
 
     fn audit(&self, id: AskId, caller: String, verdict: &str) -> AttemptNote {
@@ -288,6 +322,17 @@ mod tests {
         bench.check(&[("88", "+482", true, "right")]);
         bench.now = bench.now + LOCK;
         bench.check(&[("77", "+481", true, "right")]);
+    }
+
+    #[test]
+    fn an_operator_lifts_a_lock() {
+        let mut bench = Bench::new();
+        bench.check(&[("77", "+481", false, "wrong"), ("77", "+481", false, "wrong"), ("77", "+481", false, "wrong")]);
+        assert!(bench.attempts.forget(&Subject::Customer("77".into()), bench.now));
+        bench.check(&[("77", "+481", true, "locked"), ("77", "+482", true, "right")]);
+        assert!(bench.attempts.forget(&Subject::Caller("+481".into()), bench.now));
+        bench.check(&[("77", "+481", true, "right")]);
+        assert!(!bench.attempts.forget(&Subject::Caller("+481".into()), bench.now));
     }
 
     #[test]

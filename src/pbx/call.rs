@@ -50,6 +50,8 @@ pub struct Call {
     pub parted: Option<(Moment, EndedBy)>,
     /// What the caller brought along, of which only a trusted trunk is believed.
     pub carried: Carried,
+    /// The id of the customer whom the last flow that is over found them to be.
+    pub known_as: Option<Name>,
     /// The leg that the caller hears before anybody has answered.
     pub early: Option<LegId>,
     /// The caller's phone was told of early sound: from then on ringing is for us to play.
@@ -91,6 +93,12 @@ pub struct Kept {
 const PLAYS: u64 = 1 << 32;
 
 impl Call {
+    /// The id of the customer whom a flow found them to be.
+    pub fn customer(&self) -> Option<&str> {
+        let session = self.session.as_ref().and_then(|session| session.customer());
+        session.or(self.known_as.as_deref())
+    }
+
     /// A flow's play, as no other flow of this call counts it.
     pub fn play_of(&self, play: PlayId) -> PlayId {
         PlayId(self.flows_begun * PLAYS + play.0)
@@ -256,11 +264,11 @@ pub struct Leg {
     pub party: PartyNumber,
     pub sip_call_id: String,
     /// For a leg that we call: where to, until the INVITE leaves.
-    pub target: Option<Target>,
+    pub target: Option<Box<Target>>,
     /// The attempt that it rings for.
     pub attempt: Option<AttemptId>,
     /// What allows it to be called, as long as it is counted.
-    pub permit: Option<Permit>,
+    pub permit: Option<Box<Permit>>,
     /// It has answered, and has yet to press the key that says that somebody is there.
     pub confirming: bool,
     /// Where the peer's signalling comes from, as far as it is known.
@@ -270,7 +278,7 @@ pub struct Leg {
     pub bind: IpAddr,
     pub advertised: IpAddr,
     /// The peer's offer, or `None` when the offer is ours to make.
-    pub offer: Option<Description>,
+    pub offer: Option<Box<Description>>,
     /// The description that we sent last, and its version.
     pub local: Option<Description>,
     pub version: u64,

@@ -53,7 +53,7 @@ pub fn leg_record(leg: &Leg, now: Now) -> LegRecord {
     }
 }
 
-fn step(visit: &Visit, ended: crate::time::Wall) -> PathStep {
+pub fn step(visit: &Visit, ended: crate::time::Wall) -> PathStep {
     PathStep {
         flow: visit.flow.to_string(),
         node: visit.node.to_string(),

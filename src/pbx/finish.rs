@@ -11,7 +11,7 @@ use super::call::AttemptId;
 use super::leg::Farewell;
 use super::{Action, EndedBy, Outcome, Pbx, Phase, Timer, cdr};
 use crate::acd::Leaving;
-use crate::id::{CallId, LegId};
+use crate::id::{CallId, LegId, Name};
 use crate::sip::Status;
 use crate::time::{Duration, Now};
 use crate::{ivr, store};
@@ -92,6 +92,7 @@ impl Pbx {
         let (Phase::Ended { .. }, Some(session)) = (&call.phase, &call.session) else { return };
         if session.is_over() {
             call.language = session.language().clone();
+            call.known_as = session.customer().map(Name::from);
             call.path.extend_from_slice(session.visits());
             call.session = None;
             self.timers.cancel(&Timer::Session(id));
@@ -115,8 +116,9 @@ impl Pbx {
         if !over {
             return;
         }
+        self.tell_of_end(id, now, out);
         if let Some(call) = self.calls.remove(&id) {
-            self.write(store::What::CallEnded(cdr::record(call, now)), now, out);
+            self.write(store::What::CallEnded(cdr::record(*call, now)), now, out);
         }
     }
 }

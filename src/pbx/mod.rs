@@ -26,14 +26,16 @@
 //! | `policy` | who may call whom: without its permit no phone rings |
 //! | `targets` | what a permit allows, as addresses |
 //! | `trunks` | the providers as they stand: found, watched, registered at |
-//! | `dial` | making phones ring: attempts, the race between them |
+//! | `dial` | making phones ring: attempts and their stages |
+//! | `ringing`, `answered`, `unanswered` | what a caller hears meanwhile; who has won; what comes after those who do not answer |
 //! | `parties` | joining and parting: a leg goes over into another call, from shard to shard |
 //! | `transfers`, `parking`, `services` | REFER; callers left at a slot; what a code does |
 //! | `presence` | lamps, agents' states: who is told how somebody stands |
 //! | `bridge` | two people talk: joining, hold, the silence of one who has vanished |
-//! | `attempts` | wrong PINs, and who is locked out |
+//! | `attempts`, `locks` | wrong PINs, and who is locked out; what an operator does about it |
 //! | `calendars` | what calendars say, and operators instead |
 //! | `explain` | why a caller waits and an agent sits, in sentences |
+//! | `notices` | what webhooks are told of calls |
 //! | `finish` | how a call ends, however it ends |
 //! | `cdr` | a finished call as a record |
 //! | `on_*` | translators: one total `match` each over what one room says |
@@ -43,6 +45,7 @@
 //! Invariants: rooms never call back: what one says is queued, and [`Pbx::settle`] passes it on until all are silent; every call
 //! that began ends in exactly one record.
 
+mod answered;
 mod attempts;
 mod bridge;
 mod calendars;
@@ -54,6 +57,8 @@ mod dial;
 mod explain;
 mod finish;
 mod leg;
+mod locks;
+mod notices;
 mod on_acd;
 mod on_answer;
 mod on_control;
@@ -67,11 +72,13 @@ pub mod policy;
 mod ports;
 mod presence;
 mod queueing;
+mod ringing;
 mod route;
 mod services;
 mod targets;
 mod transfers;
 mod trunks;
+mod unanswered;
 mod words;
 
 pub use call::{Attempt, AttemptId, Call, EndedBy, Outcome, Phase};
@@ -111,9 +118,9 @@ pub struct Pbx {
     config: Arc<Config>,
     endpoint: sip::Endpoint,
     #[serde(with = "crate::time::pairs")]
-    calls: BTreeMap<CallId, Call>,
+    calls: BTreeMap<CallId, Box<Call>>,
     #[serde(with = "crate::time::pairs")]
-    legs: BTreeMap<LegId, Leg>,
+    legs: BTreeMap<LegId, Box<Leg>>,
     /// Which leg a SIP session belongs to, until the SIP room has said the last word of it.
     #[serde(with = "crate::time::pairs")]
     dialogs: BTreeMap<DialogId, LegId>,
@@ -439,7 +446,7 @@ impl Pbx {
 
     /// Lets the flow that holds the call act, if one holds it.
     fn with_session(&mut self, call: CallId, act: impl FnOnce(&mut ivr::Session, &mut Vec<ivr::Command>)) {
-        let Some(Call { session: Some(session), .. }) = self.calls.get_mut(&call) else { return };
+        let Some(session) = self.calls.get_mut(&call).and_then(|call| call.session.as_mut()) else { return };
         let mut said = Vec::new();
         act(session, &mut said);
         match session.poll_timeout() {

@@ -127,10 +127,11 @@ impl Pbx {
         let Some(call) = self.items.get(&item).copied() else { return };
         let agent = Name::from(agent);
         let errand = Errand::new(Payer::Agent(agent.clone()), Way::Offer);
-        let summons = Summons { wanted: Wanted::Agent(agent), errand, ring };
+        let summons = Summons { wanted: Wanted::Agent(agent.clone()), errand, ring };
         match self.attempt(call, Purpose::Offer { offer, item }, &summons, now, out) {
             Ok(attempt) => {
                 self.offers.insert(offer, attempt);
+                self.tell_of_offer(call, &agent, now, out);
             }
             Err(_) => self.tell_acd(acd::Event::Refused { offer, why: acd::Refusal::Unreachable }, now),
         }
@@ -146,13 +147,14 @@ impl Pbx {
         }
     }
 
-    fn connect(&mut self, offer: OfferId, item: ItemId, agent: &str, waited: Duration, now: Now, out: &mut Vec<Action>) {
+    fn connect(&mut self, offer: OfferId, item: ItemId, agent: &Name, waited: Duration, now: Now, out: &mut Vec<Action>) {
         self.offers.remove(&offer);
         let Some(leg) = self.winners.remove(&offer) else { return };
         match self.items.get(&item).copied() {
             Some(call) => {
                 tracing::info!(%agent, waited_ms = waited.as_millis(), "an agent took a call");
                 self.bridge(call, leg, With::Agent { item }, now, out);
+                self.tell_of_answer(call, agent, waited, now, out);
             }
             None => self.drop_leg(leg, Farewell::HangUp, now, out),
         }

@@ -7,23 +7,20 @@ use crate::{ivr, sip};
 
 impl Pbx {
     pub(super) fn on_answer(&mut self, answer: Answer, now: Now, out: &mut Vec<Action>) {
-        self.timers.cancel(&Timer::Ask(answer.id));
         if let Some(answer) = self.count_attempt(answer, now, out) {
             self.tell_answer(answer, now, out);
         }
     }
 
-    /// To whoever asked.
+    /// To whoever asked. Until then the question keeps its deadline: an answer that waits to be kept waits no longer than that.
     pub(super) fn tell_answer(&mut self, answer: Answer, now: Now, out: &mut Vec<Action>) {
         // Only the first answer counts, and only while the question is open.
         let Some(purpose) = self.asks.remove(&answer.id) else { return };
+        self.timers.cancel(&Timer::Ask(answer.id));
         match purpose {
             Purpose::Trunk(trunk) => {
-                let hosts = match answer.reply {
-                    Reply::Addresses(hosts) => hosts,
-                    _ => Vec::new(),
-                };
-                self.found(&trunk, hosts, now);
+                let servers = self.servers_of(&trunk, answer.reply);
+                self.found(&trunk, servers, now);
             }
             Purpose::Sip(query) => {
                 let addresses = match answer.reply {
@@ -38,6 +35,7 @@ impl Pbx {
                 self.tell_sip(sip::Input::Resolved { query, addresses }, now);
             }
             Purpose::Flow(call, ask) => {
+                self.forget_held(answer.id);
                 if let Reply::Failed(why) = &answer.reply {
                     let reference = self.calls.get(&call).map(|call| call.reference.as_str()).unwrap_or_default();
                     tracing::warn!(call = reference, why, "a flow's question was not answered");

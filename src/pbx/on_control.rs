@@ -18,6 +18,8 @@ impl Pbx {
         let response = match request {
             Request::SaveCustomers(list) => return self.save_customers(reply, list, now, out),
             Request::RemoveCustomers(ids) => return self.remove_customers(reply, ids, now, out),
+            Request::Unlock { customer, numbers } => return self.unlock(reply, customer, &numbers, now, out),
+            Request::Locks => self.locks(now),
             Request::Customers { .. } => {
                 Response::Failed("customers are read from the store, not asked of the exchange".into())
             }
@@ -35,7 +37,7 @@ impl Pbx {
             Request::Callbacks => Response::Waiting(self.waiting_rows(None, Some(acd::Kind::Callback), now)),
             Request::Agent { agent, order } => self.order_agent(agent.into(), order, now),
             Request::ReportSettings => Response::ReportSettings(self.report_settings()),
-            Request::Cdr { .. } | Request::Report(_) | Request::QueueLog { .. } => {
+            Request::Cdr { .. } | Request::Report(_) | Request::QueueLog { .. } | Request::Webhooks => {
                 Response::Failed("records are read from the store, not asked of the exchange".into())
             }
             Request::FlowReport { .. } | Request::Reload | Request::Rollback => {
@@ -229,7 +231,7 @@ impl Pbx {
 
     /// Who has the call: the leg it talks with, the queue it waits in, or the flow it walks.
     fn holder(&self, call: &Call) -> String {
-        let party = |leg| self.legs.get(leg).map(|leg: &Leg| format!("{} {}", leg.role.word(), leg.party.number));
+        let party = |leg| self.legs.get(leg).map(|leg: &Box<Leg>| format!("{} {}", leg.role.word(), leg.party.number));
         match &call.phase {
             Phase::Bridged { peer, .. } => party(peer).unwrap_or_default(),
             Phase::Waiting { .. } => format!("queue {}", call.queue.as_deref().unwrap_or_default()),

@@ -42,7 +42,7 @@ impl Pbx {
         }
         // Is there a codec in common? Known before anybody is told that we answer.
         let offer = leg.offer.take();
-        if let Err(status) = self.describe(id, offer.as_ref()) {
+        if let Err(status) = self.describe(id, offer.as_deref()) {
             self.refuse(call, status, now, out);
             return;
         }

@@ -8,7 +8,7 @@ use crate::config::Destination;
 use crate::id::{CallId, LegId};
 use crate::media::{ShardId, Statistics};
 use crate::sdp::Description;
-use crate::sip::{Binding, Command, DialogId, Ending, Event, IncomingCall, Output, Rejection, Source, Status};
+use crate::sip::{Binding, Command, DialogId, Ending, Event, IncomingCall, Output, Party, Rejection, Source, Status};
 use crate::store::{BindingRow, PartyNumber, What};
 use crate::time::Now;
 use crate::{ask, ivr};
@@ -107,12 +107,23 @@ impl Pbx {
         }
     }
 
+    /// Who calls: whom a trusted provider asserts, unless they want to stay unknown; else whom From names (RFC 3325 section 7).
+    fn shown_of<'a>(&self, invite: &'a IncomingCall) -> &'a Party {
+        let is_trusted = match &invite.source {
+            Source::Trunk(name) => self.config.trunks.get(name).is_some_and(|trunk| trunk.identity.trusted),
+            Source::Extension(_) => false,
+        };
+        let asserted = invite.carried.asserted.as_ref().filter(|_| is_trusted && !invite.carried.withheld);
+        asserted.unwrap_or(&invite.from)
+    }
+
     /// A call with its caller's leg, entered into the books.
     fn new_call(&mut self, dialog: DialogId, invite: IncomingCall, now: Now) -> (CallId, LegId) {
         self.next.call += 1;
         self.next.leg += 1;
         let (id, leg) = (CallId(self.next.call), LegId(self.next.leg));
-        let from = PartyNumber { number: clipped(&invite.from.user), name: clipped(&invite.from.display) };
+        let shown = self.shown_of(&invite);
+        let from = PartyNumber { number: clipped(&shown.user), name: clipped(&shown.display) };
         let bind = invite.path.local.ip();
         let shard = ShardId(u16::try_from(id.0 % u64::from(self.shards)).unwrap_or(0));
         let caller = Leg {
@@ -133,7 +144,7 @@ impl Pbx {
             audio: Audio::Closed { statistics: Statistics::default() },
             bind,
             advertised: self.advertised(bind, invite.path.remote.ip()),
-            offer: invite.offer,
+            offer: invite.offer.map(Box::new),
             local: None,
             version: 1,
             agreed: None,
@@ -165,6 +176,7 @@ impl Pbx {
             queue: None,
             parted: None,
             carried: invite.carried,
+            known_as: None,
             early: None,
             heard_early: false,
             transfer: None,
@@ -182,8 +194,8 @@ impl Pbx {
             "call arrived"
         );
         self.dialogs.insert(dialog, leg);
-        self.legs.insert(leg, caller);
-        self.calls.insert(id, call);
+        self.legs.insert(leg, Box::new(caller));
+        self.calls.insert(id, Box::new(call));
         self.party_came(leg, now);
         self.touch(leg);
         self.timers.set(Timer::CallLimit(id), now.mono + self.config.limits.call_duration);
@@ -226,7 +238,7 @@ impl Pbx {
         self.call_of(dialog);
         let answer = match self.dialogs.get(&dialog).copied() {
             Some(leg) => {
-                let was_held = self.legs.get(&leg).is_some_and(Leg::is_held);
+                let was_held = self.legs.get(&leg).is_some_and(|leg| leg.is_held());
                 let answer = self.describe(leg, offer.as_ref());
                 if offer.is_some() && answer.is_ok() {
                     self.connect_audio(leg, out);
@@ -243,7 +255,7 @@ impl Pbx {
         self.call_of(dialog);
         let Some(leg) = self.dialogs.get(&dialog).copied() else { return };
         // A refusal leaves the session as it was (RFC 3261 section 14.1); so does an answer that fits nothing of ours.
-        let was_held = self.legs.get(&leg).is_some_and(Leg::is_held);
+        let was_held = self.legs.get(&leg).is_some_and(|leg| leg.is_held());
         if let Ok(answer) = outcome
             && self.accept_answer(leg, &answer).is_ok()
         {

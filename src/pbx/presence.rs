@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | dialog (RFC 4235) | an extension, a parking slot | the calls that its phones are in |
 //! | presence (RFC 3856) | an agent | open when a call could be offered now, and the state in a word |
-//! | message-summary (RFC 3842) | the subscriber's own extension | whether mail waits |
+//! | message-summary (RFC 3842) | the mailbox of the subscriber's own extension | that none waits: nothing takes messages yet |
 //!
 //! Only phones of the house are told. Invariant: a lamp is told when what it shows has changed, and not otherwise.
 
@@ -91,7 +91,8 @@ impl Pbx {
             Package::Presence => self.config.agents.contains_key(&target),
             // Nobody asks after another's mail.
             Package::MessageSummary if target != *own => return Err(Status(403)),
-            Package::MessageSummary => true,
+            // A phone without a mailbox is not told that its mailbox is empty.
+            Package::MessageSummary => self.config.mailboxes.contains_key(&target),
         };
         if !known {
             return Err(Status(404));
@@ -149,7 +150,7 @@ impl Pbx {
         match watcher.package {
             Package::Dialog => self.dialogs_of(&watcher.target),
             Package::Presence => self.agent_standing(&watcher.target),
-            // There are no mailboxes yet.
+            // No verb leaves a message yet (`voicemail` and `record` end as failed), so this is so of every mailbox.
             Package::MessageSummary => "Messages-Waiting: no\r\n".into(),
         }
     }
@@ -159,7 +160,7 @@ impl Pbx {
             let state = if self.parked.contains_key(&slot) { "confirmed" } else { "terminated" };
             return format!("<dialog id=\"slot\"><state>{state}</state></dialog>\n");
         }
-        let theirs = |leg: &&Leg| leg.session_open && matches!(&leg.peer, Source::Extension(own) if &**own == who);
+        let theirs = |leg: &&Box<Leg>| leg.session_open && matches!(&leg.peer, Source::Extension(own) if &**own == who);
         let shown: String = self.legs.values().filter(theirs).take(MAX_SHOWN).map(|leg| self.dialog_of(leg)).collect();
         if shown.is_empty() {
             // Some phones put a lamp out only when they are told of a call that is over.

@@ -10,13 +10,9 @@ use crate::store::{PartyNumber, What};
 use crate::time::{Duration, Moment, Now};
 use serde::{Deserialize, Serialize};
 
-/// What a caller is called who does not want to be known (RFC 3323 section 4.1.1.3), and other words for nobody.
-const WITHHELD: [&str; 5] = ["", "anonymous", "unknown", "restricted", "unavailable"];
-
 /// Who somebody is to the queues, unless the number is withheld.
 pub fn contact(from: &PartyNumber) -> Option<Name> {
-    let number = from.number.trim();
-    (!WITHHELD.iter().any(|word| number.eq_ignore_ascii_case(word))).then(|| number.into())
+    (!from.is_withheld()).then(|| from.number.trim().into())
 }
 
 /// How long an agent had their caller on hold.

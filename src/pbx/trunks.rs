@@ -1,8 +1,8 @@
 //! The providers as they stand: where they are, whether they answer, whether we are registered there.
 //!
 //! ```text
-//! start, reload -> the host's addresses (asked again every five minutes) -> OPTIONS probes; REGISTER
-//!                                                     Down -> no new calls go there, and those that ring there go elsewhere
+//! start, reload -> the host's servers (SRV, else addresses; asked again every five minutes) -> OPTIONS probes; REGISTER
+//!                        Down -> its next server is asked; no new calls until it answers, and those that ring there go elsewhere
 //! ```
 //!
 //! Invariant: a trunk is watched and registered at where its host is now, or where it was when last heard of.
@@ -24,8 +24,9 @@ const DEFAULT_PORT: u16 = 5060;
 /// A host's addresses are asked for again after this; sooner when there were none.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
 const LOOK_SOON: Duration = Duration::from_secs(30);
-/// Addresses of one host that are kept.
+/// Servers of one provider that are kept, and of an answer that are put in order.
 const MAX_ADDRESSES: usize = 8;
+const MAX_ANSWERS: usize = 64;
 /// The longest that a probe waits for its answer.
 const PROBE_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a stop waits for registrars to let us go.
@@ -93,34 +94,77 @@ impl Pbx {
     pub(super) fn look_up(&mut self, name: &Name, now: Now, out: &mut Vec<Action>) {
         let Some(address) = self.config.trunks.get(name).and_then(|trunk| trunk.send_to.clone()) else { return };
         match address.host {
-            TrunkHost::Address(host) => self.found(name, vec![host], now),
+            TrunkHost::Address(host) => {
+                let place = SocketAddr::new(host, address.port.unwrap_or(DEFAULT_PORT));
+                self.found(name, vec![place], now);
+            }
             TrunkHost::Name(host) => {
-                self.ask(ask::Question::Resolve { host }, Purpose::Trunk(name.clone()), super::PATIENCE, now, out);
+                // With a port the host is meant itself (RFC 3263 section 4.2).
+                let question = match address.port {
+                    Some(_) => ask::Question::Resolve { host },
+                    None => ask::Question::Servers { host },
+                };
+                self.ask(question, Purpose::Trunk(name.clone()), super::PATIENCE, now, out);
             }
         }
     }
 
-    /// The answer to that; empty when there is none, and then the last one holds.
-    pub(super) fn found(&mut self, name: &Name, hosts: Vec<IpAddr>, now: Now) {
+    /// The answer to that, in the order in which they are to be tried.
+    pub(super) fn servers_of(&mut self, name: &str, reply: ask::Reply) -> Vec<SocketAddr> {
+        let address = self.config.trunks.get(name).and_then(|trunk| trunk.send_to.as_ref());
+        let port = address.and_then(|address| address.port).unwrap_or(DEFAULT_PORT);
+        let servers: Vec<SocketAddr> = match reply {
+            ask::Reply::Addresses(hosts) => hosts.into_iter().map(|host| SocketAddr::new(host, port)).collect(),
+            ask::Reply::Servers(servers) => {
+                let servers = servers.into_iter().take(MAX_ANSWERS).map(|it| (it.priority, it.weight, it.address));
+                self.rng.in_order(servers.collect())
+            }
+            _ => Vec::new(),
+        };
+        servers.into_iter().filter(|place| self.leads_outside(place.ip())).collect()
+    }
+
+    /// Who owns the name of a provider does not lead us to what is behind our walls: to our own host only where we listen there.
+    fn leads_outside(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let mut listeners = self.config.sip.listeners.iter().map(|listener| listener.address.ip().to_canonical());
+        let reached = |own: IpAddr| own.is_ipv4() == address.is_ipv4() && (own.is_loopback() || !address.is_loopback());
+        !address.is_unspecified() && !address.is_multicast() && listeners.any(reached)
+    }
+
+    /// Where it is: empty when nobody knows, and then what was known holds.
+    pub(super) fn found(&mut self, name: &Name, mut places: Vec<SocketAddr>, now: Now) {
         let Some(trunk) = self.config.trunks.get(name).cloned() else { return };
         let Some(address) = &trunk.send_to else { return };
         if matches!(address.host, TrunkHost::Name(_)) {
-            let pause = if hosts.is_empty() { LOOK_SOON } else { LOOK_AGAIN };
+            let pause = if places.is_empty() { LOOK_SOON } else { LOOK_AGAIN };
             self.timers.set(Timer::Trunk(name.clone()), now.mono + pause);
         }
-        if hosts.is_empty() {
+        if places.is_empty() {
             tracing::warn!(trunk = %name, host = %address, "the trunk's host could not be found");
             return;
         }
-        let port = address.port.unwrap_or(DEFAULT_PORT);
-        let places: Vec<_> = hosts.into_iter().take(MAX_ADDRESSES).map(|host| SocketAddr::new(host, port)).collect();
+        places.truncate(MAX_ADDRESSES);
         let standing = self.trunks.standing.entry(name.clone()).or_default();
-        let moved = standing.addresses != places;
-        standing.addresses = places;
+        // The same servers in another order: where we are is as good as any.
+        let moved = places.len() != standing.addresses.len() || !places.iter().all(|place| standing.addresses.contains(place));
+        if moved {
+            standing.addresses = places;
+        }
         if moved || matches!(address.host, TrunkHost::Address(_)) {
             self.watch(name, &trunk, now);
             self.register_at(name, &trunk, now);
         }
+    }
+
+    /// A server of this trunk is of no use: the next one is tried from now on. How many there are.
+    pub(super) fn pass_over(&mut self, name: &str, dead: IpAddr) -> usize {
+        let Some(standing) = self.trunks.standing.get_mut(name) else { return 0 };
+        let places = standing.addresses.len();
+        if places > 1 && standing.addresses.first().is_some_and(|place| place.ip() == dead) {
+            standing.addresses.rotate_left(1);
+        }
+        places
     }
 
     /// The way to a trunk, where it has been found.
@@ -212,15 +256,28 @@ impl Pbx {
             Bearing::Down { status } => {
                 tracing::warn!(trunk = %name, status = status.0, "the trunk does not answer");
                 self.policy.trunk_is(name, false);
+                self.watch_next_place(name, now);
                 self.go_elsewhere(name, now, out);
             }
+        }
+    }
+
+    /// A provider with several servers is asked for, and registered at, the next one.
+    fn watch_next_place(&mut self, name: &Name, now: Now) {
+        let dead = self.trunks.standing.get(name).and_then(|standing| standing.addresses.first()).map(SocketAddr::ip);
+        let Some(trunk) = self.config.trunks.get(name).cloned() else { return };
+        if dead.is_some_and(|dead| self.pass_over(name, dead) > 1) {
+            // Watched anew: it is asked at once, and one answer will do.
+            self.command_sip(Command::Unwatch { peer: name.clone() }, now);
+            self.watch(name, &trunk, now);
+            self.register_at(name, &trunk, now);
         }
     }
 
     /// Calls that ring at a trunk that is down ring at the next one.
     fn go_elsewhere(&mut self, name: &Name, now: Now, out: &mut Vec<Action>) {
         let there = |permit: &Permit| permit.trunk() == Some(name);
-        let rings = |leg: &super::call::Leg| leg.attempt.is_some() && leg.permit.as_ref().is_some_and(there);
+        let rings = |leg: &super::call::Leg| leg.attempt.is_some() && leg.permit.as_deref().is_some_and(there);
         let ringing: Vec<LegId> = self.legs.values().filter(|leg| rings(leg)).map(|leg| leg.id).collect();
         for leg in ringing {
             self.phone_ended(leg, &Ending::Timeout, now, out);

@@ -384,7 +384,7 @@ fn agent_settings(settings: &Settings) -> sip::Settings {
     sip::Settings {
         realm: settings.domain.clone(),
         listeners: vec![sip::Listener { address: local, transport, algorithms: Vec::new() }],
-        trunks: vec![sip::TrunkSource { name: "exchange".into(), addresses: vec![remote.ip()] }],
+        trunks: vec![sip::TrunkSource { name: "exchange".into(), addresses: vec![remote.ip().into()] }],
         ..sip::Settings::default()
     }
 }

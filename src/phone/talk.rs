@@ -2,8 +2,9 @@
 //!
 //! ```text
 //!   play(clip) --> frames ----+                       +--> Tape: all that was heard
-//!   press(key) --> RFC 4733 --+--> packet every 20 ms |
-//!                                                     +--> Ear: what it was
+//!   speak(...) --> frames ----+--> packet every 20 ms |
+//!   press(key) --> RFC 4733 --+                       +--> Ear: what it was
+//!                                                     +--> live: what is heard now, for a speaker
 //!                 datagrams --> RTP ------------------+--> keys
 //! ```
 //!
@@ -25,6 +26,10 @@ const TICK: Duration = Duration::from_millis(20);
 const PRESS: Duration = Duration::from_millis(160);
 /// Keys waiting to be pressed.
 const MAX_KEYS: usize = 64;
+/// What was said into it and has not left, at most, in samples: 200 ms.
+const MAX_SPEECH: usize = 10 * FRAME;
+/// How far behind the network a speaker is, so that what comes late is still heard.
+const BEHIND: Duration = Duration::from_millis(60);
 /// A tick so late (the machine slept) is not made up for.
 const TOO_LATE: Duration = Duration::from_millis(200);
 
@@ -52,6 +57,15 @@ pub struct Talk {
     events: events::Receiver,
     ear: Ear,
     tape: Tape,
+    /// For whoever listens while it goes on.
+    live: Option<Box<Live>>,
+}
+
+/// A person at the telephone.
+#[derive(Default)]
+struct Live {
+    heard: Tape,
+    speech: VecDeque<i16>,
 }
 
 impl Talk {
@@ -70,6 +84,7 @@ impl Talk {
             events: events::Receiver::default(),
             ear: Ear::new(memory),
             tape: Tape::default(),
+            live: None,
         }
     }
 
@@ -84,6 +99,16 @@ impl Talk {
     pub fn play(&mut self, clip: Arc<Clip>) {
         self.clip = Some(clip);
         self.said = 0;
+    }
+
+    /// A person says this, at 8 kHz, and listens: what they hear now goes to `heard`. Of too much the oldest is not sent.
+    pub fn live(&mut self, said: &[i16], now: Moment, heard: &mut Vec<i16>) {
+        let live = self.live.get_or_insert_default();
+        live.heard.start(now);
+        live.speech.extend(said);
+        let excess = live.speech.len().saturating_sub(MAX_SPEECH);
+        live.speech.drain(..excess);
+        live.heard.hear(BEHIND, now, heard);
     }
 
     /// False when the other side does not take keys in the audio, or there are too many: then it wants an INFO.
@@ -111,6 +136,9 @@ impl Talk {
         } else if stream.receive_payload_type == header.payload_type {
             let is_alaw = is_alaw(stream);
             self.tape.record(&header, payload, is_alaw, now);
+            if let Some(live) = &mut self.live {
+                live.heard.record(&header, payload, is_alaw, now);
+            }
             out.extend(self.ear.listen(payload, is_alaw).map(Sensation::Hears));
         }
     }
@@ -151,14 +179,17 @@ impl Talk {
         Some(self.print(header, &payload.to_bytes()))
     }
 
-    /// The next frame of the clip, or of silence.
+    /// The next frame of the clip, of who speaks, or of silence.
     fn frame(&mut self, out: &mut Vec<Sensation>) -> Option<Vec<u8>> {
         let stream = self.stream.as_ref()?;
         let (is_alaw, payload_type) = (is_alaw(stream), stream.send_payload_type);
         let silence = [if is_alaw { g711::ALAW_SILENCE } else { g711::ULAW_SILENCE }; FRAME];
         let header = Header { payload_type, ..self.header };
         self.header.marker = false;
-        let Some(clip) = self.clip.clone() else { return Some(self.print(header, &silence)) };
+        let Some(clip) = self.clip.clone() else {
+            let speech = self.speech(is_alaw).unwrap_or(silence);
+            return Some(self.print(header, &speech));
+        };
         let bytes = if is_alaw { clip.alaw() } else { clip.ulaw() };
         let frame = bytes.chunks_exact(FRAME).nth(self.said);
         self.said += 1;
@@ -167,6 +198,17 @@ impl Talk {
             out.push(Sensation::Said);
         }
         Some(self.print(header, frame.unwrap_or(&silence)))
+    }
+
+    /// A whole frame of what was said, if there is one.
+    fn speech(&mut self, is_alaw: bool) -> Option<[u8; FRAME]> {
+        let speech = &mut self.live.as_mut()?.speech;
+        let encode = if is_alaw { g711::linear_to_alaw } else { g711::linear_to_ulaw };
+        let mut frame = [0; FRAME];
+        for (byte, sample) in frame.iter_mut().zip(speech.drain(..(speech.len() >= FRAME).then_some(FRAME)?)) {
+            *byte = encode(sample);
+        }
+        Some(frame)
     }
 
     fn print(&mut self, header: Header, payload: &[u8]) -> Vec<u8> {

@@ -4,7 +4,7 @@
 
 use crate::audio::{RATE, g711};
 use crate::rtp::Header;
-use crate::time::Moment;
+use crate::time::{Duration, Moment};
 
 /// An hour; what comes after it is not kept.
 pub const LONGEST: usize = RATE as usize * 3600;
@@ -15,6 +15,8 @@ const ASTRAY: i64 = 1600;
 #[derive(Clone, Default)]
 pub struct Tape {
     samples: Vec<i16>,
+    /// Samples that were given away, before the ones above.
+    gone: usize,
     began: Option<Moment>,
     run: Option<Run>,
 }
@@ -38,16 +40,32 @@ impl Tape {
         &self.samples
     }
 
+    /// Gives away, in order and once, all that lies longer ago than `behind`; what has not come by then is silence.
+    pub fn hear(&mut self, behind: Duration, now: Moment, out: &mut Vec<i16>) {
+        let Some(began) = self.began else { return };
+        let until = usize::try_from(self.clock(began, now) - samples_of(behind)).unwrap_or(0);
+        let due = until.saturating_sub(self.gone).min(LONGEST);
+        let there = due.min(self.samples.len());
+        out.extend(self.samples.drain(..there));
+        out.resize(out.len() + due - there, 0);
+        self.gone += due;
+    }
+
+    fn clock(&self, began: Moment, now: Moment) -> i64 {
+        samples_of(now.since(began))
+    }
+
     pub fn record(&mut self, header: &Header, payload: &[u8], is_alaw: bool, now: Moment) {
         let began = *self.began.get_or_insert(now);
-        let by_clock = i64::try_from(now.since(began).as_micros() * u128::from(RATE) / 1_000_000).unwrap_or(i64::MAX);
+        let by_clock = self.clock(began, now);
         let by_stream = self.run.filter(|run| run.ssrc == header.ssrc).map(|run| {
             // Signed on purpose: a packet may be late.
             run.place + i64::from(header.timestamp.wrapping_sub(run.timestamp).cast_signed())
         });
         let place = by_stream.filter(|place| (place - by_clock).abs() <= ASTRAY).unwrap_or(by_clock);
         self.run = Some(Run { ssrc: header.ssrc, timestamp: header.timestamp, place });
-        let Ok(place) = usize::try_from(place) else { return };
+        // What comes after its time was given away is too late.
+        let Some(place) = usize::try_from(place).ok().and_then(|place| place.checked_sub(self.gone)) else { return };
         let end = (place + payload.len()).min(LONGEST);
         if self.samples.len() < end {
             self.samples.resize(end, 0);
@@ -59,11 +77,14 @@ impl Tape {
     }
 }
 
+fn samples_of(time: Duration) -> i64 {
+    i64::try_from(time.as_micros() * u128::from(RATE) / 1_000_000).unwrap_or(i64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::audio::FRAME;
-    use crate::time::Duration;
 
     fn packet(ssrc: u32, timestamp: u32) -> Header {
         Header { marker: false, payload_type: 8, sequence: 0, timestamp, ssrc }
@@ -87,6 +108,28 @@ mod tests {
             tape.record(&packet(1, 900 + frame * 160), &[0x2a; FRAME], true, at(arrived));
         }
         assert_eq!(loud(&tape), [0, 1, 2, 3, 4, 6]);
+    }
+
+    #[test]
+    fn what_is_heard_live_is_in_order_and_silence_where_nothing_came() {
+        let mut tape = Tape::default();
+        tape.start(at(0));
+        let (mut heard, behind) = (Vec::new(), Duration::from_millis(60));
+        // Frame 1 is lost, frame 3 comes after its time.
+        for (arrived, frame) in [(0, 0), (40, 2), (80, 4), (100, 5), (130, 6), (165, 3)] {
+            tape.record(&packet(1, frame * 160), &[0x2a; FRAME], true, at(arrived));
+            tape.hear(behind, at(arrived), &mut heard);
+        }
+        tape.hear(behind, at(200), &mut heard);
+        assert_eq!(heard.len(), FRAME * 7, "as long as it took, less what is behind");
+        let loud: Vec<bool> = heard.chunks(FRAME).map(|frame| frame.iter().any(|sample| *sample != 0)).collect();
+        assert_eq!(loud, [true, false, true, false, true, true, true]);
+        // An hour of silence later it goes on, and nothing was kept.
+        tape.hear(behind, at(3_600_200), &mut heard);
+        heard.clear();
+        tape.record(&packet(1, 180_010 * 160), &[0x2a; FRAME], true, at(3_600_200));
+        tape.hear(behind, at(3_600_300), &mut heard);
+        assert!(heard.iter().any(|sample| *sample != 0) && tape.samples().is_empty(), "{}", heard.len());
     }
 
     #[test]

@@ -17,6 +17,8 @@
 //! | `reactor/` | the tokio thread: TCP, the control socket, names, read-only reports | in: the peer waits (TCP); out: the core is told "unreachable" |
 //! | `store/` | the store thread: SQLite, group commit, migrations | the write is answered "failed" at once |
 //! | `media.rs`, `media/` | the media threads | see there |
+//! | `hooks/` | webhooks, told from the durable outbox | they wait there |
+//! | `soundcard/` | a microphone and a speaker, for the phone of the command line | the oldest sound is dropped |
 //! | `files.rs` | the administrator's folders | |
 //! | `fence.rs` | what the lab may reach | |
 //! | `log.rs` | lines to stderr, written by a thread of their own | the line is dropped and counted |
@@ -31,6 +33,7 @@
 
 pub mod fence;
 pub mod files;
+pub mod hooks;
 pub mod http;
 pub mod listeners;
 pub mod log;
@@ -39,6 +42,7 @@ pub mod notify;
 pub mod pins;
 pub mod reactor;
 pub mod secrets;
+pub mod soundcard;
 pub mod store;
 pub mod sys;
 pub mod udp;

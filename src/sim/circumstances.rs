@@ -25,6 +25,8 @@ pub struct Circumstances {
     pub disk_failures: u32,
     pub answers_failed: u32,
     pub answers_never: u32,
+    /// Since the beginning: what is written after the first is not kept before the second.
+    pub disk_stalls: Option<(Duration, Duration)>,
     /// Writes the whole exchange down and reads it back every so many steps.
     pub rewrite_every: Option<u64>,
     /// Gives the exchange fresh chance every so many steps, rewritten or not (chance is never written down).
@@ -48,6 +50,7 @@ impl Circumstances {
             disk_failures: 0,
             answers_failed: 0,
             answers_never: 0,
+            disk_stalls: None,
             rewrite_every: None,
             reseed_every: None,
             transcript: None,

@@ -11,7 +11,9 @@ use crate::config::{
 };
 use crate::id::Name;
 use crate::ivr::{self, Flow};
-use crate::sip::{Algorithm, Listener, RegistrarSettings, SessionTimers, Settings, Transport, TrunkSource, UserSecret};
+use crate::sip::{
+    Algorithm, Listener, Network, RegistrarSettings, SessionTimers, Settings, Transport, TrunkSource, UserSecret,
+};
 use crate::time::Duration;
 use md5::{Digest, Md5};
 use std::collections::{BTreeMap, BTreeSet};
@@ -170,7 +172,7 @@ pub fn config() -> Arc<Config> {
         Err(faults) => panic!("the simulated exchange has a broken flow: {}", faults[0]),
     };
     let providers = [2, 3].map(|last| IpAddr::from(Ipv4Addr::new(127, 0, 0, last)));
-    let addresses = providers.into_iter().chain([Ipv6Addr::LOCALHOST.into()]).collect();
+    let addresses = providers.into_iter().chain([Ipv6Addr::LOCALHOST.into()]).map(Network::from).collect();
     Arc::new(Config {
         lab: true,
         language: "pl".into(),

@@ -10,7 +10,7 @@ use super::invariants::{Invariant, Ledger, Verdict, Violation, judge};
 use super::network::{Network, draw};
 use super::shards::{Cue, Shards, Upshot, told};
 use super::trace::{Trace, headline};
-use crate::ask::{Answer, Ask, Question, Reply};
+use crate::ask::{Answer, Ask, Customer, PinVerdict, Question, Reply};
 use crate::control;
 use crate::id::{AskId, ReplyId, Rng};
 use crate::media;
@@ -355,26 +355,35 @@ impl World {
         self.trace.bytes(format!("{id:?} {what:?}").as_bytes());
         self.trace.say(self.clock.mono(), || format!("write {what:?}"));
         let outcome = if self.rng.chance(self.circumstances.disk_failures) { Err("the disk is full".into()) } else { Ok(()) };
-        let at = self.clock.mono() + draw(COMMIT, &mut self.rng);
+        let now = self.clock.mono();
+        let stalled = self.circumstances.disk_stalls.filter(|(from, _)| now.since(Moment::ZERO) >= *from);
+        let at = now + draw(COMMIT, &mut self.rng);
+        let at = stalled.map_or(at, |(_, until)| at.max(Moment::ZERO + until));
         self.agenda.enter(at, Happening::Committed(Committed { id, outcome }));
     }
 
     fn reply_to(&mut self, Ask { id, question, deadline }: Ask) {
         self.trace.mix(id.0);
         self.trace.say(self.clock.mono(), || format!("asks {question:?}"));
-        // Names are all that this world knows; whatever else is asked has no answer.
-        let addresses = match &question {
-            Question::Resolve { host } => self.resolve(host),
-            _ => Vec::new(),
+        // Names and PINs are all that this world knows; whatever else is asked has no answer.
+        let known = match &question {
+            Question::Resolve { host } => Some(self.resolve(host)).filter(|found| !found.is_empty()).map(Reply::Addresses),
+            Question::Servers { host } => Some(self.resolve(host)).filter(|found| !found.is_empty()).map(servers),
+            // Everybody is a customer, and their number is their PIN.
+            Question::VerifyPin(check) if check.pin == check.customer => {
+                Some(Reply::Pin(PinVerdict::Accepted(Customer::default())))
+            }
+            Question::VerifyPin(_) => Some(Reply::Pin(PinVerdict::Refused)),
+            _ => None,
         };
         let never = self.rng.chance(self.circumstances.answers_never);
-        let fails = addresses.is_empty() || self.rng.chance(self.circumstances.answers_failed);
+        let known = known.filter(|_| !self.rng.chance(self.circumstances.answers_failed));
         let at = self.clock.mono() + draw(REPLY, &mut self.rng);
         self.agenda.enter(deadline + Duration::from_nanos(1), Happening::Overdue(id));
         if never || at >= deadline {
             return;
         }
-        let reply = if fails { Reply::Failed("nobody knows it".into()) } else { Reply::Addresses(addresses) };
+        let reply = known.unwrap_or_else(|| Reply::Failed("nobody knows it".into()));
         self.agenda.enter(at, Happening::Answer(Answer { id, reply }));
     }
 
@@ -426,4 +435,10 @@ impl World {
 /// The exchange's own chance: another than the world's, and a fresh one at each reseeding.
 fn chance_of_the_exchange(seed: u64, step: u64) -> Rng {
     Rng::from_seed(seed.rotate_left(17) ^ 0x0ffe_e000_0000_0001 ^ step.wrapping_mul(0x2545_f491_4f6c_dd1d))
+}
+
+/// Each address as a server of its own, none before another.
+fn servers(addresses: Vec<IpAddr>) -> Reply {
+    let server = |address| crate::ask::Server { priority: 0, weight: 0, address: SocketAddr::new(address, 5060) };
+    Reply::Servers(addresses.into_iter().map(server).collect())
 }

@@ -15,8 +15,8 @@ use super::transaction::{Heard, Notice, Owner, Transactions};
 use super::visited::Visited;
 use super::watch::Watches;
 use super::{
-    Algorithm, Binding, Command, ConnectionId, DialogId, Event, Input, Output, Package, Path, QueryId, Rejection, Settings,
-    Status,
+    Algorithm, Binding, Command, ConnectionId, DialogId, Event, Input, Network, Output, Package, Path, QueryId, Rejection,
+    Settings, Status,
 };
 use crate::id::{Name, Rng, Table};
 use crate::time::{Moment, Now, Timers};
@@ -47,7 +47,8 @@ pub struct Endpoint {
     pub(super) settings: Arc<Settings>,
     /// Of the settings, by address.
     #[serde(skip)]
-    pub(super) trunks: BTreeMap<IpAddr, Name>,
+    /// Where trunks' calls come from, by the first address of each network.
+    trunks: BTreeMap<IpAddr, (Network, Name)>,
     #[serde(skip)]
     pub(super) rng: Rng,
     pub(super) transactions: Transactions,
@@ -58,7 +59,7 @@ pub struct Endpoint {
     pub(super) subscriptions: Subscriptions,
     pub(super) watches: Watches,
     #[serde(with = "crate::time::pairs")]
-    pub(super) sessions: BTreeMap<DialogId, Session>,
+    pub(super) sessions: BTreeMap<DialogId, Box<Session>>,
     /// By our own tag, which is ours alone.
     pub(super) by_tag: Table<String, DialogId>,
     pub(super) clocks: Timers<(DialogId, Clock)>,
@@ -210,10 +211,17 @@ impl Endpoint {
         self.trunks.clear();
         for trunk in &settings.trunks {
             for address in &trunk.addresses {
-                self.trunks.insert(address.to_canonical(), trunk.name.clone());
+                self.trunks.insert(address.first(), (*address, trunk.name.clone()));
             }
         }
         self.settings = settings;
+    }
+
+    /// The trunk whose calls come from this address.
+    pub(super) fn trunk_at(&self, address: IpAddr) -> Option<&Name> {
+        let address = address.to_canonical();
+        let (_, (network, name)) = self.trunks.range(..=address).next_back()?;
+        network.contains(address).then_some(name)
     }
 
     fn received(&mut self, path: Path, bytes: &[u8], now: Now, out: &mut Vec<Output>) {

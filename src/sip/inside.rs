@@ -107,7 +107,7 @@ impl Endpoint {
     }
 
     fn is_peer(&self, session: &Session, address: IpAddr) -> bool {
-        let trunk = self.trunks.get(&address.to_canonical());
+        let trunk = self.trunk_at(address);
         session.dialog.is_from(address)
             || matches!((&session.source, trunk), (Some(Source::Trunk(name)), Some(trunk)) if name == trunk)
     }
@@ -163,6 +163,11 @@ impl Endpoint {
         let Some(session) = self.sessions.get(&id) else { return false };
         match (session.phase, &session.exchange) {
             (Phase::Leaving | Phase::Parting, _) => self.refuse(request, tx, Status(481), now, out),
+            (Phase::Ringing, Exchange::Settled)
+                if session.promised.as_ref().is_some_and(|promised| promised.takes_offers()) =>
+            {
+                return true;
+            }
             (Phase::Ringing, _) | (_, Exchange::Theirs { .. }) => {
                 let seconds = self.rng.below(11).to_string();
                 self.refuse_with(request, tx, Status(500), &[(Header::RetryAfter, &seconds)], now, out);
@@ -174,7 +179,7 @@ impl Endpoint {
     }
 
     #[allow(clippy::too_many_arguments)]
-    fn take_offer(
+    pub(super) fn take_offer(
         &mut self,
         id: DialogId,
         request: &Request,

@@ -38,6 +38,7 @@ mod endpoint;
 mod inside;
 mod life;
 pub mod message;
+mod network;
 mod offers;
 mod parties;
 mod paths;
@@ -62,6 +63,7 @@ mod watch;
 mod words;
 
 pub use endpoint::{Census, Endpoint};
+pub use network::Network;
 pub use parties::*;
 pub use settings::*;
 pub use visited::Visited;

@@ -1,4 +1,5 @@
-//! Offers inside an established session: ours by re-INVITE or UPDATE, our answers to theirs (RFC 3261 section 14, RFC 3264).
+//! Offers inside a session: ours by re-INVITE or UPDATE, our answers to theirs (RFC 3261 section 14, RFC 3264). Before a call is
+//! answered only the caller makes them, by UPDATE or in a PRACK, once one of our answers to the first has arrived (RFC 3262, 3311).
 //!
 //! Invariant: one offer is under way at a time; an offer of ours that cannot be made yet waits, and a later one replaces it.
 
@@ -21,7 +22,7 @@ impl Endpoint {
     pub(super) fn reoffer(&mut self, id: DialogId, sdp: Description, now: Now, out: &mut Vec<Output>) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         if session.phase != Phase::Leaving {
-            session.next_offer = Some(sdp);
+            session.next_offer = Some(Box::new(sdp));
             self.offer_next(id, now, out);
         }
     }
@@ -32,7 +33,7 @@ impl Endpoint {
             return;
         }
         if let Some(sdp) = self.sessions.get_mut(&id).and_then(|session| session.next_offer.take()) {
-            self.offer(id, Method::Invite, sdp, 0, now, out);
+            self.offer(id, Method::Invite, *sdp, 0, now, out);
         }
     }
 
@@ -61,7 +62,7 @@ impl Endpoint {
         request.set_body("application/sdp", sdp.to_bytes());
         let Some(tx) = self.send_inside(id, request, Owner::Offer(id), now, out) else { return };
         if let Some(session) = self.sessions.get_mut(&id) {
-            session.exchange = Exchange::Ours { tx, cseq, is_invite, sdp, tries };
+            session.exchange = Exchange::Ours { tx, cseq, is_invite, sdp: Box::new(sdp), tries };
             self.clocks.set((id, Clock::Reoffer), now.mono + REOFFER);
         }
     }
@@ -95,7 +96,7 @@ impl Endpoint {
             Status(200..=299) => {
                 session.challenges = 0;
                 session.dialog.refresh(&response.headers);
-                session.local = Some(Box::new(sdp));
+                session.local = Some(sdp);
                 if is_invite {
                     let ack = session.dialog.request_numbered(Method::Ack, cseq);
                     self.acknowledge(id, tx, ack, out);
@@ -125,7 +126,7 @@ impl Endpoint {
             Exchange::Glare { sdp, tries } if session.phase == Phase::Confirmed => {
                 // What the exchange wants meanwhile is what is offered.
                 let sdp = session.next_offer.take().unwrap_or(sdp);
-                self.offer(id, Method::Invite, sdp, tries, now, out);
+                self.offer(id, Method::Invite, *sdp, tries, now, out);
             }
             Exchange::Glare { .. } => {}
             other => session.exchange = other,
@@ -144,7 +145,9 @@ impl Endpoint {
             Exchange::Theirs { tx, mut response, cseq, is_invite, offered, refreshing } => match answer {
                 Ok(sdp) => {
                     session.local = Some(Box::new(sdp.clone()));
-                    self.keep_alive(id, refreshing, now);
+                    if session.phase == Phase::Confirmed {
+                        self.keep_alive(id, refreshing, now);
+                    }
                     response.set_contact(&contact);
                     introduce(&mut response);
                     response.set_body("application/sdp", sdp.to_bytes());
@@ -167,7 +170,7 @@ impl Endpoint {
         match answer {
             Ok(sdp) => {
                 session.local = Some(Box::new(sdp.clone()));
-                session.owed = Some(sdp);
+                session.owed = Some(Box::new(sdp));
                 self.advance(id, Happens::Answer, now, out);
                 out.push(Output::Event(Event::Accepted { dialog: id, sdp: None }));
                 self.offer_next(id, now, out);

@@ -205,9 +205,8 @@ impl Endpoint {
                 }
                 self.refresh(id, now, out);
             }
-            408 => self.in_dialog_failed(id, super::transaction::Heard::Timeout, now, out),
+            408 | 481 => self.in_dialog_answered(id, notice, response, now, out),
             422 => self.refresh_longer(id, response, now, out),
-            481 => self.gone(id, Ending::Gone, now, out),
             // Something is under way that refreshes as well, or the peer is out of sorts: the end comes in its time.
             _ => self.refresh_soon(id, now),
         }

@@ -8,7 +8,7 @@ use super::dialog::Dialog;
 use super::endpoint::Endpoint;
 use super::life::description;
 use super::message::{Method, Name as Header, Request, Response};
-use super::session::{Clock, Event as Happens, Phase};
+use super::session::{Clock, Event as Happens, Exchange, Phase};
 use super::transaction::{GIVE_UP, Notice, Owner, T1, TxId};
 use super::{DialogId, Ending, Output, Status};
 use crate::sdp::Description;
@@ -30,11 +30,22 @@ pub struct Promised {
     queued: Vec<(Status, Option<Description>)>,
     /// The call is answered with this once nothing is under way.
     accept: Option<Description>,
+    /// One that had the answer to their offer has arrived: from now on they may offer anew (RFC 3262 section 5, RFC 3311 section 5.1).
+    is_settled: bool,
+}
+
+impl Promised {
+    /// They may make another offer before the call is answered.
+    pub(super) fn takes_offers(&self) -> bool {
+        self.is_settled && self.accept.is_none()
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct UnderWay {
     status: Status,
+    /// It has the answer to their offer.
+    answers: bool,
     bytes: Vec<u8>,
     pause: Duration,
     until: Moment,
@@ -69,7 +80,7 @@ impl Endpoint {
     pub(super) fn promise(&mut self, invite: &Request) -> Option<Box<Promised>> {
         let is_required = invite.require().iter().any(|option| option.eq_ignore_ascii_case(OPTION));
         let number = self.rng.below(FIRST_BELOW);
-        is_required.then(|| Box::new(Promised { number, under_way: None, queued: Vec::new(), accept: None }))
+        is_required.then(|| Box::new(Promised { number, under_way: None, queued: Vec::new(), accept: None, is_settled: false }))
     }
 
     /// A provisional answer of ours. False when it need not be reliable.
@@ -120,13 +131,13 @@ impl Endpoint {
         let (Some(tx), Some(mut response)) = (tx, self.response_to_invite(id, status)) else { return };
         response.headers.set(Header::Require, OPTION);
         response.headers.set(Header::RSeq, number.to_string());
-        if let Some(sdp) = sdp {
+        if let Some(sdp) = &sdp {
             response.set_body("application/sdp", sdp.to_bytes());
         }
-        let bytes = response.to_bytes();
+        let (bytes, answers) = (response.to_bytes(), sdp.is_some());
         self.transactions.say(tx, status, bytes.clone(), now.mono, out);
         if let Some(promised) = self.sessions.get_mut(&id).and_then(|session| session.promised.as_mut()) {
-            promised.under_way = Some(UnderWay { status, bytes, pause: T1, until: now.mono + GIVE_UP });
+            promised.under_way = Some(UnderWay { status, answers, bytes, pause: T1, until: now.mono + GIVE_UP });
             self.clocks.set((id, Clock::Promise), now.mono + T1);
         }
     }
@@ -162,13 +173,30 @@ impl Endpoint {
             return self.refuse(request, tx, Status(481), now, out);
         }
         if let Some(promised) = &mut session.promised {
-            promised.under_way = None;
+            let arrived = promised.under_way.take();
+            promised.is_settled |= arrived.is_some_and(|arrived| arrived.answers);
         }
         self.clocks.cancel(&(id, Clock::Promise));
-        // An offer in it is more than a call that rings can answer; the acknowledgement counts.
-        let status = if request.body.is_empty() { Status(200) } else { Status(488) };
-        self.say(tx, Response::to(request, status), now, out);
+        if request.body.is_empty() {
+            self.say(tx, Response::to(request, Status(200)), now, out);
+        } else {
+            self.offer_in_prack(id, request, tx, now, out);
+        }
         self.send_promised(id, now, out);
+    }
+
+    /// An offer in their PRACK, once theirs in the INVITE has been answered; before that it is one too many. The acknowledgement
+    /// counts all the same.
+    fn offer_in_prack(&mut self, id: DialogId, request: &Request, tx: TxId, now: Now, out: &mut Vec<Output>) {
+        let session = self.sessions.get(&id).filter(|session| matches!(session.exchange, Exchange::Settled));
+        let may = session.and_then(|session| session.promised.as_ref()).is_some_and(|promised| promised.takes_offers());
+        match description(request.content_type(), &request.body).filter(|_| may) {
+            Some(offer) => {
+                self.transactions.set_owner(tx, Owner::Offer(id));
+                self.take_offer(id, request, tx, false, Some(offer), None, out);
+            }
+            None => self.say(tx, Response::to(request, Status(488)), now, out),
+        }
     }
 
     /// A provisional answer of theirs: what requires it is acknowledged.
@@ -177,15 +205,20 @@ impl Endpoint {
         let number = response.headers.text(Header::RSeq).and_then(|number| number.trim().parse::<u32>().ok());
         let (Some(number), Some(tag), true) = (number, response.to_().tag(), is_reliable) else { return Heed::Tell };
         let Some(session) = self.sessions.get_mut(&id) else { return Heed::Drop };
-        let last = session.heeded.last.as_ref().filter(|(whose, _)| whose == tag).map(|(_, number)| *number);
+        let last = session
+            .heeded
+            .as_ref()
+            .and_then(|heeded| heeded.last.as_ref())
+            .filter(|(whose, _)| whose == tag)
+            .map(|(_, number)| *number);
         if last.is_some_and(|last| number != last.wrapping_add(1)) {
             return Heed::Drop;
         }
-        session.heeded.last = Some((tag.to_string(), number));
+        session.heeded.get_or_insert_default().last = Some((tag.to_string(), number));
         if session.offered
             && let Some(answer) = description(response.content_type(), &response.body)
         {
-            session.heeded.answer = Some((tag.to_string(), answer));
+            session.heeded.get_or_insert_default().answer = Some((tag.to_string(), answer));
         }
         let (prack, early) = prack(&mut session.dialog, session.invite_cseq, number, response);
         let way = self.living_way(&early);

@@ -194,7 +194,7 @@ pub struct Session {
     pub unacknowledged: Option<Unacknowledged>,
     pub exchange: Exchange,
     /// An offer of ours that waits until the one under way is settled.
-    pub next_offer: Option<Description>,
+    pub next_offer: Option<Box<Description>>,
     /// What will be told when it ends.
     pub ending: Ending,
     /// Goes into our BYE or CANCEL.
@@ -202,14 +202,14 @@ pub struct Session {
     /// What an INVITE that still rings is refused with.
     pub refusal: Status,
     /// Our answer to an offer that came in a 2xx: goes into the ACK.
-    pub owed: Option<Description>,
+    pub owed: Option<Box<Description>>,
     /// Challenges answered since the last success.
     pub challenges: u8,
     /// The tag of the last provisional answer to our call: by it a call that still rings is named.
     pub early_tag: Option<String>,
     /// Callee: what was promised of our provisional answers. Caller: what was heard of theirs (RFC 3262).
     pub promised: Option<Box<Promised>>,
-    pub heeded: Heeded,
+    pub heeded: Option<Box<Heeded>>,
     /// How the session is kept alive, if it is (RFC 4028).
     pub refreshing: Option<Refreshing>,
     /// The peer understands UPDATE.
@@ -246,9 +246,9 @@ pub enum Exchange {
     /// Theirs, by re-INVITE or UPDATE; it waits for `Command::Reply`. `offered`: they made an offer.
     Theirs { tx: TxId, response: Box<Response>, cseq: u32, is_invite: bool, offered: bool, refreshing: Option<Refreshing> },
     /// Ours, by re-INVITE or UPDATE.
-    Ours { tx: TxId, cseq: u32, is_invite: bool, sdp: Description, tries: u8 },
+    Ours { tx: TxId, cseq: u32, is_invite: bool, sdp: Box<Description>, tries: u8 },
     /// Both offered at once (491): ours is made again after a pause.
-    Glare { sdp: Description, tries: u8 },
+    Glare { sdp: Box<Description>, tries: u8 },
 }
 
 /// The timers of a session.

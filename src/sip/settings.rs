@@ -2,11 +2,11 @@
 //!
 //! Invariant: nothing here changes while it is used; a new configuration is a new value.
 
-use super::Transport;
+use super::{Network, Transport};
 use crate::id::Name;
 use crate::time::Duration;
 use serde::{Deserialize, Serialize};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 /// What the user agent needs to know of the configuration.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -53,7 +53,8 @@ impl std::fmt::Debug for UserSecret {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct TrunkSource {
     pub name: Name,
-    pub addresses: Vec<IpAddr>,
+    /// Disjoint with one another and with those of other trunks.
+    pub addresses: Vec<Network>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

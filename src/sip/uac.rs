@@ -12,7 +12,7 @@ use super::message::{Method, Name as Header, NameAddr, Request, Response, Uri};
 use super::paths;
 use super::refresh;
 use super::registrar::without_headers;
-use super::reliable::{Heed, Heeded, OPTION};
+use super::reliable::{Heed, OPTION};
 use super::session::{Clock, Event as Happens, Exchange, Phase, Session, UNAVAILABLE};
 use super::transaction::{Heard, Notice, Owner, TxId};
 use super::{DialogId, Ending, Event, OutgoingCall, Output, Path, Status, Transport};
@@ -85,7 +85,7 @@ impl Endpoint {
             challenges: 0,
             early_tag: None,
             promised: None,
-            heeded: Heeded::default(),
+            heeded: None,
             refreshing: None,
             takes_updates: false,
             is_lengthened: false,
@@ -96,7 +96,7 @@ impl Endpoint {
             dialog,
         };
         self.transactions.visited.session(Phase::Resolving);
-        self.sessions.insert(id, session);
+        self.sessions.insert(id, Box::new(session));
         self.by_tag.insert(tag, id);
         self.unsent.insert(id, invite);
         self.clocks.set((id, Clock::Ring), now.mono + call.ring);
@@ -218,7 +218,7 @@ impl Endpoint {
         }
         session.dialog.answered(&response.headers);
         session.challenges = 0;
-        let sdp = sdp.or_else(|| session.heeded.answer_of(response.to_().tag()));
+        let sdp = sdp.or_else(|| session.heeded.as_ref()?.answer_of(response.to_().tag()));
         let event = match (session.offered, &sdp) {
             (true, Some(_)) => Happens::Success,
             (false, Some(_)) => Happens::SuccessWithOffer,

@@ -13,7 +13,7 @@ use super::endpoint::{ALLOW, Endpoint, SUPPORTED, introduce};
 use super::message::{Method, Name as Header, NameAddr, Request, Response};
 use super::refresh::Refreshing;
 use super::registrar::Registration;
-use super::reliable::{Heeded, OPTION};
+use super::reliable::OPTION;
 use super::session::{Clock, Event as Happens, Exchange, Phase, Session, UNAVAILABLE};
 use super::transaction::{Owner, TxId, request_key};
 use super::{DialogId, Ending, Event, IncomingCall, Output, Party, Path, Rejection, Source, Status};
@@ -199,7 +199,7 @@ impl Endpoint {
             challenges: 0,
             early_tag: None,
             promised: self.promise(request),
-            heeded: Heeded::default(),
+            heeded: None,
             refreshing,
             takes_updates: request.allow().contains(&Method::Update),
             is_lengthened: false,
@@ -209,7 +209,7 @@ impl Endpoint {
             proof: None,
         };
         self.transactions.visited.session(Phase::Ringing);
-        self.sessions.insert(dialog, session);
+        self.sessions.insert(dialog, Box::new(session));
         self.by_tag.insert(tag, dialog);
         self.clocks.set((dialog, Clock::Remind), now.mono + REMIND);
         out.push(Output::Event(Event::Invite { dialog, call: Box::new(call) }));
@@ -220,7 +220,7 @@ impl Endpoint {
     pub(super) fn who(&mut self, request: &Request, path: Path, tx: TxId, now: Now, out: &mut Vec<Output>) -> Option<Source> {
         let from = request.from_().uri.user();
         let is_local = self.settings.users.contains_key(&*from);
-        if let Some(trunk) = self.trunks.get(&path.remote.ip().to_canonical())
+        if let Some(trunk) = self.trunk_at(path.remote.ip())
             && !is_local
         {
             return Some(Source::Trunk(trunk.clone()));

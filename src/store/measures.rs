@@ -35,19 +35,8 @@ pub struct QueueMeasures {
     pub queue: String,
     /// RFC 3339.
     pub from: String,
-    pub offered: u64,
-    pub answered: u64,
-    pub answered_in_time: u64,
-    pub abandoned: u64,
-    pub abandoned_in_time: u64,
-    pub short_abandoned: u64,
-    pub flowed_out: u64,
-    pub left_by_key: u64,
-    pub callback_taken: u64,
-    pub answered_elsewhere: u64,
-    pub ended_by_us: u64,
-    /// Who has no ending yet.
-    pub waiting: u64,
+    #[serde(flatten)]
+    pub counts: Counts,
     /// Not let in (full, unknown); not among the offered.
     pub refused: u64,
     pub within_s: f64,
@@ -231,18 +220,7 @@ impl Sum {
         QueueMeasures {
             queue: queue.into(),
             from: rfc3339(from),
-            offered: counts.offered,
-            answered: counts.answered,
-            answered_in_time: counts.answered_in_time,
-            abandoned: counts.abandoned,
-            abandoned_in_time: counts.abandoned_in_time,
-            short_abandoned: counts.short_abandoned,
-            flowed_out: counts.flowed_out,
-            left_by_key: counts.left_by_key,
-            callback_taken: counts.callback_taken,
-            answered_elsewhere: counts.answered_elsewhere,
-            ended_by_us: counts.ended_by_us,
-            waiting: counts.waiting,
+            counts: *counts,
             refused: *refused,
             within_s: threshold.within.as_secs_f64(),
             short_s: threshold.short.as_secs_f64(),
@@ -348,9 +326,10 @@ mod tests {
     fn a_morning_is_counted() {
         let rows = morning().queues(&period(None));
         let [sales, support] = &rows[..] else { panic!("two queues, not {rows:?}") };
-        assert_eq!((sales.offered, sales.ended_by_us, sales.longest_wait_s), (1, 1, 5.0));
-        let endings = [support.answered, support.abandoned, support.short_abandoned, support.flowed_out, support.waiting];
-        assert_eq!((support.offered, endings, support.refused), (5, [1, 2, 1, 1, 1], 1));
+        assert_eq!((sales.counts.offered, sales.counts.ended_by_us, sales.longest_wait_s), (1, 1, 5.0));
+        let of = support.counts;
+        let endings = [of.answered, of.abandoned, of.short_abandoned, of.flowed_out, of.waiting];
+        assert_eq!((of.offered, endings, support.refused), (5, [1, 2, 1, 1, 1], 1));
         assert_eq!((support.asa_s, support.aht_s, support.longest_wait_s), (Some(4.0), Some(120.0), 70.0));
         assert_eq!(
             (support.talk_s, support.hold_s, support.wrap_up_s),
@@ -367,13 +346,13 @@ mod tests {
         let strict = Threshold { within: Duration::from_secs(3), short: Duration::from_secs(1) };
         let period = Period { thresholds: [("support".into(), strict)].into(), ..period(None) };
         let rows = morning().queues(&period);
-        assert_eq!((rows[1].answered_in_time, rows[1].short_abandoned), (0, 0));
+        assert_eq!((rows[1].counts.answered_in_time, rows[1].counts.short_abandoned), (0, 0));
     }
 
     #[test]
     fn a_call_belongs_to_the_interval_in_which_it_came() {
         let rows = morning().queues(&period(Some(Duration::from_secs(100))));
-        let told: Vec<_> = rows.iter().map(|row| (row.queue.as_str(), &row.from[14..19], row.offered)).collect();
+        let told: Vec<_> = rows.iter().map(|row| (row.queue.as_str(), &row.from[14..19], row.counts.offered)).collect();
         let expected = [("sales", "03:20", 1), ("support", "00:00", 1), ("support", "01:40", 2), ("support", "03:20", 2)];
         assert_eq!(told, expected);
         assert_eq!(period(Some(Duration::from_secs(100))).intervals(), 3);

@@ -12,6 +12,7 @@
 //! | here | the words: what is written, and the answer |
 //! | `schema.rs` | the tables as SQL text, and how they grow |
 //! | `queueing.rs` | what happens in queues: facts and rows |
+//! | `notices.rs` | what others are told of calls: the outbox of webhooks |
 //! | `reports.rs` | the shape of what is read back by people and programs |
 //! | `stays.rs`, `measures.rs` | facts as stays in queues and agents' time; what reports say of them |
 //! | `queue_log.rs` | the same facts as Asterisk's `queue_log` |
@@ -20,6 +21,7 @@
 //! touches one row and no fact.
 
 pub mod measures;
+pub mod notices;
 pub mod queue_log;
 pub mod queueing;
 pub mod reports;
@@ -66,7 +68,18 @@ pub enum What {
     CustomersGone(Vec<String>),
     /// Somebody tried to pass for a customer.
     Attempt(AttemptNote),
+    /// Webhooks are to be told of a call.
+    Notice(notices::Notice),
+    /// What became of telling one.
+    Told(notices::Told),
+    /// What has waited since before then is given up.
+    NoticesExpire {
+        before: Wall,
+    },
 }
+
+/// What the shell itself writes: nobody waits for the answer. The core counts its own from one.
+pub const UNASKED: WriteId = WriteId(0);
 
 /// `outcome` says whether it is on the disk.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -90,6 +103,16 @@ pub struct CallStarted {
 pub struct PartyNumber {
     pub number: String,
     pub name: String,
+}
+
+/// What a caller is called who does not want to be known (RFC 3323 section 4.1.1.3), and other words for nobody.
+const WITHHELD: [&str; 5] = ["", "anonymous", "unknown", "restricted", "unavailable"];
+
+impl PartyNumber {
+    pub fn is_withheld(&self) -> bool {
+        let number = self.number.trim();
+        WITHHELD.iter().any(|word| number.eq_ignore_ascii_case(word))
+    }
 }
 
 /// The truth of one call (CDR).
@@ -166,12 +189,12 @@ pub struct OverrideRow {
 /// An attempt to authorise, and the counts after it. The digits that were typed are not here: `customer` is somebody known.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct AttemptNote {
-    /// The call's reference.
+    /// The call's reference; empty when it was an operator.
     pub call: String,
     pub customer: Option<String>,
     /// The calling number, unless it is withheld.
     pub caller: Option<String>,
-    /// "accepted", "refused", "locked".
+    /// "accepted", "refused", "locked", "unlocked".
     pub verdict: String,
     /// What has changed.
     pub counts: Vec<(Counted, Tally)>,

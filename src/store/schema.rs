@@ -4,7 +4,7 @@
 //! ([`crate::time::Wall`]). Invariant: a migration that was ever released is never edited; columns are only added.
 
 /// Each step is applied once, in its own transaction.
-pub const MIGRATIONS: &[&str] = &[FIRST, CALENDARS, QUEUEING, CUSTOMERS, REPORTS];
+pub const MIGRATIONS: &[&str] = &[FIRST, CALENDARS, QUEUEING, CUSTOMERS, REPORTS, WEBHOOKS];
 
 /// The version that facts are written with. A reader of facts must know every version up to its own.
 pub const FACT_VERSION: u32 = 1;
@@ -161,6 +161,53 @@ CREATE TABLE attempts (
 CREATE INDEX calls_by_caller ON calls (caller, started);
 ";
 
+/// What webhooks are yet to be told, and how each fares.
+const WEBHOOKS: &str = "
+CREATE TABLE webhooks (
+    hook TEXT NOT NULL PRIMARY KEY,
+    waiting INTEGER NOT NULL DEFAULT 0,
+    delivered INTEGER NOT NULL DEFAULT 0,
+    given_up INTEGER NOT NULL DEFAULT 0,
+    last_error TEXT,
+    last_error_at INTEGER
+) WITHOUT ROWID;
+-- `story` is JSON without numbers; AUTOINCREMENT: receivers know a notice by its id for ever.
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    hook TEXT NOT NULL,
+    occasion TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    call_ref TEXT NOT NULL,
+    story TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    due INTEGER NOT NULL
+);
+CREATE INDEX outbox_by_call ON outbox (hook, call_ref, id);
+";
+
+/// What is due for a webhook (1) at a moment (2), at most so many (3): of each call its first, and an end once the record is there.
+pub const NOTICES_DUE: &str = "
+SELECT o.id, o.attempts, o.occasion, o.at, o.call_ref, o.story,
+       c.id, c.started, c.answered, c.ended, f.number, f.name, d.number, c.source, c.outcome, c.ended_by
+FROM outbox o LEFT JOIN calls c ON c.reference = o.call_ref
+     LEFT JOIN parties f ON f.id = c.caller LEFT JOIN parties d ON d.id = c.dialled
+WHERE o.hook = ?1 AND o.due <= ?2 AND (o.occasion <> 'end' OR c.ended IS NOT NULL)
+  AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.hook = o.hook AND e.call_ref = o.call_ref AND e.id < o.id)
+ORDER BY o.id LIMIT ?3";
+
+/// How many calls of a number (1) began between two moments and are over.
+pub const CONTACTS_BEFORE: &str = "
+SELECT count(*) FROM parties p JOIN calls c ON c.caller = p.id
+WHERE p.number = ?1 AND c.started >= ?2 AND c.started < ?3 AND c.ended IS NOT NULL";
+
+/// The last of them before a moment (2), with the agent who talked with them.
+pub const CALLS_BEFORE: &str = "
+SELECT c.reference, c.started, c.ended, d.number, c.outcome,
+       (SELECT a.number FROM legs l JOIN parties a ON a.id = l.party
+        WHERE l.call = c.id AND l.role = 'agent' AND l.answered IS NOT NULL ORDER BY l.ordinal DESC LIMIT 1)
+FROM parties p JOIN calls c ON c.caller = p.id JOIN parties d ON d.id = c.dialled
+WHERE p.number = ?1 AND c.started < ?2 AND c.ended IS NOT NULL ORDER BY c.started DESC LIMIT ?3";
+
 /// Forgets one person: every fact and record stays, nobody can be found by it.
 pub const ERASE_PARTY: &str = "UPDATE parties SET number = NULL, name = NULL WHERE number = ?1";
 
@@ -227,9 +274,14 @@ pub const HUNG_UP: &str = "hung-up";
 /// Calls that came through a flow (1) and ended since (2), and those of them that reached nobody.
 pub const FLOW_CALLS: &str = "\
 SELECT count(*), coalesce(sum(NOT EXISTS (
+    SELECT 1 FROM legs l WHERE l.call = c.id AND l.role <> 'caller' AND l.answered IS NOT NULL) AND NOT EXISTS (
     SELECT 1 FROM steps r WHERE r.call = c.id AND r.verb IN ('queue', 'dial', 'transfer') AND r.outcome = 'answered')), 0)
 FROM calls c
 WHERE c.ended >= ?2 AND EXISTS (SELECT 1 FROM steps s WHERE s.call = c.id AND s.flow = ?1)";
+
+/// The flows that calls came to which ended since (1).
+pub const FLOWS_SEEN: &str = "\
+SELECT DISTINCT s.flow FROM steps s JOIN calls c ON c.id = s.call WHERE c.ended >= ?1 ORDER BY s.flow LIMIT 50";
 
 /// Node, verb, outcome, how often, mean and longest stay in nanoseconds; of a flow (1), in calls that ended since (2).
 pub const FLOW_NODES: &str = "\

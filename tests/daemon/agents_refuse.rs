@@ -78,12 +78,7 @@ fn shop(folder: &Folder) -> Copy {
 fn registers_and_vanishes(exchange: &Exchange, user: &str) {
     let mut line = Line::udp("127.0.0.5", exchange.sip);
     let mut phone = Call::new(&line, user, "100", exchange.sip);
-    line.send(phone.register(None, 600));
-    let challenge = line.expect(SOON, |message| message.answers("REGISTER")).expect("an answer");
-    let credentials = phone.credentials("REGISTER", &challenge, &format!("pw{user}"));
-    line.send(phone.register(Some(&credentials), 600));
-    let answer = line.expect(SOON, |message| message.answers("REGISTER")).expect("an answer");
-    assert_eq!(answer.status(), 200, "{answer:?}");
+    assert_eq!(phone.registers(&mut line, &format!("pw{user}")), 200, "{user}");
 }
 
 /// Both phones ring for one caller, and both are picked up in the same moment, ten times.

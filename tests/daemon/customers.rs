@@ -102,6 +102,16 @@ fn three_wrong_pins_lock_and_stay_locked_after_kill_9() {
         let path = types(&exchange, &[keys], calls);
         assert_eq!(path[0], ("ask".to_string(), "locked".to_string()), "{path:?}\n{}", exchange.log());
     }
+    // An operator lifts the lock of the calling number; the customers themselves were wrong less often than the flow allows.
+    let number = exchange.records(4)[0]["from"].as_str().expect("a number").to_string();
+    let locks = exchange.ask(&["customers", "locked"]);
+    assert_eq!((locks.as_array().map(Vec::len), &locks[0]["number"]), (Some(1), &number.clone().into()), "{locks:#}");
+    assert_eq!(exchange.ask(&["customers", "unlock", "--number", &number])[&number], "unlocked", "{}", exchange.log());
+    assert_eq!(exchange.ask(&["customers", "locked"]), Value::Array(Vec::new()));
+    assert_ne!(exchange.ask(&["customers", "unlock", "--number", &number])[&number], "unlocked");
+    exchange.crash_and_restart();
+    let path = types(&exchange, &["7712#481516#"], 5);
+    assert_eq!(path[0], ("ask".to_string(), "accepted".to_string()), "{path:?}\n{}", exchange.log());
     // What was typed wrong is nowhere, and no PIN is; the right one of a customer is only its verifier.
     for typed in ["481516", "234200", "998877", "000111"] {
         assert!(!is_written(&exchange.folder.join("data"), typed), "{typed} is in the data folder");

@@ -7,6 +7,9 @@ use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+/// How long an answer may take.
+const SOON: Duration = Duration::from_secs(5);
+
 pub enum Line {
     Udp { socket: UdpSocket, peer: SocketAddr },
     Tcp { stream: TcpStream, waiting: Vec<u8>, closed: bool },
@@ -155,16 +158,36 @@ impl Message {
         self.start.starts_with(&format!("{method} "))
     }
 
+    /// The tag in this header.
+    pub fn tag(&self, name: &str) -> &str {
+        let tag = self.header(name).and_then(|value| value.split_once(";tag=")).map(|(_, tag)| tag);
+        tag.unwrap_or_default().split(';').next().unwrap_or_default()
+    }
+
     /// The 200 to a request that the exchange sent us.
     pub fn ok(&self) -> String {
-        let mut reply = String::from("SIP/2.0 200 OK\r\n");
+        self.answered_by("200 OK", "", "", "")
+    }
+
+    /// An answer to a request that the exchange sent us, with this tag where it has none.
+    pub fn answered_by(&self, status: &str, tag: &str, headers: &str, body: &str) -> String {
+        let mut reply = format!("SIP/2.0 {status}\r\n");
         for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
             for value in self.all(name) {
-                reply += &format!("{name}: {value}\r\n");
+                reply += &format!("{name}: {value}");
+                if name == "To" && !tag.is_empty() && !value.contains(";tag=") {
+                    reply += &format!(";tag={tag}");
+                }
+                reply += "\r\n";
             }
         }
-        reply + "Content-Length: 0\r\n\r\n"
+        reply + &format!("{headers}Content-Length: {}\r\n\r\n{body}", body.len())
     }
+}
+
+/// The value of `Replaces`: a Call-ID, the exchange's tag and ours.
+pub fn named(id: &str, theirs: &str, ours: &str) -> String {
+    format!("{id};to-tag={theirs};from-tag={ours}")
 }
 
 /// What identifies one call (or one registration) on the wire, and writes its requests.
@@ -178,6 +201,7 @@ pub struct Call {
     pub id: String,
     branch: u32,
     cseq: u32,
+    tag: String,
     to_tag: String,
     target: Option<String>,
 }
@@ -204,8 +228,23 @@ impl Call {
             id: format!("{number}-{}-{}", std::process::id(), line.local()),
             branch: number << 8,
             cseq: 0,
+            tag: format!("f{number:x}"),
             to_tag: String::new(),
             target: None,
+        }
+    }
+
+    /// The call that came by this INVITE and was taken with this tag, as we see it.
+    pub fn taken(line: &Line, invite: &Message, tag: &str, exchange: SocketAddr) -> Call {
+        let party = |name: &str| invite.header(name).unwrap_or_default().split([';', '>']).next().unwrap_or_default();
+        let user = party("To").split([':', '@']).nth(1).unwrap_or_default();
+        Call {
+            to: format!("{}>", party("From")),
+            id: invite.header("Call-ID").unwrap_or_default().to_owned(),
+            tag: tag.to_owned(),
+            to_tag: format!(";tag={}", invite.tag("From")),
+            target: Some(party("Contact").trim_start_matches('<').to_owned()),
+            ..Call::new(line, user, "", exchange)
         }
     }
 
@@ -236,6 +275,16 @@ impl Call {
         self.request("REGISTER", &registrar, &format!("{contact}{}", credentials.unwrap_or_default()), "")
     }
 
+    /// Registers for ten minutes with this password; the status of the last answer.
+    pub fn registers(&mut self, line: &mut Line, password: &str) -> u16 {
+        line.send(self.register(None, 600));
+        let challenge = line.expect(SOON, |message| message.answers("REGISTER")).expect("a challenge");
+        assert_eq!(challenge.status(), 401, "{challenge:?}");
+        let credentials = self.credentials("REGISTER", &challenge, password);
+        line.send(self.register(Some(&credentials), 600));
+        line.expect(SOON, |message| message.answers("REGISTER")).expect("an answer").status()
+    }
+
     /// The same branch and number as the INVITE, as RFC 3261 section 9.1 wants.
     pub fn cancel(&self) -> String {
         self.request("CANCEL", &self.uri, "", "")
@@ -259,28 +308,35 @@ impl Call {
     }
 
     pub fn bye(&mut self) -> String {
-        self.cseq += 1;
-        self.branch += 1;
-        let target = self.target.clone().unwrap_or_else(|| self.uri.clone());
-        self.request("BYE", &target, "", "")
+        self.inside("BYE", "", "")
     }
 
-    /// Asks to be told of the calls of whom this is addressed to (RFC 4235).
-    pub fn subscribe(&mut self, credentials: Option<&str>) -> String {
+    /// Asks to be told what an event package (`dialog`, RFC 4235; `message-summary`, RFC 3842) says of whom this is addressed to.
+    pub fn subscribe(&mut self, package: &str, credentials: Option<&str>) -> String {
         self.cseq += 1;
         self.branch += 1;
         let contact = format!("Contact: <sip:{}@{}>\r\n", self.user, self.local);
-        let wants = "Event: dialog\r\nAccept: application/dialog-info+xml\r\nExpires: 300\r\n";
+        let wants = format!("Event: {package}\r\nExpires: 300\r\n");
         self.request("SUBSCRIBE", &self.uri, &format!("{contact}{wants}{}", credentials.unwrap_or_default()), "")
     }
 
     /// One key, as phones without RFC 4733 send it.
     pub fn info(&mut self, key: char) -> String {
+        let body = format!("Signal={key}\r\nDuration=100\r\n");
+        self.inside("INFO", "Content-Type: application/dtmf-relay\r\n", &body)
+    }
+
+    /// A request within the call.
+    pub fn inside(&mut self, method: &str, headers: &str, body: &str) -> String {
         self.cseq += 1;
         self.branch += 1;
         let target = self.target.clone().unwrap_or_else(|| self.uri.clone());
-        let body = format!("Signal={key}\r\nDuration=100\r\n");
-        self.request("INFO", &target, "Content-Type: application/dtmf-relay\r\n", &body)
+        self.request(method, &target, headers, body)
+    }
+
+    /// What names the call to whoever is to take our place in it (RFC 3891).
+    pub fn name(&self) -> String {
+        named(&self.id, self.to_tag.trim_start_matches(";tag="), &self.tag)
     }
 
     pub fn options(&mut self) -> String {
@@ -315,14 +371,14 @@ impl Call {
     fn request(&self, method: &str, uri: &str, extra: &str, body: &str) -> String {
         format!(
             "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/{} {};branch=z9hG4bK{:x}-{};rport\r\nMax-Forwards: 70\r\n\
-             From: <sip:{}@{}>;tag=f{:x}\r\nTo: {}{}\r\nCall-ID: {}\r\nCSeq: {} {method}\r\n{extra}Content-Length: {}\r\n\r\n{body}",
+             From: <sip:{}@{}>;tag={}\r\nTo: {}{}\r\nCall-ID: {}\r\nCSeq: {} {method}\r\n{extra}Content-Length: {}\r\n\r\n{body}",
             self.transport,
             self.local,
             self.branch,
             std::process::id(),
             self.user,
             self.uri.rsplit('@').next().unwrap_or_default(),
-            self.branch >> 8,
+            self.tag,
             self.to,
             self.to_tag,
             self.id,

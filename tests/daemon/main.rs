@@ -8,21 +8,26 @@
 //!   agents_cancel callers who give up at every instant                           lab        the lab, changed
 //!   agents_hold   keys and hold in the midst of a talk
 //!   extensions    phones of one extension ring together; busy, no answer
-//!   refusals      wrong passwords, borrowed names
+//!   refusals      wrong passwords, borrowed names                                reloads    new files for a running exchange
 //!   endings       every way to end a call leaves nothing
 //!   survival      kill -9
 //!   torture       the 49 messages of RFC 4475, over UDP and TCP
 //!   stream        TCP cut where it hurts
+//!   storms        a thousand slow streams, five hundred phones at once
 //!   start         what stops a start, in one sentence
 //!   rtp_safety    strangers at the media ports
 //!   hold          every way to ask for it                                       telephone  a line that speaks and listens
 //!   trunks        providers that want a password, refuse, are silent, die        scenario   SIPp as anybody
 //!   transfers     REFER by baresip and SIPp, lamps
+//!   attended      Replaces: by REFER, by INVITE; what is heard meanwhile
 //!   nat           a phone behind a router of our own making
 //!   policy        a thousand attack strings, and a provider that counts
 //!   broken_sounds files damaged under a running exchange
 //!   customers     PINs, calendars, web services
+//!   webhooks      a CRM is told of calls, also when it was away
 //!   queueing      places and agents over kill -9, a supervisor's orders
+//!   hostile       files that are meant to hurt
+//!   verbs         real phones walk every verb
 //!   queue_rules   skills, steps, silence, pauses, overflow, a key, what is spoken
 //! ```
 //!
@@ -36,12 +41,14 @@ mod agents_cancel;
 mod agents_hold;
 mod agents_lost;
 mod agents_refuse;
+mod attended;
 mod broken_sounds;
 mod customers;
 mod endings;
 mod exchange;
 mod extensions;
 mod hold;
+mod hostile;
 mod lab;
 mod line;
 mod live;
@@ -51,13 +58,17 @@ mod policy;
 mod queue_rules;
 mod queueing;
 mod refusals;
+mod reloads;
 mod rtp_safety;
 mod scenario;
 mod start;
+mod storms;
 mod stream;
 mod survival;
 mod telephone;
 mod torture;
 mod transfers;
 mod trunks;
+mod verbs;
 mod walks;
+mod webhooks;

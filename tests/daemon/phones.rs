@@ -1,8 +1,10 @@
 //! Phones that nobody here wrote, driven by the Python beside us (`tests/phones`), and the ears that judge them.
 
-use crate::exchange::{Exchange, free_port, house, said};
+use crate::exchange::{Exchange, free_port, house, said, until};
 use serde_json::Value;
-use std::io::Read;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::sync::LazyLock;
@@ -119,7 +121,15 @@ pub struct Capture {
     file: PathBuf,
     port: String,
     said: ChildStderr,
+    /// At one of the phones' addresses: what it sends, the capture lets through.
+    marker: UdpSocket,
 }
+
+/// How long the kernel and the capture may take for a block.
+const WRITTEN: Duration = Duration::from_secs(10);
+
+/// What ends a capture: no SIP, and of no call.
+const MARK: &[u8] = b"everything before this is in the file";
 
 impl Capture {
     pub fn of(exchange: &Exchange, phones: From) -> Capture {
@@ -150,14 +160,14 @@ impl Capture {
                 _ => panic!("dumpcap does not capture on lo: {seen}"),
             }
         }
-        Capture { dumpcap, file, port: exchange.port(), said: stderr }
+        let marker = UdpSocket::bind((phones[0], 0)).expect("a loopback port");
+        Capture { dumpcap, file, port: exchange.port(), said: stderr, marker }
     }
 
     /// The streams of the calls in it, one JSON object each (see `tests/phones/rtp.py`). What the capture itself dropped counts
     /// in none of them as lost.
     pub fn streams(mut self) -> Vec<Value> {
-        // The kernel hands packets over in blocks; a moment later everything that was sent is in the file.
-        std::thread::sleep(Duration::from_millis(500));
+        self.is_written();
         // SAFETY: a signal to our own child, which has not been waited for.
         unsafe { libc::kill(self.dumpcap.id().cast_signed(), libc::SIGINT) };
         let mut said = String::new();
@@ -182,6 +192,32 @@ impl Capture {
         }
         streams
     }
+}
+
+impl Capture {
+    /// The kernel hands packets over in blocks and in order: once a mark is in the file, so is everything that was sent before it.
+    fn is_written(&self) {
+        let listener = UdpSocket::bind(("127.0.0.1", 0)).expect("a loopback port");
+        let to = listener.local_addr().expect("bound");
+        let marked = until(WRITTEN, || {
+            // Again and again: one may be among what the capture drops.
+            self.marker.send_to(MARK, to).expect("loopback takes it");
+            let end = tail(&self.file);
+            end.windows(MARK.len()).any(|bytes| bytes == MARK).then_some(())
+        });
+        assert!(marked.is_some(), "what was captured does not reach {}", self.file.display());
+    }
+}
+
+/// The last of a file that is being written.
+fn tail(path: &Path) -> Vec<u8> {
+    const MOST: u64 = 64 * 1024;
+    let mut end = Vec::new();
+    let mut file = File::open(path).expect("the capture");
+    let length = file.metadata().expect("the capture").len();
+    file.seek(SeekFrom::Start(length.saturating_sub(MOST))).expect("the capture");
+    file.read_to_end(&mut end).expect("the capture");
+    end
 }
 
 /// The second number of `Packets received/dropped on interface 'Loopback: lo': 1234/0 (...)`.
@@ -209,9 +245,14 @@ fn finished(command: &mut Command) -> Value {
 
 /// One of the Python programs beside us, not yet started.
 pub fn driver(name: &str) -> Command {
-    let mut command = Command::new(&*PYTHON);
+    let mut command = python();
     command.arg("-B").arg(house().join("tests/phones").join(name)).stdin(Stdio::null());
     command
+}
+
+/// Python itself.
+pub fn python() -> Command {
+    Command::new(&*PYTHON)
 }
 
 /// The Python that has numpy, found by the same script that installs it; the phones are asked for at the same time.

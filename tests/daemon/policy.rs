@@ -1,7 +1,8 @@
 //! Toll fraud: what attackers dial, by every way out, at the real daemon; and a provider that counts what leaves.
 
 use crate::exchange::{Exchange, Folder};
-use crate::line::{Call, Line};
+use crate::line::{Call, Line, Message};
+use crate::telephone::Telephone;
 use crate::trunks::{dials, lab_with};
 use std::net::UdpSocket;
 use std::time::Duration;
@@ -31,27 +32,17 @@ fn invites(sink: &UdpSocket) -> Vec<String> {
     found
 }
 
+/// Dialled by a phone that has proved its password.
 #[test]
-fn of_a_thousand_attack_strings_by_every_way_out_not_one_invite_leaves() {
+fn of_a_thousand_attack_strings_that_a_phone_dials_not_one_invite_leaves() {
     let folder = Folder::new("fraud");
-    let sink = UdpSocket::bind((PROVIDER, 0)).expect("a loopback port");
-    let trunks = format!(
-        "  acme: {{send_to: \"{PROVIDER}:{}\", accept_from: [{PROVIDER}]}}\n",
-        sink.local_addr().expect("bound").port()
-    );
-    let config = lab_with(&folder, &trunks, "outbound: {via: acme, classes: [national], minutes_per_day: 60}\n");
-    let exchange = Exchange::with("fraud-daemon", &config);
+    let (exchange, sink) = guarded(&folder, "fraud-daemon", "");
     let attacks = attacks();
     assert!(attacks.len() >= 1000, "{}", attacks.len());
     let mut inside = Line::udp("127.0.0.1", exchange.sip);
-    let mut outside = Line::udp("127.0.0.2", exchange.sip);
     for attack in &attacks {
-        // Dialled by a phone that has proved its password, and by a caller from a provider.
         refused(&mut inside, "1001", attack, &exchange);
-        refused(&mut outside, "48221234567", attack, &exchange);
     }
-    // Through the provider no caller from outside reaches another telephone, however honest the number.
-    refused(&mut outside, "48221234567", "221234567", &exchange);
     assert_eq!(invites(&sink), Vec::<String>::new(), "{}", exchange.log());
     // And the way is open at all: one honest call leaves.
     let (_line, _call, status) = dials(&exchange, "221234567", S(1));
@@ -59,23 +50,133 @@ fn of_a_thousand_attack_strings_by_every_way_out_not_one_invite_leaves() {
     assert!(!invites(&sink).is_empty(), "{}", exchange.log());
 }
 
+/// Dialled by a caller from a provider.
+#[test]
+fn of_a_thousand_attack_strings_that_a_provider_brings_not_one_invite_leaves() {
+    let folder = Folder::new("fraud-outside");
+    let (exchange, sink) = guarded(&folder, "fraud-outside-daemon", "");
+    let mut outside = Line::udp("127.0.0.2", exchange.sip);
+    for attack in &attacks() {
+        refused(&mut outside, "48221234567", attack, &exchange);
+    }
+    // Through the provider no caller from outside reaches another telephone, however honest the number.
+    refused(&mut outside, "48221234567", "221234567", &exchange);
+    assert_eq!(invites(&sink), Vec::<String>::new(), "{}", exchange.log());
+}
+
+/// The lab whose one way out is to a provider that counts.
+fn guarded(folder: &Folder, test: &str, more: &str) -> (Exchange, UdpSocket) {
+    let sink = UdpSocket::bind((PROVIDER, 0)).expect("a loopback port");
+    let trunks = format!(
+        "  acme: {{send_to: \"{PROVIDER}:{}\", accept_from: [{PROVIDER}]}}\n",
+        sink.local_addr().expect("bound").port()
+    );
+    let outbound = format!("outbound: {{via: acme, classes: [national], minutes_per_day: 60}}\n{more}");
+    (Exchange::with(test, &lab_with(folder, &trunks, &outbound)), sink)
+}
+
+#[test]
+fn a_phone_that_sends_its_callers_on_by_302_sends_none_outside() {
+    let folder = Folder::new("fraud-302");
+    let (exchange, sink) = guarded(&folder, "fraud-302-daemon", "");
+    let mut phone = Telephone::registered(&exchange, "1003");
+    let mut caller = Line::udp("127.0.0.1", exchange.sip);
+    for attack in &attacks() {
+        let mut call = dials_in(&mut caller, "1003", &exchange);
+        let invite = phone.called();
+        let contact = format!("Contact: <sip:{attack}@{PROVIDER}>\r\n");
+        phone.line.send(invite.answered_by("302 Moved Temporarily", "moved", &contact, ""));
+        let status = ended(&mut caller, &mut call, attack, &exchange);
+        assert!((400..700).contains(&status), "{attack}: {status}");
+    }
+    assert_eq!(invites(&sink), Vec::<String>::new(), "{}", exchange.log());
+    // An honest redirection goes out, at the cost of whoever sends it.
+    dials_in(&mut caller, "1003", &exchange);
+    let invite = phone.called();
+    phone.line.send(invite.answered_by("302 Moved Temporarily", "moved", "Contact: <sip:221234567@127.0.0.1>\r\n", ""));
+    assert!(!invites(&sink).is_empty(), "{}", exchange.log());
+}
+
+#[test]
+fn a_phone_that_refers_whom_it_talks_with_refers_them_nowhere_outside() {
+    let folder = Folder::new("fraud-refer");
+    let (exchange, sink) = guarded(&folder, "fraud-refer-daemon", "");
+    let mut phone = Telephone::registered(&exchange, "1003");
+    let mut caller = Telephone::new(&exchange, "127.0.0.1", "1001", "1003");
+    caller.dial(Some("pw1001"));
+    phone.answered();
+    caller.connected();
+    let mut refer = |target: &str| {
+        let headers = format!("Refer-To: <sip:{target}@{PROVIDER}>\r\nContact: <sip:1001@{}>\r\n", caller.line.local());
+        caller.line.send(caller.call.inside("REFER", &headers, ""));
+        let answer = caller.line.expect(S(5), |message| message.answers("REFER"));
+        answer.unwrap_or_else(|| panic!("{target}: no answer\n{}", exchange.log())).status()
+    };
+    for attack in attacks() {
+        let status = refer(&attack);
+        assert!((400..700).contains(&status), "{attack}: {status}");
+    }
+    assert_eq!(invites(&sink), Vec::<String>::new(), "{}", exchange.log());
+    assert_eq!(refer("221234567"), 202);
+    assert!(!invites(&sink).is_empty(), "{}", exchange.log());
+}
+
+#[test]
+fn a_forward_made_by_a_code_leads_nowhere_outside_either() {
+    let folder = Folder::new("fraud-forward");
+    let (exchange, sink) = guarded(&folder, "fraud-forward-daemon", "feature_codes: {forward: \"*21\"}\n");
+    let mut phone = Line::udp("127.0.0.1", exchange.sip);
+    let mut outside = Line::udp("127.0.0.2", exchange.sip);
+    for attack in attacks() {
+        refused(&mut phone, "1001", &format!("*21{attack}"), &exchange);
+    }
+    // Nobody is registered as 1001 and no forward stands: a caller finds nobody.
+    refused(&mut phone, "1001", "1001", &exchange);
+    refused(&mut outside, "48221234567", "1001", &exchange);
+    assert_eq!(invites(&sink), Vec::<String>::new(), "{}", exchange.log());
+    // A forward that is permitted stands, and is paid by whoever made it.
+    let (_line, _call, status) = dials(&exchange, "*21221234567", S(5));
+    assert_eq!(status, Some(200), "{}", exchange.log());
+    dials_in(&mut phone, "1001", &exchange);
+    assert!(!invites(&sink).is_empty(), "{}", exchange.log());
+}
+
+/// Extension 1001 dials, with its password.
+fn dials_in(line: &mut Line, number: &str, exchange: &Exchange) -> Call {
+    let mut call = Call::new(line, "1001", number, exchange.sip);
+    line.send(call.invite(None));
+    let id = call.id.clone();
+    let mine = |message: &Message| message.answers("INVITE") && message.header("Call-ID") == Some(&id);
+    let answer = line.expect(S(5), mine).unwrap_or_else(|| panic!("{number}: no answer\n{}", exchange.log()));
+    line.send(call.ack(&answer));
+    let credentials = call.credentials("INVITE", &answer, "pw1001");
+    line.send(call.invite(Some(&credentials)));
+    call
+}
+
+/// How that call ends.
+fn ended(line: &mut Line, call: &mut Call, what: &str, exchange: &Exchange) -> u16 {
+    let id = call.id.clone();
+    let second = |message: &Message| message.header("CSeq").is_some_and(|it| it.starts_with("2 "));
+    let mine = |message: &Message| message.answers("INVITE") && message.header("Call-ID") == Some(&id) && second(message);
+    let answer = line.expect(S(5), mine).unwrap_or_else(|| panic!("{what}: no answer\n{}", exchange.log()));
+    line.send(call.ack(&answer));
+    answer.status()
+}
+
 /// A call that must be refused; a `number` that cannot even be sent counts as refused.
 fn refused(line: &mut Line, user: &str, number: &str, exchange: &Exchange) {
     let mut call = Call::new(line, user, number, exchange.sip);
     line.send(call.invite(None));
     let id = call.id.clone();
-    let mine = |message: &crate::line::Message| message.answers("INVITE") && message.header("Call-ID") == Some(&id);
+    let mine = |message: &Message| message.answers("INVITE") && message.header("Call-ID") == Some(&id);
     let answer = line.expect(S(5), mine).unwrap_or_else(|| panic!("{number}: no answer\n{}", exchange.log()));
     line.send(call.ack(&answer));
     let mut status = answer.status();
     if status == 401 {
         let credentials = call.credentials("INVITE", &answer, "pw1001");
         line.send(call.invite(Some(&credentials)));
-        let again =
-            |message: &crate::line::Message| mine(message) && message.header("CSeq").is_some_and(|it| it.starts_with("2 "));
-        let answer = line.expect(S(5), again).unwrap_or_else(|| panic!("{number}: no answer\n{}", exchange.log()));
-        line.send(call.ack(&answer));
-        status = answer.status();
+        status = ended(line, &mut call, number, exchange);
     }
     assert!((400..700).contains(&status), "{number}: {status}");
 }

@@ -38,13 +38,7 @@ fn the_right_password_is_let_in_where_the_wrong_one_was_not() {
     for (password, expected) in [("pw1001", 200), ("pw1002", 401), ("", 401)] {
         let mut line = Line::udp("127.0.0.1", exchange.sip);
         let mut call = Call::new(&line, "1001", "100", exchange.sip);
-        line.send(call.register(None, 60));
-        let challenge = line.expect(SOON, |message| message.answers("REGISTER")).expect("an answer");
-        assert_eq!(challenge.status(), 401, "{challenge:?}");
-        let credentials = call.credentials("REGISTER", &challenge, password);
-        line.send(call.register(Some(&credentials), 60));
-        let answer = line.expect(SOON, |message| message.answers("REGISTER")).expect("an answer");
-        assert_eq!(answer.status(), expected, "{password}: {answer:?}");
+        assert_eq!(call.registers(&mut line, password), expected, "{password}");
     }
     assert_eq!(exchange.registrations().len(), 1);
 }

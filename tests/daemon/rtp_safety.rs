@@ -78,6 +78,7 @@ fn spray(stranger: &UdpSocket, exchange: SocketAddr) {
             // A full buffer of the loopback is as good as a lost packet.
             drop(stranger.send_to(&packet, (exchange.ip(), port)));
         }
+        // The pace of the traffic: a stream that nobody would take for a flood. Nothing is waited for here.
         thread::sleep((ROUND * u32::from(round)).saturating_sub(begun.elapsed()));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a SIPp that a test has started is gone when the test is.
 
-use crate::exchange::{Folder, free_port, until};
+use crate::exchange::{Exchange, Folder, free_port, until};
 use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -10,6 +10,9 @@ use std::time::Duration;
 /// Enough for a call without sound.
 const BODY: &str = "v=0\no=- 1 1 IN IP4 [local_ip]\ns=-\nc=IN IP4 [local_ip]\nt=0 0\nm=audio [media_port] RTP/AVP 8 101\n\
     a=rtpmap:8 PCMA/8000\na=rtpmap:101 telephone-event/8000\na=fmtp:101 0-15\n";
+
+const VIA: &str = "Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]\n";
+const FROM: &str = "From: <sip:[service]@[remote_ip]:[remote_port]>;tag=[pid]t[call_number]\n";
 
 pub struct Sipp {
     child: Child,
@@ -20,6 +23,18 @@ pub struct Sipp {
 impl Sipp {
     /// Starts SIPp at `address` with these steps, for one call or as many as are `wanted`.
     pub fn start(folder: &Folder, name: &str, address: &str, steps: &str, wanted: u32) -> Sipp {
+        Sipp::run(folder, name, address, steps, &["-m", &wanted.to_string()])
+    }
+
+    /// SIPp as the phone of this extension, in a call that it makes itself (see [`dials`]). What it logs is in `NAME.log`.
+    pub fn calls(folder: &Folder, name: &str, address: &str, steps: &str, user: &str, exchange: &Exchange) -> Sipp {
+        let (server, password) = (exchange.sip.to_string(), format!("pw{user}"));
+        let log = folder.join(&format!("{name}.log")).display().to_string();
+        let more = [&*server, "-m", "1", "-s", user, "-au", user, "-ap", &password, "-trace_logs", "-log_file", &log];
+        Sipp::run(folder, name, address, steps, &more)
+    }
+
+    fn run(folder: &Folder, name: &str, address: &str, steps: &str, more: &[&str]) -> Sipp {
         let (port, file) = (free_port(address), folder.join(&format!("{name}.xml")));
         // SIPp takes a variable that is kept and never used for a mistake.
         let kept = if steps.contains("assign_to=\"1\"") { "<Reference variables=\"1,2,3\"/>\n" } else { "" };
@@ -30,7 +45,8 @@ impl Sipp {
             .arg("-sf")
             .arg(&file)
             .args(["-i", address, "-p", &port.to_string(), "-mi", address, "-mp", &media.to_string()])
-            .args(["-m", &wanted.to_string(), "-timeout", "30", "-timeout_error", "-nostdin", "-trace_err", "-error_file"])
+            .args(more)
+            .args(["-timeout", "30", "-timeout_error", "-nostdin", "-trace_err", "-error_file"])
             .arg(folder.join(&format!("{name}.errors")))
             .current_dir(folder.join(""))
             .stdin(Stdio::null())
@@ -96,6 +112,52 @@ pub fn picks_up() -> String {
     let invite = format!("<recv request=\"INVITE\"><action>{kept}</action></recv>\n");
     let ok = answer("200 OK", "Content-Type: application/sdp\n", BODY);
     format!("{invite}{}{ok}{}", answer("180 Ringing", "", ""), receive("request=\"ACK\""))
+}
+
+/// A call to `extension` by the user of the scenario, who is asked for a password. Once it is answered its Call-ID, the exchange's
+/// tag and ours are logged, with spaces between them: what `Replaces` wants to know.
+pub fn dials(extension: &str) -> String {
+    let invite = |cseq: u8, proof: &str| {
+        let uri = format!("sip:{extension}@[remote_ip]:[remote_port]");
+        let contact = "Contact: <sip:[service]@[local_ip]:[local_port]>\nMax-Forwards: 70\n";
+        send(&format!(
+            "INVITE {uri} SIP/2.0\n{VIA}{FROM}To: <{uri}>\nCall-ID: [call_id]\nCSeq: {cseq} INVITE\n{contact}{proof}\
+             Content-Type: application/sdp\nContent-Length: [len]\n\n{BODY}"
+        ))
+    };
+    let ack = |uri: &str, cseq: u8| {
+        send(&format!("ACK {uri} SIP/2.0\n{VIA}{FROM}[last_To:]\nCall-ID: [call_id]\nCSeq: {cseq} ACK\nContent-Length: 0\n"))
+    };
+    let tag = "<ereg regexp=\"tag=([^;]*)\" search_in=\"hdr\" header=\"To:\" assign_to=\"4,5\"/>";
+    let log = "<log message=\"[call_id] [$5] [pid]t[call_number]\"/>";
+    format!(
+        "{}{}{}{}{}<recv response=\"200\" rrs=\"true\"><action>{tag}{log}</action></recv>\n{}<Reference variables=\"4\"/>\n",
+        invite(1, ""),
+        "<recv response=\"100\" optional=\"true\"/>\n<recv response=\"401\" auth=\"true\"/>\n",
+        ack(&format!("sip:{extension}@[remote_ip]:[remote_port]"), 1),
+        invite(2, "[authentication]\n"),
+        "<recv response=\"100\" optional=\"true\"/>\n<recv response=\"180\" optional=\"true\"/>\n",
+        ack("[next_url]", 2)
+    )
+}
+
+/// A request inside the call that we made.
+pub fn asks_callee(method: &str, cseq: u8, headers: &str) -> String {
+    send(&format!(
+        "{method} [next_url] SIP/2.0\n{VIA}Max-Forwards: 70\n{FROM}To: <sip:callee@[remote_ip]>[peer_tag_param]\nCall-ID: [call_id]\n\
+         CSeq: {cseq} {method}\nContact: <sip:[service]@[local_ip]:[local_port]>\n{headers}Content-Length: 0\n"
+    ))
+}
+
+/// NOTIFYs, as many as come, until the other side hangs up.
+pub fn told_until_let_go() -> String {
+    let ok = answer("200 OK", "", "");
+    // No step but one that receives may stand where a message can come.
+    let again = ok.replace("<send>", "<send next=\"1\">");
+    format!(
+        "<label id=\"1\"/>\n<recv request=\"NOTIFY\" optional=\"true\" next=\"2\"/>\n<recv request=\"BYE\" next=\"3\"/>\n\
+         <label id=\"2\"/>\n{again}<label id=\"3\"/>\n{ok}"
+    )
 }
 
 /// A request inside the call that came.

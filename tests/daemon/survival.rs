@@ -13,12 +13,7 @@ fn registrations_and_records_survive_kill_9() {
     for user in ["1001", "1002", "1003"] {
         let mut line = Line::udp("127.0.0.1", exchange.sip);
         let mut phone = Call::new(&line, user, "100", exchange.sip);
-        line.send(phone.register(None, 600));
-        let challenge = line.expect(SOON, |message| message.answers("REGISTER")).expect("an answer");
-        let credentials = phone.credentials("REGISTER", &challenge, &format!("pw{user}"));
-        line.send(phone.register(Some(&credentials), 600));
-        let answer = line.expect(SOON, |message| message.answers("REGISTER")).expect("an answer");
-        assert_eq!(answer.status(), 200, "{answer:?}");
+        assert_eq!(phone.registers(&mut line, &format!("pw{user}")), 200, "{user}");
     }
     // A call that is up when the process dies.
     let mut line = Line::udp("127.0.0.2", exchange.sip);

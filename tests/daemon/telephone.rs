@@ -2,17 +2,19 @@
 //!
 //! Invariant: what it heard is judged after it has stopped, never while others wait for it.
 
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, until};
 use crate::line::{Call, Line, Message};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(5);
 const FRAME: Duration = Duration::from_millis(20);
 const HEADER: usize = 12;
+/// Our tag in calls that come.
+pub const CALLED: &str = "callee";
 /// Silence, in PCMA.
 pub const SILENCE: u8 = 0xd5;
 
@@ -32,6 +34,9 @@ pub struct Telephone {
     pub call: Call,
     media: UdpSocket,
     versions: u32,
+    exchange: SocketAddr,
+    /// Where our sound goes, since the call that we dialled was answered.
+    pub sound: Option<SocketAddr>,
 }
 
 impl Telephone {
@@ -39,31 +44,38 @@ impl Telephone {
     pub fn new(exchange: &Exchange, local: &str, user: &str, extension: &str) -> Telephone {
         let line = Line::udp(local, exchange.sip);
         let call = Call::new(&line, user, extension, exchange.sip);
-        Telephone { line, call, media: UdpSocket::bind((local, 0)).expect("a loopback port"), versions: 0 }
+        Telephone {
+            line,
+            call,
+            media: UdpSocket::bind((local, 0)).expect("a loopback port"),
+            versions: 0,
+            exchange: exchange.sip,
+            sound: None,
+        }
     }
 
     /// Logged in with the password `pw` and its name.
     pub fn registered(exchange: &Exchange, user: &str) -> Telephone {
         let mut phone = Telephone::new(exchange, "127.0.0.1", user, user);
-        phone.line.send(phone.call.register(None, 600));
-        let challenge = phone.line.expect(SOON, |message| message.answers("REGISTER")).expect("a challenge");
-        let credentials = phone.call.credentials("REGISTER", &challenge, &format!("pw{user}"));
-        phone.line.send(phone.call.register(Some(&credentials), 600));
-        let answer = phone.line.expect(SOON, |message| message.answers("REGISTER")).expect("an answer");
-        assert_eq!(answer.status(), 200, "{answer:?}");
+        assert_eq!(phone.call.registers(&mut phone.line, &format!("pw{user}")), 200, "{user}");
         phone
     }
 
     /// Dials; with a password, when one will be asked for.
     pub fn dial(&mut self, password: Option<&str>) {
+        self.dial_with(password, "");
+    }
+
+    /// The same, with headers such as `Replaces`.
+    pub fn dial_with(&mut self, password: Option<&str>, headers: &str) {
         let offer = self.description(Wish::default());
-        self.line.send(self.call.offering(&offer, None));
+        self.line.send(self.call.offering(&offer, Some(headers)));
         let Some(password) = password else { return };
         let challenge = self.line.expect(SOON, |message| message.answers("INVITE")).expect("a challenge");
         assert_eq!(challenge.status(), 401, "{challenge:?}");
         self.line.send(self.call.ack(&challenge));
         let credentials = self.call.credentials("INVITE", &challenge, password);
-        self.line.send(self.call.offering(&offer, Some(&credentials)));
+        self.line.send(self.call.offering(&offer, Some(&format!("{headers}{credentials}"))));
     }
 
     /// Waits until the call that it dialled is answered; where our sound goes.
@@ -71,25 +83,42 @@ impl Telephone {
         let answer = self.line.expect(SOON, |message| message.answers("INVITE")).expect("an answer to the INVITE");
         self.line.send(self.call.ack(&answer));
         assert_eq!(answer.status(), 200, "{answer:?}");
-        sound_at(&answer)
+        let there = sound_at(&answer);
+        self.sound = Some(there);
+        there
     }
 
     /// Waits to be called, and answers; where our sound goes.
     pub fn answered(&mut self) -> SocketAddr {
-        let invite = self.line.expect(SOON, |message| message.is_request("INVITE")).expect("a call");
+        let invite = self.called();
+        self.answers(&invite)
+    }
+
+    /// Waits to be called.
+    pub fn called(&mut self) -> Message {
+        self.line.expect(SOON, |message| message.is_request("INVITE")).expect("a call")
+    }
+
+    /// Rings.
+    pub fn rings(&mut self, invite: &Message) {
+        let contact = format!("Contact: <sip:us@{}>\r\n", self.line.local());
+        self.line.send(invite.answered_by("180 Ringing", CALLED, &contact, ""));
+    }
+
+    /// Picks up; where our sound goes.
+    pub fn answers(&mut self, invite: &Message) -> SocketAddr {
         let body = self.description(Wish::default());
-        let ok = invite.ok().replace(
-            "Content-Length: 0\r\n\r\n",
-            &format!(
-                "Contact: <sip:us@{}>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
-                self.line.local(),
-                body.len()
-            ),
-        );
-        let to = invite.header("To").expect("a To").to_owned();
-        self.line.send(ok.replace(&format!("To: {to}\r\n"), &format!("To: {to};tag=callee\r\n")));
+        let headers = format!("Contact: <sip:us@{}>\r\nContent-Type: application/sdp\r\n", self.line.local());
+        self.line.send(invite.answered_by("200 OK", CALLED, &headers, &body));
         self.line.expect(SOON, |message| message.is_request("ACK")).expect("the ACK");
-        sound_at(&invite)
+        self.call = Call::taken(&self.line, invite, CALLED, self.exchange);
+        sound_at(invite)
+    }
+
+    /// The exchange hangs up on us.
+    pub fn let_go(&mut self) {
+        let bye = self.line.expect(SOON, |message| message.is_request("BYE")).expect("a BYE");
+        self.line.send(bye.ok());
     }
 
     /// Asks for something else in the middle of the call; the answer.
@@ -118,9 +147,9 @@ impl Telephone {
     /// From now on it says `byte` to `to`, and listens.
     pub fn speaks(&self, byte: u8, to: SocketAddr) -> Talk {
         let media = self.media.try_clone().expect("our socket");
-        let over = Arc::new(AtomicBool::new(false));
-        let told = over.clone();
-        Talk { over, thread: thread::spawn(move || talk(&media, byte, to, &told)) }
+        let ear = Arc::new(Ear::default());
+        let told = ear.clone();
+        Talk { ear, thread: thread::spawn(move || talk(&media, byte, to, &told)) }
     }
 
     pub fn hangs_up(&mut self) {
@@ -141,14 +170,28 @@ fn sound_at(message: &Message) -> SocketAddr {
 
 /// Somebody who talks on a thread of his own.
 pub struct Talk {
-    over: Arc<AtomicBool>,
+    ear: Arc<Ear>,
     thread: JoinHandle<Vec<Packet>>,
 }
 
+/// What both threads know of it.
+#[derive(Default)]
+struct Ear {
+    over: AtomicBool,
+    heard: AtomicUsize,
+}
+
 impl Talk {
+    /// Waits until so many packets came.
+    pub fn hears(&self, packets: usize) {
+        let heard = || self.ear.heard.load(Ordering::SeqCst);
+        let enough = until(SOON, || (heard() >= packets).then_some(()));
+        assert!(enough.is_some(), "only {} of {packets} packets came", heard());
+    }
+
     /// Falls silent; what came.
     pub fn ends(self) -> Vec<Packet> {
-        self.over.store(true, Ordering::SeqCst);
+        self.ear.over.store(true, Ordering::SeqCst);
         self.thread.join().expect("no panic")
     }
 }
@@ -157,12 +200,18 @@ impl Talk {
 #[derive(Clone, Debug)]
 pub struct Packet {
     pub from: SocketAddr,
+    pub at: Instant,
     bytes: Vec<u8>,
 }
 
 impl Packet {
     pub fn sequence(&self) -> u16 {
         u16::from_be_bytes([self.bytes[2], self.bytes[3]])
+    }
+
+    /// In samples.
+    pub fn timestamp(&self) -> u32 {
+        u32::from_be_bytes([self.bytes[4], self.bytes[5], self.bytes[6], self.bytes[7]])
     }
 
     pub fn ssrc(&self) -> &[u8] {
@@ -199,7 +248,7 @@ pub fn unbroken(packets: &[Packet], at: SocketAddr) {
     }
 }
 
-fn talk(media: &UdpSocket, byte: u8, to: SocketAddr, over: &AtomicBool) -> Vec<Packet> {
+fn talk(media: &UdpSocket, byte: u8, to: SocketAddr, ear: &Ear) -> Vec<Packet> {
     let (mut heard, mut due) = (Vec::new(), Instant::now());
     let mut buffer = [0; 2048];
     // What came while it did not listen is not heard.
@@ -207,7 +256,7 @@ fn talk(media: &UdpSocket, byte: u8, to: SocketAddr, over: &AtomicBool) -> Vec<P
     while media.recv_from(&mut buffer).is_ok() {}
     media.set_nonblocking(false).expect("our socket");
     for sequence in (0..=u16::MAX).cycle() {
-        if over.load(Ordering::SeqCst) {
+        if ear.over.load(Ordering::SeqCst) {
             break;
         }
         media.send_to(&rtp(8, sequence, u32::from(byte), &[byte; 160]), to).expect("loopback takes it");
@@ -216,7 +265,8 @@ fn talk(media: &UdpSocket, byte: u8, to: SocketAddr, over: &AtomicBool) -> Vec<P
         while let Some(left) = due.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
             media.set_read_timeout(Some(left)).expect("our socket");
             if let Ok((length, from)) = media.recv_from(&mut buffer) {
-                heard.push(Packet { from, bytes: buffer[..length].to_vec() });
+                heard.push(Packet { from, at: Instant::now(), bytes: buffer[..length].to_vec() });
+                ear.heard.store(heard.len(), Ordering::SeqCst);
             }
         }
     }

@@ -1,9 +1,10 @@
 //! Phones that nobody here wrote send one another on, and lamps that go on and out.
 
 use crate::exchange::{Exchange, Folder, until};
+use crate::lab::copied;
 use crate::line::{Call, Line, Message};
 use crate::phones::{From, baresip};
-use crate::scenario::{Sipp, accept, answer, asks, pause, picks_up, receive};
+use crate::scenario::{Sipp, accept, answer, asks, pause, picks_up, receive, told_until_let_go};
 use crate::trunks::lab_with;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -48,16 +49,14 @@ fn sipp_sends_its_caller_on_and_is_told_of_the_progress() {
     let target = "Refer-To: <sip:412@exchange.example>\n";
     // Told that it is tried, perhaps that it rings, and in the end of the answer; then it is let go.
     let refers = format!(
-        "{}{}{}{}{}{}<label id=\"1\"/>\n<recv request=\"NOTIFY\" optional=\"true\" next=\"2\"/>\n\
-         <recv request=\"BYE\" next=\"3\"/>\n<label id=\"2\"/>\n{}<nop next=\"1\"/>\n<label id=\"3\"/>\n{}",
+        "{}{}{}{}{}{}{}",
         picks_up(),
         pause(500),
         asks("REFER", target),
         receive("response=\"202\""),
         receive("request=\"NOTIFY\""),
         answer("200 OK", "", ""),
-        answer("200 OK", "", ""),
-        answer("200 OK", "", "")
+        told_until_let_go()
     );
     let mut first = Sipp::start(&folder, "first", "127.0.0.5", &refers, 1);
     let mut second = Sipp::start(&folder, "second", "127.0.0.6", &format!("{}{}", picks_up(), accept("BYE")), 1);
@@ -77,17 +76,39 @@ fn told(line: &mut Line, exchange: &Exchange) -> Message {
     notify
 }
 
+/// The phone of 1003 subscribes; the answer.
+fn subscribes(line: &mut Line, exchange: &Exchange, package: &str, whose: &str) -> u16 {
+    let mut watch = Call::new(line, "1003", whose, exchange.sip);
+    line.send(watch.subscribe(package, None));
+    let challenge = line.expect(S(5), |message| message.answers("SUBSCRIBE")).expect("a challenge");
+    let credentials = watch.credentials("SUBSCRIBE", &challenge, "pw1003");
+    line.send(watch.subscribe(package, Some(&credentials)));
+    line.expect(S(5), |message| message.answers("SUBSCRIBE")).expect("an answer").status()
+}
+
+#[test]
+fn a_phone_is_told_of_its_own_mailbox_and_of_no_other() {
+    let check = |mailboxes: &str, whose: &str, expected: u16| {
+        let folder = Folder::new("mailbox");
+        let lab = copied(&folder);
+        lab.write("mailboxes.yaml", mailboxes);
+        let (exchange, mailbox) = (Exchange::with("mailbox-daemon", &lab.config), "message-summary");
+        let mut phone = Line::udp("127.0.0.1", exchange.sip);
+        assert_eq!(subscribes(&mut phone, &exchange, mailbox, whose), expected, "{mailboxes}: {whose}\n{}", exchange.log());
+        if expected == 200 {
+            assert!(told(&mut phone, &exchange).body.starts_with("Messages-Waiting: no\r\n"));
+        }
+    };
+    check("mailboxes: {1003: {name: Celina}}\n", "1003", 200);
+    check("mailboxes: {1001: {name: Anna}}\n", "1001", 403);
+    check("mailboxes: {}\n", "1003", 404);
+}
+
 #[test]
 fn a_lamp_goes_on_when_somebody_talks_and_out_when_they_have_hung_up() {
     let exchange = Exchange::lab("lamp");
     let mut lamp = Line::udp("127.0.0.1", exchange.sip);
-    let mut watch = Call::new(&lamp, "1003", "1001", exchange.sip);
-    lamp.send(watch.subscribe(None));
-    let challenge = lamp.expect(S(5), |message| message.answers("SUBSCRIBE")).expect("a challenge");
-    let credentials = watch.credentials("SUBSCRIBE", &challenge, "pw1003");
-    lamp.send(watch.subscribe(Some(&credentials)));
-    let granted = lamp.expect(S(5), |message| message.answers("SUBSCRIBE")).expect("an answer");
-    assert_eq!(granted.status(), 200, "{granted:?}");
+    assert_eq!(subscribes(&mut lamp, &exchange, "dialog", "1001"), 200);
     assert!(told(&mut lamp, &exchange).body.contains("<state>terminated</state>"));
     std::thread::scope(|scope| {
         let talks = scope.spawn(|| baresip(&exchange, From::Extension("1001"), "101", "wait=2", &[]));

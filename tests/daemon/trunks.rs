@@ -142,6 +142,62 @@ fn a_call_to_a_silent_provider_goes_to_the_next_half_a_second_after_the_second_m
     assert!(rows.as_array().expect("rows").iter().any(|row| row["name"] == "first" && row["state"] == "down"), "{rows}");
 }
 
+/// SIG-19.
+#[test]
+fn a_provider_that_rings_without_end_is_given_up_for_the_next_one() {
+    let folder = Folder::new("rings");
+    let steps = format!(
+        "{}{}{}{}{}{}",
+        "<recv request=\"INVITE\"><action><ereg regexp=\".*\" search_in=\"hdr\" header=\"CSeq:\" assign_to=\"6\"/></action></recv>\n",
+        answer("180 Ringing", "", ""),
+        receive("request=\"CANCEL\""),
+        answer("200 OK", "", ""),
+        answer("487 Request Terminated", "", "").replace("[last_CSeq:]", "CSeq:[$6]"),
+        receive("request=\"ACK\"")
+    );
+    let mut first = Sipp::start(&folder, "first", PROVIDER, &steps, 1);
+    let mut second = Sipp::start(&folder, "second", "127.0.0.6", &format!("{}{}", picks_up(), accept("BYE")), 1);
+    let trunks = format!(
+        "  first: {{send_to: \"{PROVIDER}:{}\", ring: 2s}}\n  second: {{send_to: \"127.0.0.6:{}\"}}\ntrunk_groups: {{both: [{{trunk: first, order: 1}}, {{trunk: second, order: 2}}]}}\n",
+        first.port, second.port
+    );
+    let exchange = Exchange::with("rings-daemon", &lab_with(&folder, &trunks, "outbound: {via: both, classes: [national]}\n"));
+    let dialled = Instant::now();
+    let (mut line, mut call, status) = dials(&exchange, "221234567", S(6));
+    let took = dialled.elapsed();
+    assert_eq!(status, Some(200), "{}", exchange.log());
+    assert!(S(2) <= took && took < S(3), "{took:?}");
+    line.send(call.bye());
+    first.is_content(S(5)).unwrap_or_else(|why| panic!("{why}\n{}", exchange.log()));
+    second.is_content(S(5)).unwrap_or_else(|why| panic!("{why}\n{}", exchange.log()));
+}
+
+#[test]
+fn whom_a_trusted_provider_asserts_is_the_caller_and_nobody_else_is_believed() {
+    let folder = Folder::new("asserts");
+    let trunks = "  believed: {accept_from: [127.0.0.16/30], identity: {trusted: true}}\n  other: {accept_from: [127.0.0.5]}\n";
+    let exchange = Exchange::with("asserts-daemon", &lab_with(&folder, trunks, ""));
+    let check = |from: &str, headers: &str, trunk: &str, expected: &str| {
+        let mut line = Line::udp(from, exchange.sip);
+        let mut call = Call::new(&line, "48221234567", "101", exchange.sip);
+        line.send(call.invite(Some(headers)));
+        let answer = line.expect(S(5), |message| message.answers("INVITE")).expect("an answer");
+        assert_eq!(answer.status(), 200, "{from}: {answer:?}");
+        line.send(call.ack(&answer));
+        let calls = exchange.calls();
+        let found = calls.iter().map(|call| (call["from"].as_str(), call["source"].as_str())).collect::<Vec<_>>();
+        assert_eq!(found, [(Some(expected), Some(&*format!("trunk {trunk}")))], "{headers}: {calls:#?}");
+        line.send(call.bye());
+        line.expect(S(5), |message| message.answers("BYE")).expect("a 200");
+        until(S(5), || exchange.calls().is_empty().then_some(())).expect("it is over");
+    };
+    let asserted = "P-Asserted-Identity: \"Jan\" <sip:+48601234567@provider.example>\r\n";
+    check("127.0.0.18", asserted, "believed", "+48601234567");
+    check("127.0.0.19", "", "believed", "48221234567");
+    check("127.0.0.18", &format!("{asserted}Privacy: id\r\n"), "believed", "48221234567");
+    check("127.0.0.5", asserted, "other", "48221234567");
+}
+
 /// When requests of this method came, each transaction once.
 fn heard(socket: &UdpSocket, limit: Duration, method: &str, wanted: usize) -> Vec<Instant> {
     let (until, mut seen, mut times) = (Instant::now() + limit, Vec::new(), Vec::new());

@@ -6,7 +6,8 @@
 The capture holds the SIP of the exchange (UDP, its port is EXCHANGE_PORT) and the RTP; the media addresses are read from the
 SDP of each Call-ID, so that other traffic on the loopback is not counted. One JSON list is printed: a stream per direction, by
 whom it was sent, with packets, lost, duplicated, reordered; late_ms (p50, p99, max of |arrival spacing - 20 ms| inside talk spurts); gap_ms,
-the longest time without a packet, and gap_at; digits by RFC 4733; `answered`, when the call's first 200 with a description was sent, and
+the longest time without a packet, and gap_at; digits by RFC 4733, and pressed_at, when each of them (or, with either stream, of those by INFO) began; loud_until, the
+last packet that is not silence; `answered`, when the call's first 200 with a description was sent, and
 `began`, the first packet, in seconds. What a phone says and another one gets unchanged is followed through the exchange: `words` says to which call, how
 long after the answer the first of it came out, how many packets before it never did, and how long one takes. With --wav each G.711 stream is also written as it was timed by its RTP timestamps, losses being silence.
 """
@@ -80,7 +81,7 @@ class Stream:
     def __init__(self, call, by, source, target, event, answered):
         self.call, self.by, self.source, self.target, self.event, self.answered = call, by, source, target, event, answered
         self.packets = []   # (seconds, extended sequence, timestamp, payload type, payload)
-        self.extended = None
+        self.extended, self.info = None, []
 
     def take(self, seconds, packet):
         if len(packet) < 12 or packet[0] >> 6 != 2 or 64 <= (packet[1] & 127) <= 95:
@@ -98,16 +99,19 @@ class Stream:
         places = [packet[1] for packet in self.packets]
         audio = [packet for packet in self.packets if packet[3] in DECODE]
         late = [abs((b[0] - a[0]) * 1000 - 20) for a, b in zip(audio, audio[1:]) if b[1] == a[1] + 1 and (b[2] - a[2]) % 2 ** 32 == FRAME]
-        digits, last = "", None
-        for _, _, timestamp, kind, payload in self.packets:
+        digits, last, pressed = "", None, list(self.info)
+        for seconds, _, timestamp, kind, payload in self.packets:
             if kind == self.event and len(payload) >= 4 and payload[0] < 16 and timestamp != last:
                 digits, last = digits + KEYS[payload[0]], timestamp
+                pressed.append(seconds)
+        loud = max((packet[0] for packet in audio if len(set(packet[4])) > 1), default=None)
         quantile = lambda share: round(float(np.quantile(late, share)), 2) if late else None
         gap, gap_at = max(((b[0] - a[0], a[0]) for a, b in zip(self.packets, self.packets[1:])), default=(0, None))
         return dict(call=self.call, by=self.by, source="%s:%d" % self.source, target="%s:%d" % self.target, packets=len(places), audio=len(audio),
                     lost=max(places) - min(places) + 1 - len(set(places)), duplicated=len(places) - len(set(places)),
                     reordered=sum(b < a for a, b in zip(places, places[1:])), late_ms=dict(p50=quantile(0.5), p99=quantile(0.99), max=quantile(1)),
                     seconds=round(self.packets[-1][0] - self.packets[0][0], 2), digits=digits, gap_ms=round(gap * 1000, 1), gap_at=gap_at,
+                    pressed_at=sorted(pressed), loud_until=loud,
                     began=self.packets[0][0], answered=self.answered)
 
     def words(self, others):
@@ -163,6 +167,10 @@ def main():
             streams[exchange, phone] = Stream(call, "exchange", exchange, phone, phone_event, answered.get(call))
             streams[phone, exchange] = Stream(call, "phone", phone, exchange, exchange_event, answered.get(call))
     for seconds, source, target, payload in seen:
+        call = re.search(rb"^(?:Call-ID|i)\s*:\s*(\S+)", payload, re.M | re.I) if payload.startswith(b"INFO ") else None
+        for stream in streams.values():
+            if call and target[1] == ask.port and stream.call == call[1].decode("latin-1"):
+                stream.info.append(seconds)
         if (source, target) in streams:
             streams[source, target].take(seconds, payload)
     reports = []

@@ -6,11 +6,13 @@
 //! | `graph` | one flow's nodes and the ways between them; what is reached |
 //! | `loops` | ways round without the caller's input or a wait, also through called flows |
 //! | `sounds` | which languages are heard where, and what is not recorded in them |
+//! | `said` | values that a language's grammar cannot say as they are written |
 //!
 //! Invariant: a mistake is reported once, where it stands; what merely follows from it is not.
 
 mod graph;
 mod loops;
+mod said;
 mod sounds;
 
 use super::World;
@@ -61,6 +63,16 @@ struct Complaints<'r> {
 }
 
 impl Complaints<'_> {
+    fn warn(&mut self, spot: crate::fault::tree::Spot, message: String) {
+        let place = self.reader.source.place(spot);
+        self.reader.faults.warn(place, message);
+    }
+
+    /// How much was complained about so far.
+    fn count(&self) -> usize {
+        self.reader.faults.len()
+    }
+
     fn fault(&mut self, spot: crate::fault::tree::Spot, message: String) {
         *self.bad = true;
         self.reader.fault(spot, message);

@@ -3,8 +3,8 @@
 //! Languages flow from node to node and through called flows until nothing changes. Invariant: a prompt is asked for in every
 //! language in which a caller can come to it, and in no other unless a called flow may change the language in between.
 
-use super::Judge;
 use super::graph::{Graph, Target};
+use super::{Judge, said};
 use crate::fault::tree::Spot;
 use crate::id::Name;
 use crate::ivr::World;
@@ -39,6 +39,12 @@ pub(super) fn report_missing(graphs: &[Graph<'_>], world: &World, judge: &mut Ju
     }
     for (flow, graph) in graphs.iter().enumerate() {
         report(graph, &heard.at[flow], world, flow, judge);
+        for (seen, heard) in graph.seen.iter().zip(&heard.at[flow]) {
+            let languages: Vec<&Name> = names(world, *heard).collect();
+            for said in &seen.said {
+                said::report(said, &languages, world, &mut judge.of(flow, graph.draft));
+            }
+        }
     }
 }
 
@@ -100,12 +106,15 @@ fn bits(world: &World, languages: &[Name]) -> Languages {
     known.filter(|(_, name)| languages.contains(name)).fold(0, |bits, (at, _)| bits | 1 << at)
 }
 
+fn names(world: &World, languages: Languages) -> impl Iterator<Item = &Name> {
+    let known = world.languages.iter().take(Languages::BITS as usize).enumerate();
+    known.filter(move |(at, _)| languages & (1 << at) != 0).map(|(_, name)| name)
+}
+
 fn report(graph: &Graph<'_>, heard: &[Languages], world: &World, flow: usize, judge: &mut Judge<'_>) {
     let mut missing: BTreeMap<(Spot, &Name), Vec<&Name>> = BTreeMap::new();
     for (seen, heard) in graph.seen.iter().zip(heard) {
-        for (_, language) in
-            world.languages.iter().take(Languages::BITS as usize).enumerate().filter(|(at, _)| heard & (1 << at) != 0)
-        {
+        for language in names(world, *heard) {
             for (prompt, spot) in seen.prompts.iter().filter(|(prompt, _)| !world.has(language, prompt)) {
                 missing.entry((*spot, prompt)).or_default().push(language);
             }

@@ -15,7 +15,7 @@
 use super::{Heard, Node, Step};
 use crate::ask::{Digits, PinCheck, PinVerdict, Question, Reply};
 use crate::id::Name;
-use crate::ivr::entry::{Asking, DEFAULT_TRIES, Entered, Entry, MAX_TRIES};
+use crate::ivr::entry::{Asking, DEFAULT_TRIES, Entered, Entry};
 use crate::ivr::reading::NodeFields;
 use crate::ivr::turn::Turn;
 use crate::time::Duration;
@@ -65,8 +65,9 @@ impl Node for Authorize {
         let again = fields.optional_prompts("again");
         let customer_digits = fields.digits("customer_digits", (1, 20));
         let pin_digits = fields.digits("pin_digits", (4, 12));
-        let asking = Asking::read(fields, DEFAULT_TRIES).once();
-        let tries = fields.number("tries", DEFAULT_TRIES, 1..=MAX_TRIES);
+        let asking = Asking::read(fields, DEFAULT_TRIES);
+        // Counted here, for the number and the PIN together.
+        let (tries, asking) = (asking.tries(), asking.once());
         let lock = fields.duration("lock", DEFAULT_LOCK, Duration::from_secs(1)..=LONGEST_LOCK);
         let accepted = fields.link("accepted");
         let refused = fields.link("refused");

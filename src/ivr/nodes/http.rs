@@ -126,7 +126,7 @@ fn address(name: &'static str, fields: &mut NodeFields<'_, '_, '_>) -> Result<Op
 }
 
 /// The host, without a port, of the beginning of an address that is sure to hold it.
-fn host_of(beginning: &str) -> Option<&str> {
+pub fn host_of(beginning: &str) -> Option<&str> {
     let rest = beginning.strip_prefix("https://").or_else(|| beginning.strip_prefix("http://"))?;
     let (authority, _) = rest.split_once('/')?;
     // A user before `@` would make what looks like the host something else.

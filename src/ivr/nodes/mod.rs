@@ -13,6 +13,8 @@ mod authorize;
 mod branch;
 mod calendar;
 mod callback;
+#[cfg(test)]
+mod chime;
 mod collect;
 mod dial;
 mod flow;
@@ -29,6 +31,8 @@ mod set;
 mod survey;
 mod transfer;
 mod voicemail;
+
+pub use http::host_of;
 
 use super::reading::NodeFields;
 use super::turn::Turn;
@@ -114,52 +118,52 @@ impl<S> Step<S> {
 
 /// The closed enums of all verbs and of their states, and the way from a verb's word to its file.
 macro_rules! verbs {
-    ($($word:literal => $name:ident($module:ident)),* $(,)?) => {
+    ($($(#[$when:meta])? $word:literal => $name:ident($module:ident)),* $(,)?) => {
         /// Every verb's word.
-        pub const VERBS: &[&str] = &[$($word),*];
+        pub const VERBS: &[&str] = &[$($(#[$when])? $word),*];
 
         #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
         #[serde(rename_all = "kebab-case")]
         pub enum Verb {
-            $($name($module::$name)),*
+            $($(#[$when])? $name($module::$name)),*
         }
 
         #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
         #[serde(rename_all = "kebab-case")]
         pub(super) enum State {
-            $($name(<$module::$name as Node>::State)),*
+            $($(#[$when])? $name(<$module::$name as Node>::State)),*
         }
 
         impl Verb {
             /// `None` with faults noted, or when there is no such verb.
             pub(super) fn read(word: &str, fields: &mut NodeFields<'_, '_, '_>) -> Option<Verb> {
                 match word {
-                    $($word => <$module::$name as Node>::read(fields).map(Verb::$name),)*
+                    $($(#[$when])? $word => <$module::$name as Node>::read(fields).map(Verb::$name),)*
                     _ => None,
                 }
             }
 
             pub fn name(&self) -> &'static str {
                 match self {
-                    $(Verb::$name(_) => $word),*
+                    $($(#[$when])? Verb::$name(_) => $word),*
                 }
             }
 
             pub(super) fn speaks(&self) -> bool {
                 match self {
-                    $(Verb::$name(verb) => verb.speaks()),*
+                    $($(#[$when])? Verb::$name(verb) => verb.speaks()),*
                 }
             }
 
             pub(super) fn enter(&self, turn: &mut Turn<'_>) -> Step<State> {
                 match self {
-                    $(Verb::$name(verb) => verb.enter(turn).map(State::$name)),*
+                    $($(#[$when])? Verb::$name(verb) => verb.enter(turn).map(State::$name)),*
                 }
             }
 
             pub(super) fn hear(&self, state: State, heard: Heard, turn: &mut Turn<'_>) -> Step<State> {
                 match (self, state) {
-                    $((Verb::$name(verb), State::$name(state)) => verb.hear(state, heard, turn).map(State::$name),)*
+                    $($(#[$when])? (Verb::$name(verb), State::$name(state)) => verb.hear(state, heard, turn).map(State::$name),)*
                     (_, state) => unreachable!("{} was given the state of another verb: {state:?}", self.name()),
                 }
             }
@@ -173,6 +177,7 @@ verbs! {
     "branch" => Branch(branch),
     "calendar" => Calendar(calendar),
     "callback" => Callback(callback),
+    #[cfg(test)] "chime" => Chime(chime),
     "collect" => Collect(collect),
     "dial" => Dial(dial),
     "flow" => Flow(flow),

@@ -2,7 +2,6 @@
 //! recording of that name that belongs to the call. Otherwise as `voicemail`.
 
 use super::{Heard, Node, Step};
-use crate::id::Name;
 use crate::ivr::Keep;
 use crate::ivr::reading::NodeFields;
 use crate::ivr::recording::{Recorder, Recording};
@@ -10,18 +9,14 @@ use crate::ivr::turn::Turn;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Record {
-    name: Name,
-    recorder: Recorder,
-}
+pub struct Record(Recorder);
 
 impl Node for Record {
     type State = Recording;
 
     fn read(fields: &mut NodeFields<'_, '_, '_>) -> Option<Record> {
         let name = fields.new_name("name");
-        let recorder = Recorder::read(fields);
-        Some(Record { name: name?, recorder: recorder? })
+        Recorder::read(fields, |longest, silence| Some(Keep::Recording { name: name?, longest, silence })).map(Record)
     }
 
     fn speaks(&self) -> bool {
@@ -29,17 +24,10 @@ impl Node for Record {
     }
 
     fn enter(&self, turn: &mut Turn<'_>) -> Step<Recording> {
-        self.recorder.begin(self.what(), turn)
+        self.0.begin(turn)
     }
 
     fn hear(&self, state: Recording, heard: Heard, turn: &mut Turn<'_>) -> Step<Recording> {
-        self.recorder.hear(state, heard, self.what(), turn)
-    }
-}
-
-impl Record {
-    fn what(&self) -> Keep {
-        let Recorder { longest, silence, .. } = self.recorder;
-        Keep::Recording { name: self.name.clone(), longest, silence }
+        self.0.hear(state, heard, turn)
     }
 }

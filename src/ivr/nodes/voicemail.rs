@@ -10,7 +10,6 @@
 //! A key during the prompt skips the rest of it.
 
 use super::{Heard, Node, Step};
-use crate::id::Name;
 use crate::ivr::Keep;
 use crate::ivr::reading::NodeFields;
 use crate::ivr::recording::{Recorder, Recording};
@@ -18,18 +17,14 @@ use crate::ivr::turn::Turn;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Voicemail {
-    mailbox: Name,
-    recorder: Recorder,
-}
+pub struct Voicemail(Recorder);
 
 impl Node for Voicemail {
     type State = Recording;
 
     fn read(fields: &mut NodeFields<'_, '_, '_>) -> Option<Voicemail> {
         let mailbox = fields.mailbox("mailbox");
-        let recorder = Recorder::read(fields);
-        Some(Voicemail { mailbox: mailbox?, recorder: recorder? })
+        Recorder::read(fields, |longest, silence| Some(Keep::Message { mailbox: mailbox?, longest, silence })).map(Voicemail)
     }
 
     fn speaks(&self) -> bool {
@@ -37,17 +32,10 @@ impl Node for Voicemail {
     }
 
     fn enter(&self, turn: &mut Turn<'_>) -> Step<Recording> {
-        self.recorder.begin(self.what(), turn)
+        self.0.begin(turn)
     }
 
     fn hear(&self, state: Recording, heard: Heard, turn: &mut Turn<'_>) -> Step<Recording> {
-        self.recorder.hear(state, heard, self.what(), turn)
-    }
-}
-
-impl Voicemail {
-    fn what(&self) -> Keep {
-        let Recorder { longest, silence, .. } = self.recorder;
-        Keep::Message { mailbox: self.mailbox.clone(), longest, silence }
+        self.0.hear(state, heard, turn)
     }
 }

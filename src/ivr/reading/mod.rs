@@ -22,6 +22,7 @@ use crate::expression::Declared;
 use crate::fault::fields::{Fields, Reader};
 use crate::fault::tree::{Node, Spot};
 use crate::id::Name;
+use crate::speech::{Part, Slot};
 use crate::time::Duration;
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -48,6 +49,7 @@ pub(super) struct Seen {
     /// Where it may lead, for all that a mistake in it lets us know.
     pub guessed: Vec<Name>,
     pub prompts: Vec<(Name, Spot)>,
+    pub said: Vec<Said>,
     /// The languages that a caller may hear from here on; empty: as before.
     pub languages: Vec<Name>,
     /// It takes the caller's input, or time; so a way round through it is no loop ...
@@ -64,6 +66,17 @@ pub(super) struct Seen {
     pub sets: Vec<Name>,
     pub reads: Vec<(Name, Spot)>,
     pub on_hangup: Option<(Name, Spot)>,
+}
+
+/// A value that is said by a language's grammar.
+#[derive(Clone, Debug)]
+pub(super) struct Said {
+    /// Where it is written out.
+    pub part: Option<Part>,
+    pub slot: Slot,
+    pub spot: Spot,
+    /// Where its gender and its case stand.
+    pub spots: [Spot; 2],
 }
 
 /// One way out of a node.

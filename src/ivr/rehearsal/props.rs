@@ -65,7 +65,7 @@ impl Props {
             }
             Question::Http(request) => self.ask_web(request),
             Question::VerifyPin(check) => Reply::Pin(self.verify(check)),
-            Question::Resolve { .. } => Reply::Failed("a rehearsal has no network".into()),
+            Question::Resolve { .. } | Question::Servers { .. } => Reply::Failed("a rehearsal has no network".into()),
         }
     }
 

@@ -97,22 +97,7 @@ pub fn caller(config: &Config, payer: &Payer) -> Option<Number> {
 
 /// The trunks as they are to be tried: lower orders first, within an order by chance and weight (as RFC 2782 has it).
 pub fn in_order(via: &[Via], rng: &mut Rng) -> Vec<Name> {
-    let mut left: Vec<&Via> = via.iter().collect();
-    left.sort_by_key(|via| via.order);
-    let mut trunks = Vec::new();
-    while let Some(order) = left.first().map(|via| via.order) {
-        let peers = left.iter().take_while(|via| via.order == order);
-        let total = peers.map(|via| u32::from(via.weight)).sum();
-        let mut point = rng.below(total);
-        let chosen = left.iter().position(|via| {
-            let weight = u32::from(via.weight);
-            let here = point < weight;
-            point = point.saturating_sub(weight);
-            here
-        });
-        trunks.push(left.remove(chosen.unwrap_or(0)).trunk.clone());
-    }
-    trunks
+    rng.in_order(via.iter().map(|via| (via.order, via.weight, via.trunk.clone())).collect())
 }
 
 /// A telephone as this provider wants it written.

@@ -169,6 +169,8 @@ pub struct Stage {
     pub goals: Vec<Goal>,
     /// How long, where the plan says so.
     pub ring: Option<Duration>,
+    /// Places of its provider that were found dead in this call.
+    pub passed_over: u8,
     /// The extension whose forwards apply when none of these answers.
     pub forward: Option<Name>,
 }
@@ -290,7 +292,7 @@ impl Policy {
             let onward = errand.onward(Payer::Extension(extension.clone()), Way::Forward, extension, Diverted::Always);
             return self.stages(config, &Wanted::Number(to), &onward, now, rng);
         }
-        Ok(vec![Stage { goals: vec![inside(extension, errand)], ring: None, forward: Some(extension.clone()) }])
+        Ok(vec![Stage { forward: Some(extension.clone()), ..Stage::of(inside(extension, errand)) }])
     }
 
     /// Where the calls of an extension go instead: as its user has dialled, else as the administrator wrote.
@@ -337,7 +339,7 @@ impl Policy {
 
 impl Stage {
     fn of(goal: Goal) -> Stage {
-        Stage { goals: vec![goal], ring: None, forward: None }
+        Stage { goals: vec![goal], ..Stage::default() }
     }
 }
 
@@ -377,7 +379,7 @@ fn group_stages(config: &Config, name: &Name, errand: &Errand, now: Now, rng: &m
         // Together: of a member's several trunks the best one.
         let best = |member: Vec<Stage>| member.into_iter().next().and_then(|stage| stage.goals.into_iter().next());
         let goals = stages.into_iter().filter_map(best).collect();
-        return Ok(vec![Stage { goals, ring: Some(group.ring), forward: None }]);
+        return Ok(vec![Stage { goals, ring: Some(group.ring), ..Stage::default() }]);
     }
     let in_turn = stages.into_iter().flatten();
     Ok(in_turn.map(|stage| Stage { ring: Some(group.ring), ..stage }).collect())
@@ -421,7 +423,8 @@ fn outside(config: &Config, dialled: &str, errand: &Errand, now: Now, rng: &mut 
             user: judge::written(config, trunk, dialled, verdict.number.as_ref()),
             number: verdict.number.clone(),
         };
-        Stage::of(Goal { place, class: verdict.class, confirm: false, errand: errand.clone() })
+        let ring = config.trunks.get(trunk).and_then(|trunk| trunk.ring);
+        Stage { ring, ..Stage::of(Goal { place, class: verdict.class, confirm: false, errand: errand.clone() }) }
     };
     Ok(trunks.iter().map(goal).collect())
 }

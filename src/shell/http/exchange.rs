@@ -14,7 +14,7 @@ pub const MAX_BODY: usize = 256 * 1024;
 const MAX_INTERIM: usize = 8;
 
 /// The whole request as it is sent.
-pub fn head(address: &Address, headers: &[(String, String)], body: Option<&Value>) -> Vec<u8> {
+pub fn head<'h>(address: &Address, headers: impl Iterator<Item = &'h (String, String)>, body: Option<&Value>) -> Vec<u8> {
     let method = if body.is_some() { "POST" } else { "GET" };
     let Address { path, authority, .. } = address;
     let mut text = format!(

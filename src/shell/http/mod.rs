@@ -78,10 +78,22 @@ impl Web {
         }
     }
 
-    async fn answered(&self, request: &HttpRequest) -> Result<HttpReply, String> {
+    /// One attempt, with headers of its own beside the host's; the status of the answer. The circuit breaker is for flows: who
+    /// posts keeps a pace of their own.
+    pub async fn post(&self, request: &HttpRequest, more: &[(String, String)]) -> Result<u16, String> {
+        let (address, host) = self.allowed(request)?;
+        Ok(self.attempt(&address, &host, request, more).await?.status)
+    }
+
+    fn allowed(&self, request: &HttpRequest) -> Result<(Address, WebHost), String> {
         let address: Address = request.url.parse()?;
         let host = self.hosts.read().unwrap_or_else(PoisonError::into_inner).get(address.host.as_str()).cloned();
         let host = host.ok_or_else(|| format!("the host {} may not be asked: it is not in `hosts`", address.host))?;
+        Ok((address, host))
+    }
+
+    async fn answered(&self, request: &HttpRequest) -> Result<HttpReply, String> {
+        let (address, host) = self.allowed(request)?;
         let Ok(_turn) = self.turns.acquire().await else { return Err("the exchange is stopping".into()) };
         let mut last = String::new();
         for attempt in 0..=request.retries {
@@ -91,7 +103,7 @@ impl Web {
             if !self.breakers().lets_through(&address.host, super::sys::clock::now().mono) {
                 return Err(format!("{} has not answered of late and is left alone for a while", address.host));
             }
-            let outcome = self.attempt(&address, &host, request).await;
+            let outcome = self.attempt(&address, &host, request, &[]).await;
             let served = matches!(&outcome, Ok(reply) if reply.status < 500);
             self.breakers().note(&address.host, served, super::sys::clock::now().mono);
             match outcome {
@@ -107,10 +119,16 @@ impl Web {
         self.breakers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn attempt(&self, address: &Address, host: &WebHost, request: &HttpRequest) -> Result<HttpReply, String> {
+    async fn attempt(
+        &self,
+        address: &Address,
+        host: &WebHost,
+        request: &HttpRequest,
+        more: &[(String, String)],
+    ) -> Result<HttpReply, String> {
         let work = async {
             let stream = self.connect(address).await?;
-            let head = exchange::head(address, &host.headers, request.body.as_ref());
+            let head = exchange::head(address, host.headers.iter().chain(more), request.body.as_ref());
             match address.secure {
                 false => exchange::exchange(stream, &head).await,
                 true => exchange::exchange(self.roots.secure(stream, &address.host, host.ca.as_deref()).await?, &head).await,

@@ -90,6 +90,31 @@ fn a_server_that_says_nothing_is_left_in_time() {
     assert!(matches!(ask(&web(), &quick), Reply::Failed(why) if why.contains("no answer in time")));
 }
 
+/// Each byte comes in time, the answer never.
+#[test]
+fn a_server_that_answers_a_byte_at_a_time_is_left_in_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("bound").port();
+    let served = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("somebody asks");
+        stream.set_read_timeout(Some(std::time::Duration::from_millis(20))).expect("our socket");
+        let mut bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n".iter().chain(b"7".iter().cycle());
+        let mut buffer = [0; 4096];
+        // Waiting for more to read is the pace.
+        while !matches!(stream.read(&mut buffer), Ok(0)) {
+            let byte = bytes.next().copied().unwrap_or(b'7');
+            if stream.write_all(&[byte]).is_err() {
+                break;
+            }
+        }
+    });
+    let began = std::time::Instant::now();
+    let patient = HttpRequest { timeout: Duration::from_millis(300), ..request(port, 0) };
+    assert!(matches!(ask(&web(), &patient), Reply::Failed(why) if why.contains("no answer in time")));
+    assert!(began.elapsed() < std::time::Duration::from_secs(3), "{:?}", began.elapsed());
+    served.join().expect("no panic");
+}
+
 #[test]
 fn a_server_that_fails_is_asked_again_and_told_what_the_configuration_says() {
     let bad = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n".to_vec();

@@ -4,17 +4,20 @@
 //! accepted a registration or a call over it, or calls over it itself. Invariant: everything that was counted in is counted
 //! out, in `forget` and nowhere else.
 
+use super::super::hooks;
 use super::connection::{self, Outgoing};
 use super::questions::Oracle;
 use super::{Herald, News, Order, ReactorSettings, control};
+use crate::config::Webhooks;
 use crate::sip::{ConnectionId, Input, Path, Transport};
 use crate::time::Duration;
 use memchr::memmem;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tracing::{debug, warn};
 
 /// Connections of one source (an IPv4 address, an IPv6 /64) that have proved nothing.
@@ -66,6 +69,7 @@ pub async fn run(
     control_socket: UnixListenerBound,
     mut orders: mpsc::Receiver<Order>,
     herald: Herald,
+    webhooks: watch::Receiver<Arc<Webhooks>>,
 ) {
     let (events, mut events_in) = mpsc::channel(MAX_EVENTS);
     let (ended, mut ended_in) = mpsc::channel(MAX_EVENTS);
@@ -75,12 +79,13 @@ pub async fn run(
             Err(error) => warn!(%error, "a TCP listener cannot be used"),
         }
     }
-    let desk = control::Desk::new(&settings, herald.clone());
+    let desk = control::Desk::new(&settings, herald.clone(), webhooks.clone());
     match UnixListener::from_std(control_socket.0) {
         Ok(listener) => drop(tokio::spawn(control::serve(listener, desk.clone()))),
         Err(error) => warn!(%error, "the control socket cannot be used"),
     }
     let oracle = Oracle::new(settings.fence, settings.database.clone(), settings.settled.clone(), settings.web.clone());
+    tokio::spawn(hooks::serve(settings.web.clone(), settings.outbox.clone(), webhooks));
     let mut conductor = Conductor {
         settings,
         herald,

@@ -3,12 +3,13 @@
 //! A client's next request is read when its last answer has left, so a client that does not read holds one answer at most, and
 //! not for long. Invariant: every request is answered once, in order, or its connection is closed.
 
-use super::super::store::{Settled, customers, facts, reading};
+use super::super::store::{Settled, customers, facts, outbox, reading};
 use super::super::sys::clock;
 use super::conductor::UnixListenerBound;
 use super::{Herald, News, ReactorSettings};
-use crate::control::{MAX_CDR, MAX_CUSTOMERS, MAX_REQUEST, Request, Response};
-use crate::id::ReplyId;
+use crate::config::{Webhook, Webhooks};
+use crate::control::{MAX_CDR, MAX_CUSTOMERS, MAX_REQUEST, Request, Response, WebhookRow};
+use crate::id::{Name, ReplyId};
 use crate::time::{Duration, Wall};
 use std::collections::BTreeMap;
 use std::io;
@@ -18,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tracing::{debug, warn};
 
 /// Clients at once; one more is told so and closed.
@@ -64,6 +65,7 @@ pub struct Desk {
     waiting: Arc<Mutex<Waiting>>,
     clients: Arc<Semaphore>,
     reports: Arc<Semaphore>,
+    webhooks: watch::Receiver<Arc<Webhooks>>,
 }
 
 /// Who waits for an answer of the exchange: at most one per client.
@@ -74,7 +76,7 @@ struct Waiting {
 }
 
 impl Desk {
-    pub fn new(settings: &ReactorSettings, herald: Herald) -> Desk {
+    pub fn new(settings: &ReactorSettings, herald: Herald, webhooks: watch::Receiver<Arc<Webhooks>>) -> Desk {
         Desk {
             herald,
             database: settings.database.clone(),
@@ -82,6 +84,7 @@ impl Desk {
             waiting: Arc::default(),
             clients: Arc::new(Semaphore::new(MAX_CLIENTS)),
             reports: Arc::new(Semaphore::new(REPORTS)),
+            webhooks,
         }
     }
 
@@ -115,6 +118,10 @@ impl Desk {
             Request::Report(request) => self.read(move |path| facts::report(path, &request).map(Response::Report)).await,
             Request::QueueLog { from, to } => {
                 self.read(move |path| facts::queue_log(path, from, to).map(Response::QueueLog)).await
+            }
+            Request::Webhooks => {
+                let configured = Arc::clone(&self.webhooks.borrow());
+                self.read(move |path| webhooks(path, &configured)).await
             }
             request => self.ask(request).await,
         }
@@ -175,6 +182,16 @@ fn flow_facts(database: &Path, flow: &str, days: u32) -> Result<Response, String
     let since = Wall::from_unix_nanos(clock::now().wall.unix_nanos().saturating_sub(span));
     let facts = reading::flow(database, flow, since);
     facts.map(Response::Flow).map_err(|fault| format!("the records could not be read: {fault}"))
+}
+
+fn webhooks(database: &Path, configured: &Webhooks) -> Result<Response, String> {
+    let row = |(name, hook): (&Name, &Webhook)| {
+        let url = hook.url.split(['?', '#']).next().unwrap_or_default().to_string();
+        let events = hook.events.iter().map(|event| event.word().to_string()).collect();
+        Ok(WebhookRow { url, events, ..outbox::standing(database, name)? })
+    };
+    let rows: rusqlite::Result<_> = configured.iter().map(row).collect();
+    rows.map(Response::Webhooks).map_err(|fault| format!("the outbox could not be read: {fault}"))
 }
 
 pub async fn serve(listener: UnixListener, desk: Desk) {

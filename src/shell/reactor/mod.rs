@@ -15,7 +15,7 @@
 //! | `conductor.rs` | who is connected, who may be, connecting out |
 //! | `connection.rs` | one stream: framing in, a bounded backlog out |
 //! | `control.rs` | the control socket |
-//! | `resolve.rs` | names to addresses |
+//! | `resolve.rs`, `servers.rs` | names to addresses; domains to their SIP servers |
 //!
 //! Invariant: the control thread never waits for this one.
 
@@ -24,15 +24,16 @@ mod connection;
 mod control;
 mod questions;
 mod resolve;
+mod servers;
 
 pub use resolve::addresses;
 
 use super::fence::Fence;
 use super::http::Web;
-use super::store::Settled;
+use super::store::{Outbox, Settled};
 use super::sys::wake::Wake;
 use crate::ask::{Answer, Ask, Reply};
-use crate::config::WebHosts;
+use crate::config::{Config, Webhooks};
 use crate::control::{Request, Response};
 use crate::id::ReplyId;
 use crate::sip::{ConnectionId, Input, Path};
@@ -43,7 +44,7 @@ use std::os::fd::RawFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tracing::{error, warn};
 
 /// Orders on their way to the tokio thread; one more is refused: "unreachable", or "too busy".
@@ -88,6 +89,9 @@ pub struct ReactorSettings {
     pub fence: Fence,
     /// Answers for web services.
     pub web: Arc<Web>,
+    /// Who is told of calls, and what they are yet to be told.
+    pub webhooks: Arc<Webhooks>,
+    pub outbox: Outbox,
     /// Streams at once, in and out.
     pub max_connections: usize,
 }
@@ -101,6 +105,7 @@ pub struct Reactor {
     news: mpsc::Receiver<News>,
     wake: Arc<Wake>,
     web: Arc<Web>,
+    webhooks: watch::Sender<Arc<Webhooks>>,
     thread: JoinHandle<()>,
 }
 
@@ -132,15 +137,16 @@ impl Reactor {
             .max_blocking_threads(BLOCKING_THREADS)
             .build()?;
         let web = Arc::clone(&settings.web);
+        let (webhooks, webhooks_in) = watch::channel(Arc::clone(&settings.webhooks));
         let control = control::bind(&settings.control_socket)?;
         let thread = std::thread::Builder::new().name("reactor".into()).spawn(move || {
             let socket = settings.control_socket.clone();
-            runtime.block_on(conductor::run(settings, control, orders_in, herald));
+            runtime.block_on(conductor::run(settings, control, orders_in, herald, webhooks_in));
             // A name server that does not answer must not hold up the end.
             runtime.shutdown_background();
             let _ = std::fs::remove_file(socket);
         })?;
-        Ok(Reactor { orders, news: news_in, wake, web, thread })
+        Ok(Reactor { orders, news: news_in, wake, web, webhooks, thread })
     }
 
     /// Readable when news waits.
@@ -181,8 +187,9 @@ impl Reactor {
     }
 
     /// A new configuration.
-    pub fn configure(&self, hosts: Arc<WebHosts>) {
-        self.web.configure(hosts);
+    pub fn configure(&self, config: &Config) {
+        self.web.configure(Arc::clone(&config.hosts));
+        self.webhooks.send_replace(Arc::clone(&config.webhooks));
     }
 
     /// Answers somebody at the control socket.
@@ -194,7 +201,7 @@ impl Reactor {
 
     /// Sends what was ordered, closes everything, ends the thread.
     pub fn stop(self) {
-        let Reactor { orders, mut news, thread, .. } = self;
+        let Reactor { orders, mut news, thread, webhooks: _, .. } = self;
         drop(orders);
         news.close();
         if thread.join().is_err() {

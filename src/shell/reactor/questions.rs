@@ -3,6 +3,7 @@
 //! | question | answered by |
 //! |---|---|
 //! | addresses of a host | the system's resolver, on the blocking pool |
+//! | a domain's SIP servers | the system's name servers, for SRV records; the targets as above |
 //! | a web service | [`Web`] |
 //! | a customer by their number | the database, read-only, on the blocking pool |
 //! | a PIN | argon2id, on the blocking pool, few at once: each takes 19 MiB |
@@ -13,7 +14,7 @@ use super::super::fence::Fence;
 use super::super::http::Web;
 use super::super::store::{Settled, customers};
 use super::super::{pins, sys::clock};
-use super::{Herald, News, resolve};
+use super::{Herald, News, resolve, servers};
 use crate::ask::{Answer, Ask, PinCheck, PinVerdict, Question, Reply};
 use crate::control::e164;
 use crate::time::Duration;
@@ -52,6 +53,7 @@ impl Oracle {
         let work = async {
             match ask.question {
                 Question::Resolve { host } => resolve::addresses(&host, self.0.fence, &self.0.names).await,
+                Question::Servers { host } => servers::servers(&host, self.0.fence, &self.0.names).await,
                 Question::LookupCustomer { number } => self.look_up(number).await,
                 Question::VerifyPin(check) => self.verify(check).await,
                 Question::Http(request) => self.0.web.ask(&request).await,

@@ -35,6 +35,8 @@ impl Bench {
         let settings = ReactorSettings {
             listeners: bound.tcp,
             control_socket: folder.join("control.sock"),
+            outbox: diary.outbox(&database),
+            webhooks: Arc::default(),
             database,
             settled: diary.settled(),
             fence: Fence { lab: true },

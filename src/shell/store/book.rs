@@ -3,7 +3,7 @@
 //! Invariant: a group of writes is on the disk whole or not at all, and never twice: `progress` is part of each transaction.
 
 use super::queueing::{self, Queueing};
-use super::{calendars, customers};
+use super::{calendars, customers, outbox};
 use crate::id::Name;
 use crate::store::schema::{ERASE_PARTY, FACT_VERSION, MIGRATIONS, WRITER_PRAGMAS};
 use crate::store::{
@@ -37,8 +37,8 @@ pub struct Restored {
     pub overrides: Vec<OverrideRow>,
     /// Wrong attempts that still count.
     pub tallies: Vec<TallyRow>,
-    /// Calls that were going on when the last run died; they are closed now, with a fact each.
-    pub crash_lost: usize,
+    /// The references of calls that were going on when the last run died; they are closed now, with a fact each.
+    pub crash_lost: Vec<String>,
     pub queueing: Queueing,
 }
 
@@ -205,7 +205,7 @@ fn live_bindings(transaction: &Transaction<'_>, now: Wall) -> rusqlite::Result<V
 
 /// A call without an end was going on when the last run died. It lasted at least until the last thing that is known, and not
 /// into the future should the civil clock have been set back.
-fn close_lost_calls(transaction: &Transaction<'_>, now: Wall) -> rusqlite::Result<usize> {
+fn close_lost_calls(transaction: &Transaction<'_>, now: Wall) -> rusqlite::Result<Vec<String>> {
     let last: Option<i64> =
         transaction.query_row("SELECT at FROM facts ORDER BY id DESC LIMIT 1", [], |row| row.get(0)).optional()?;
     let last = last.unwrap_or(now.unix_nanos());
@@ -222,7 +222,7 @@ fn close_lost_calls(transaction: &Transaction<'_>, now: Wall) -> rusqlite::Resul
         let body = serde_json::json!({ "ended": ended, "outcome": CRASH_LOST });
         fact(transaction, now, "call lost", Some(reference), Some(*caller), &body)?;
     }
-    Ok(lost.len())
+    Ok(lost.into_iter().map(|(_, reference, ..)| reference).collect())
 }
 
 /// One write: its fact and its rows.
@@ -239,6 +239,9 @@ fn record(transaction: &Transaction<'_>, write: &Write) -> rusqlite::Result<()> 
         What::Customers(list) => customers::saved(transaction, write.at, list),
         What::CustomersGone(ids) => customers::gone(transaction, write.at, ids),
         What::Attempt(note) => customers::attempted(transaction, write.at, note),
+        What::Notice(notice) => outbox::noted(transaction, write.at, notice),
+        What::Told(told) => outbox::told(transaction, write.at, told),
+        What::NoticesExpire { before } => outbox::expired(transaction, write.at, *before),
     }
 }
 

@@ -83,7 +83,8 @@ pub(super) fn attempted(transaction: &Transaction<'_>, at: Wall, note: &AttemptN
         }
     }
     let body = json!({ "customer": note.customer, "verdict": note.verdict });
-    fact(transaction, at, "authorization", Some(&note.call), party, &body)
+    let call = Some(note.call.as_str()).filter(|call| !call.is_empty());
+    fact(transaction, at, "authorization", call, party, &body)
 }
 
 /// The counts that still matter; the others are forgotten, and so are those of erased numbers.

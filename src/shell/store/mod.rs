@@ -12,6 +12,7 @@
 //! | `book.rs` | the open database: migrations, one group at a time, what a restart finds |
 //! | `calendars.rs` | what operators say instead of calendars |
 //! | `queueing.rs` | facts of queues and agents |
+//! | `outbox.rs` | what webhooks are to be told |
 //! | `customers.rs` | who customers are, and attempts to pass for them |
 //! | `reading.rs`, `facts.rs` | finished calls, and facts of queues and agents, read-only |
 //!
@@ -21,6 +22,7 @@ mod book;
 mod calendars;
 pub mod customers;
 pub mod facts;
+pub mod outbox;
 mod queueing;
 pub mod reading;
 
@@ -28,14 +30,15 @@ pub use book::{Book, Restored, Unusable};
 pub use queueing::Queueing;
 
 use super::sys::wake::Wake;
-use crate::store::{Committed, Write};
+use crate::store::{Committed, UNASKED, What, Write};
 use crate::time::{Duration, Wall};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::RawFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use tokio::sync::watch;
 use tracing::{error, warn};
 
 /// At most this many writes are open (queued, being committed, or not yet drained); one more is answered "failed" at once. At
@@ -65,11 +68,31 @@ struct Shared {
     /// For those who wait until all is written.
     idle: Condvar,
     wake: Wake,
+    /// Changes when the outbox has.
+    outbox: watch::Sender<()>,
 }
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a write, or says why not.
+    fn take(&self, write: Write) -> Result<(), &'static str> {
+        let mut state = self.lock();
+        if state.stopping {
+            return Err("the store has stopped");
+        }
+        if state.unfinished + state.answers.len() >= MAX_OPEN_WRITES {
+            return Err("the store is too far behind");
+        }
+        state.queue.push_back(write);
+        state.unfinished += 1;
+        // The thread sleeps through the window: it is woken for the first write and for a full group, not for each.
+        if state.queue.len() == 1 || state.queue.len() == GROUP {
+            self.work.notify_one();
+        }
+        Ok(())
     }
 }
 
@@ -83,6 +106,14 @@ pub struct Diary {
 #[derive(Clone)]
 pub struct Settled(Arc<Shared>);
 
+/// For those who tell webhooks: what is in the outbox, and what became of it.
+#[derive(Clone)]
+pub struct Outbox {
+    shared: Arc<Shared>,
+    changed: watch::Receiver<()>,
+    database: Arc<PathBuf>,
+}
+
 impl Diary {
     /// Opens or makes the database and starts the thread. The first write of a group waits for others as long as `window`, unless
     /// somebody waits for it. `boot` is a number that no other run has.
@@ -90,7 +121,13 @@ impl Diary {
         let mut book = Book::open(path, boot)?;
         let restored = book.restore(now)?;
         let wake = Wake::new().map_err(Unusable::system)?;
-        let shared = Arc::new(Shared { state: Mutex::default(), work: Condvar::new(), idle: Condvar::new(), wake });
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            work: Condvar::new(),
+            idle: Condvar::new(),
+            wake,
+            outbox: watch::channel(()).0,
+        });
         let thread = std::thread::Builder::new().name("store".into()).spawn({
             let shared = Arc::clone(&shared);
             move || run(&shared, book, window)
@@ -101,19 +138,10 @@ impl Diary {
 
     /// Takes a write; it is answered through [`Diary::drain`].
     pub fn write(&self, write: Write) {
-        let mut state = self.shared.lock();
-        if state.unfinished + state.answers.len() >= MAX_OPEN_WRITES || state.stopping {
-            let why = if state.stopping { "the store has stopped" } else { "the store is too far behind" };
-            state.answers.push(Committed { id: write.id, outcome: Err(why.into()) });
-            drop(state);
+        let id = write.id;
+        if let Err(why) = self.shared.take(write) {
+            self.shared.lock().answers.push(Committed { id, outcome: Err(why.into()) });
             self.shared.wake.ring();
-            return;
-        }
-        state.queue.push_back(write);
-        state.unfinished += 1;
-        // The thread sleeps through the window: it is woken for the first write and for a full group, not for each.
-        if state.queue.len() == 1 || state.queue.len() == GROUP {
-            self.shared.work.notify_one();
         }
     }
 
@@ -129,6 +157,11 @@ impl Diary {
 
     pub fn settled(&self) -> Settled {
         Settled(Arc::clone(&self.shared))
+    }
+
+    pub fn outbox(&self, database: &Path) -> Outbox {
+        let (shared, changed) = (Arc::clone(&self.shared), self.shared.outbox.subscribe());
+        Outbox { shared, changed, database: Arc::new(database.to_owned()) }
     }
 
     /// Commits what waits, ends the thread, and gives the last answers.
@@ -156,19 +189,50 @@ impl Settled {
     }
 }
 
+impl Outbox {
+    /// False when there is no room: then what was told is told again.
+    pub fn write(&self, what: What, at: Wall) -> bool {
+        self.shared.take(Write { id: UNASKED, at, what }).is_ok()
+    }
+
+    /// What is read from now on is news to [`Outbox::changed`].
+    pub fn look(&mut self) {
+        self.changed.borrow_and_update();
+    }
+
+    /// Waits until the outbox is another than at the last look.
+    pub async fn changed(&mut self) {
+        if self.changed.changed().await.is_err() {
+            // The store is gone, and soon we are.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    pub fn database(&self) -> &Path {
+        &self.database
+    }
+}
+
+fn concerns_outbox(write: &Write) -> bool {
+    matches!(write.what, What::Notice(_) | What::Told(_) | What::NoticesExpire { .. })
+}
+
 fn run(shared: &Shared, mut book: Book, window: Duration) {
     while let Some(group) = gather(shared, window) {
         let outcomes = commit(&mut book, &group);
         let mut state = shared.lock();
         state.unfinished = state.unfinished.saturating_sub(group.len());
-        let answers = group.iter().zip(outcomes).map(|(write, outcome)| Committed { id: write.id, outcome });
-        state.answers.extend(answers);
+        let asked = group.iter().zip(outcomes).filter(|(write, _)| write.id != UNASKED);
+        state.answers.extend(asked.map(|(write, outcome)| Committed { id: write.id, outcome }));
         if state.unfinished == 0 {
             state.hurry = false;
             shared.idle.notify_all();
         }
         drop(state);
         shared.wake.ring();
+        if group.iter().any(concerns_outbox) {
+            shared.outbox.send_replace(());
+        }
     }
     if let Err(fault) = book.close() {
         warn!(%fault, "closing the database");

@@ -4,7 +4,7 @@
 
 use crate::control::{FlowFacts, MAX_CDR, NodeFacts};
 use crate::store::reports::{CallReport, LegReport, StepReport, rfc3339, seconds};
-use crate::store::schema::{FLOW_CALLS, FLOW_NODES, HUNG_UP, LEGS_OF_CALL, NEWEST_CALLS, ONE_CALL, STEPS_OF_CALL};
+use crate::store::schema::{FLOW_CALLS, FLOW_NODES, FLOWS_SEEN, HUNG_UP, LEGS_OF_CALL, NEWEST_CALLS, ONE_CALL, STEPS_OF_CALL};
 use crate::time::{Duration, Wall};
 use rusqlite::{Connection, OpenFlags, Row};
 use std::path::Path;
@@ -58,7 +58,12 @@ pub fn flow(path: &Path, name: &str, since: Wall) -> rusqlite::Result<FlowFacts>
         gather(&mut nodes, facts, outcome);
     }
     nodes.sort_by(|a, b| b.entered.cmp(&a.entered).then_with(|| a.node.cmp(&b.node)));
-    Ok(FlowFacts { calls, contained, nodes })
+    let flows = if calls > 0 { Vec::new() } else { flows_seen(&connection, since)? };
+    Ok(FlowFacts { calls, contained, nodes, flows })
+}
+
+fn flows_seen(connection: &Connection, since: i64) -> rusqlite::Result<Vec<String>> {
+    connection.prepare(FLOWS_SEEN)?.query_map([since], |row| row.get(0))?.collect()
 }
 
 /// Adds what is known of one outcome of a node to what is known of the node; rows come node by node.
@@ -146,6 +151,6 @@ fn maybe_wall(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Wall>> {
     Ok(row.get::<_, Option<i64>>(index)?.map(Wall::from_unix_nanos))
 }
 
-fn count(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
+pub(super) fn count(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
     Ok(u64::try_from(row.get::<_, i64>(index)?).unwrap_or(0))
 }

@@ -122,7 +122,7 @@ fn a_call_is_read_back_after_a_restart_with_all_its_parts() {
     );
 
     let (diary, restored) = open(&folder, 2);
-    assert_eq!(restored.crash_lost, 0);
+    assert_eq!(restored.crash_lost.len(), 0);
     let found = calls(&folder);
     assert_eq!(found.len(), 1);
     let call = &found[0];
@@ -139,6 +139,45 @@ fn a_call_is_read_back_after_a_restart_with_all_its_parts() {
     diary.stop();
 }
 
+/// Whoever hung up on an agent has reached one all the same.
+#[test]
+fn a_flow_is_reported_node_by_node_and_by_whom_it_let_through() {
+    let folder = Folder::new("flow");
+    let (diary, _) = open(&folder, 1);
+    let step = |node: &str, verb: &str, outcome: &str| PathStep {
+        flow: "main".into(),
+        node: node.into(),
+        verb: verb.into(),
+        entered: at(1),
+        left: at(3),
+        outcome: outcome.into(),
+    };
+    let call = |reference: &str, path: Vec<PathStep>, agent: Option<Wall>| {
+        let What::CallEnded(mut record) = ended(reference) else { unreachable!("it is one") };
+        let leg = LegRecord { role: "agent".into(), answered: agent, ..record.legs[0].clone() };
+        record.legs.push(leg);
+        What::CallEnded(CallRecord { path, ..record })
+    };
+    let menu = |outcome: &str| step("menu", "menu", outcome);
+    let calls = [
+        call("a", vec![menu("hung-up")], None),
+        call("b", vec![menu("key 2"), step("line", "queue", "hung-up")], None),
+        call("c", vec![menu("key 2"), step("line", "queue", "hung-up")], Some(at(2))),
+        call("d", vec![menu("key 2"), step("line", "queue", "answered")], Some(at(2))),
+    ];
+    for write in writes(calls) {
+        diary.write(write);
+    }
+    diary.stop();
+    let facts = reading::flow(&folder.database(), "main", at(-100)).expect("a database of ours");
+    assert_eq!((facts.calls, facts.contained, facts.flows.len()), (4, 2, 0));
+    let rows: Vec<_> = facts.nodes.iter().map(|node| (node.node.as_str(), node.entered, node.hung_up, node.mean_s)).collect();
+    assert_eq!(rows, [("menu", 4, 1, 2.0), ("line", 3, 2, 2.0)]);
+    assert_eq!(facts.nodes[0].outcomes, [("hung-up".to_string(), 1), ("key 2".to_string(), 3)]);
+    let nobody = reading::flow(&folder.database(), "mian", at(-100)).expect("a database of ours");
+    assert_eq!((nobody.calls, nobody.flows), (0, vec!["main".to_string()]));
+}
+
 #[test]
 fn calls_going_on_at_a_crash_are_closed_as_lost() {
     let folder = Folder::new("crash");
@@ -148,7 +187,7 @@ fn calls_going_on_at_a_crash_are_closed_as_lost() {
     }
     diary.stop();
     let (diary, restored) = open(&folder, 2);
-    assert_eq!(restored.crash_lost, 1);
+    assert_eq!(restored.crash_lost.len(), 1);
     diary.stop();
     let outcomes: Vec<_> = calls(&folder).into_iter().map(|call| (call.reference, call.outcome, call.duration_s)).collect();
     assert_eq!(
@@ -160,7 +199,7 @@ fn calls_going_on_at_a_crash_are_closed_as_lost() {
     );
     assert_eq!(count(&folder, "SELECT count(*) FROM facts WHERE kind = 'call lost'"), 1);
     let (diary, restored) = open(&folder, 3);
-    assert_eq!(restored.crash_lost, 0, "closed once");
+    assert_eq!(restored.crash_lost.len(), 0, "closed once");
     diary.stop();
 }
 

@@ -1,7 +1,7 @@
 //! What goes wrong on the wire, fault by fault: each is one story with one right end.
 
 use super::outside::{answer, request};
-use super::pair::{EXCHANGE, PASSWORD, PHONE, Pair, REALM, at, description};
+use super::pair::{EXCHANGE, PASSWORD, PHONE, Pair, REALM, at, description, outgoing};
 use crate::sip::message::{Method, Name as Header, NameAddr, Request, Response, Uri, Via};
 use crate::sip::*;
 use crate::time::Duration;
@@ -209,18 +209,7 @@ fn a_name_never_leads_to_our_own_host() {
         let (now, mut out) = (pair.now, Vec::new());
         let endpoint = &mut pair.sides[EXCHANGE].endpoint;
         let dialog = endpoint.reserve();
-        let call = OutgoingCall {
-            target: Uri::sip("600", "carrier.test", None),
-            path: None,
-            local: at("10.0.0.1:5060"),
-            from: Party::default(),
-            to: Party::default(),
-            sdp: Some(description(1, 1)),
-            credentials: None,
-            ring: Duration::from_secs(30),
-            carried: Carried::default(),
-            diversion_header: DiversionHeader::default(),
-        };
+        let call = OutgoingCall { ring: Duration::from_secs(30), ..outgoing(Uri::sip("600", "carrier.test", None)) };
         endpoint.handle(Input::Command(Command::Invite { dialog, call: Box::new(call) }), now, &mut out);
         let Some(Output::Resolve { query, .. }) = out.pop() else { panic!("{out:?}") };
         let addresses = addresses.iter().map(|address| address.parse().expect("an address")).collect();
@@ -246,18 +235,7 @@ fn a_call_whose_name_is_not_found_in_time_holds_up_no_other() {
     let mut pair = Pair::trunk(9, Transport::Udp);
     let (now, mut out) = (pair.now, Vec::new());
     let dialog = pair.sides[EXCHANGE].endpoint.reserve();
-    let call = OutgoingCall {
-        target: Uri::sip("600", "dead.test", None),
-        path: None,
-        local: at("10.0.0.1:5060"),
-        from: Party::default(),
-        to: Party::default(),
-        sdp: Some(description(1, 1)),
-        credentials: None,
-        ring: Duration::from_secs(4),
-        carried: Carried::default(),
-        diversion_header: DiversionHeader::default(),
-    };
+    let call = OutgoingCall { ring: Duration::from_secs(4), ..outgoing(Uri::sip("600", "dead.test", None)) };
     // The answer never comes: not even an empty one.
     pair.sides[EXCHANGE].endpoint.handle(Input::Command(Command::Invite { dialog, call: Box::new(call) }), now, &mut out);
     pair.connect();

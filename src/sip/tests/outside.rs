@@ -1,6 +1,6 @@
 //! What comes from outside a call: checks in their order, copies, limits, broken streams.
 
-use super::pair::{EXCHANGE, Pair, REALM, at, description};
+use super::pair::{EXCHANGE, Pair, REALM, at, description, outgoing};
 use crate::sip::message::{Method, Name as Header, NameAddr, Request, Response, Uri, Via};
 use crate::sip::*;
 use crate::time::Duration;
@@ -273,18 +273,7 @@ fn nothing_is_sent_to_many() {
     for target in ["sip:a@255.255.255.255", "sip:a@224.0.1.75", "sip:a@0.0.0.0", "sip:a@[ff02::1]"] {
         let endpoint = &mut pair.sides[EXCHANGE].endpoint;
         let dialog = endpoint.reserve();
-        let call = OutgoingCall {
-            target: Uri::parse(target).expect("a URI"),
-            path: None,
-            local: at("10.0.0.1:5060"),
-            from: Party::default(),
-            to: Party::default(),
-            sdp: None,
-            credentials: None,
-            ring: Duration::from_secs(1),
-            carried: Carried::default(),
-            diversion_header: DiversionHeader::default(),
-        };
+        let call = OutgoingCall { sdp: None, ring: Duration::from_secs(1), ..outgoing(Uri::parse(target).expect("a URI")) };
         let mut out = Vec::new();
         endpoint.handle(Input::Command(Command::Invite { dialog, call: Box::new(call) }), now, &mut out);
         assert_eq!(out, [Output::Event(Event::Ended { dialog, ending: Ending::Unreachable })], "{target}");
@@ -304,20 +293,7 @@ fn a_host_name_is_looked_up_before_the_call_and_inside_it() {
     let mut pair = Pair::trunk(11, Transport::Udp);
     let (now, mut out) = (pair.now, Vec::new());
     let endpoint = &mut pair.sides[EXCHANGE].endpoint;
-    let call = |host: &str| {
-        Box::new(OutgoingCall {
-            target: Uri::sip("600", host, None),
-            path: None,
-            local: at("10.0.0.1:5060"),
-            from: Party::default(),
-            to: Party::default(),
-            sdp: Some(description(1, 1)),
-            credentials: None,
-            ring: Duration::from_secs(30),
-            carried: Carried::default(),
-            diversion_header: DiversionHeader::default(),
-        })
-    };
+    let call = |host: &str| Box::new(OutgoingCall { ring: Duration::from_secs(30), ..outgoing(Uri::sip("600", host, None)) });
     let dialog = endpoint.reserve();
     endpoint.handle(Input::Command(Command::Invite { dialog, call: call("carrier.test") }), now, &mut out);
     let [Output::Resolve { query, host }] = &out[..] else { panic!("{out:?}") };

@@ -54,7 +54,10 @@ pub fn settings(algorithms: &[Algorithm], trunk: Option<SocketAddr>) -> Settings
         realm: REALM.to_string(),
         listeners: vec![listener(Transport::Udp), listener(Transport::Tcp)],
         users: ["1001", "1002"].into_iter().map(|user| (Name::from(user), secret(user))).collect(),
-        trunks: trunk.map(|trunk| TrunkSource { name: "carrier".into(), addresses: vec![trunk.ip()] }).into_iter().collect(),
+        trunks: trunk
+            .map(|trunk| TrunkSource { name: "carrier".into(), addresses: vec![trunk.ip().into()] })
+            .into_iter()
+            .collect(),
         registrar: RegistrarSettings::default(),
         session: SessionTimers::default(),
     }
@@ -74,6 +77,22 @@ pub fn description(port: u16, version: u64) -> Description {
     })
 }
 
+/// A call of the exchange's, with an offer and nothing else to be said of it.
+pub fn outgoing(target: Uri) -> OutgoingCall {
+    OutgoingCall {
+        target,
+        path: None,
+        local: at("10.0.0.1:5060"),
+        from: Party::default(),
+        to: Party::default(),
+        sdp: Some(description(1, 1)),
+        credentials: None,
+        ring: Duration::from_secs(60),
+        carried: Carried::default(),
+        diversion_header: DiversionHeader::default(),
+    }
+}
+
 impl Pair {
     /// The phone's address is a trunk's, so its calls need no digest.
     pub fn trunk(seed: u64, transport: Transport) -> Pair {
@@ -89,7 +108,7 @@ impl Pair {
         // What the phone takes calls from: the exchange's address is its trunk.
         let phone = Settings {
             realm: "phone".to_string(),
-            trunks: vec![TrunkSource { name: "exchange".into(), addresses: vec![at("10.0.0.1:1").ip()] }],
+            trunks: vec![TrunkSource { name: "exchange".into(), addresses: vec![at("10.0.0.1:1").ip().into()] }],
             ..Settings::default()
         };
         let side = |settings, address, seed| Side {
@@ -219,7 +238,6 @@ impl Pair {
     pub fn dial(&mut self, from: &str, number: &str, sdp: Option<Description>) -> DialogId {
         let dialog = self.sides[PHONE].endpoint.reserve();
         let call = OutgoingCall {
-            target: Uri::sip(number, "10.0.0.1", Some(5060)),
             path: Some(self.path(PHONE)),
             local: self.sides[PHONE].address,
             from: Party { display: "Ann".to_string(), user: from.to_string() },
@@ -227,8 +245,7 @@ impl Pair {
             sdp,
             credentials: Some(Credentials::new(from, PASSWORD)),
             ring: self.ring,
-            carried: Carried::default(),
-            diversion_header: DiversionHeader::default(),
+            ..outgoing(Uri::sip(number, "10.0.0.1", Some(5060)))
         };
         self.command(PHONE, Command::Invite { dialog, call: Box::new(call) });
         dialog

@@ -2,6 +2,7 @@
 
 use super::outside::request;
 use super::pair::{EXCHANGE, PHONE, Pair, description};
+use crate::sdp::{Description, parse};
 use crate::sip::message::{Method, Name as Header, NameAddr, Request, Response, Uri};
 use crate::sip::*;
 use crate::time::Duration;
@@ -79,6 +80,55 @@ fn an_acknowledgement_of_something_else_is_refused() {
         // What the test reads next is the ringing again.
         pair.run(Duration::from_secs(5));
     }
+}
+
+/// The body of the exchange's last answer to this method, when it was a 200 with one.
+fn answer_to(pair: &mut Pair, request: &Request) -> (u16, Option<Description>) {
+    let before = pair.sides[EXCHANGE].events.len();
+    pair.inject(EXCHANGE, &request.to_bytes());
+    if let Some(Event::Offer { dialog, .. }) = pair.sides[EXCHANGE].events.get(before).cloned() {
+        pair.command(EXCHANGE, Command::Reply { dialog, answer: Ok(description(5000, 2)) });
+    }
+    let response = pair.response(EXCHANGE);
+    assert_eq!(response.cseq().method, request.method);
+    (response.status.0, parse(&response.body).ok())
+}
+
+#[test]
+fn a_caller_may_offer_anew_once_an_answer_has_arrived_and_not_before() {
+    let update = |pair: &Pair, cseq: u32| {
+        let mut update = prack(pair, cseq);
+        update.method = Method::Update;
+        update.set_cseq(cseq);
+        update.headers.remove(Header::RAck);
+        update.set_body("application/sdp", description(4000, cseq.into()).to_bytes());
+        update
+    };
+    let (mut pair, dialog) = demanding(true);
+    ring(&mut pair, dialog, 180);
+    let ringing = pair.response(EXCHANGE);
+    // Their offer in the INVITE has no answer yet: RFC 3311 section 5.2.
+    let early = update(&pair, 2);
+    assert_eq!(answer_to(&mut pair, &early).0, 500);
+    assert!(pair.response(EXCHANGE).headers.has(Header::RetryAfter));
+    let mut early = request(Method::Prack, "z9hG4bKprack3");
+    early.set_to(ringing.to_());
+    early.set_cseq(3);
+    early.headers.set(Header::RAck, format!("{} 1 INVITE", ringing.headers.text(Header::RSeq).unwrap_or_default()));
+    early.set_body("application/sdp", description(4000, 3).to_bytes());
+    assert_eq!(answer_to(&mut pair, &early).0, 488, "the acknowledgement counts");
+
+    ring(&mut pair, dialog, 183);
+    let mut offers = prack(&pair, 4);
+    offers.set_body("application/sdp", description(4000, 4).to_bytes());
+    let answered = (200, Some(description(5000, 2)));
+    let before = pair.response(EXCHANGE);
+    assert_eq!(answer_to(&mut pair, &offers), answered, "in the PRACK of the answer itself");
+    let mut again = update(&pair, 5);
+    again.set_to(before.to_());
+    assert_eq!(answer_to(&mut pair, &again), answered);
+    pair.command(EXCHANGE, Command::Accept { dialog, sdp: description(5000, 2) });
+    assert_eq!((pair.response(EXCHANGE).status, pair.response(EXCHANGE).cseq().method), (Status(200), Method::Invite));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! REFER, Replaces and what a call carries with it: the wire between a phone and the exchange.
 
 use super::outside::{answer, request};
-use super::pair::{EXCHANGE, PHONE, Pair, description};
+use super::pair::{EXCHANGE, PHONE, Pair, description, outgoing};
 use crate::sip::message::{Method, Name as Header, Uri};
 use crate::sip::*;
 use crate::time::Duration;
@@ -198,16 +198,10 @@ fn a_new_call_replaces_one_that_lives_or_is_refused() {
         // The exchange's own call to the phone, still ringing or answered.
         let dialog = pair.sides[EXCHANGE].endpoint.reserve();
         let call = OutgoingCall {
-            target: Uri::sip("600", "10.0.0.2", None),
             path: Some(pair.path(EXCHANGE)),
-            local: pair.sides[EXCHANGE].address,
             from: Party { display: String::new(), user: "100".to_string() },
-            to: Party::default(),
             sdp: Some(description(5000, 1)),
-            credentials: None,
-            ring: pair.ring,
-            carried: Carried::default(),
-            diversion_header: DiversionHeader::default(),
+            ..outgoing(Uri::sip("600", "10.0.0.2", None))
         };
         pair.command(EXCHANGE, Command::Invite { dialog, call: Box::new(call) });
         pair.run(MOMENT);
@@ -245,16 +239,10 @@ fn a_call_of_ours_that_comes_back_is_a_loop() {
     let mut pair = Pair::trunk(10, Transport::Udp);
     let dialog = pair.sides[EXCHANGE].endpoint.reserve();
     let call = OutgoingCall {
-        target: Uri::sip("600", "10.0.0.2", None),
         path: Some(pair.path(EXCHANGE)),
-        local: pair.sides[EXCHANGE].address,
-        from: Party::default(),
-        to: Party::default(),
         sdp: Some(description(5000, 1)),
-        credentials: None,
-        ring: pair.ring,
         carried: Carried { hops: 5, ..Carried::default() },
-        diversion_header: DiversionHeader::default(),
+        ..outgoing(Uri::sip("600", "10.0.0.2", None))
     };
     pair.command(EXCHANGE, Command::Invite { dialog, call: Box::new(call.clone()) });
     let mut back = pair.request(EXCHANGE, "INVITE");
@@ -275,16 +263,11 @@ fn who_does_not_want_to_be_known_is_named_to_the_provider_alone() {
     let dialog = pair.sides[EXCHANGE].endpoint.reserve();
     let asserted = Party { display: "Anna".to_string(), user: "+48221234567".to_string() };
     let call = OutgoingCall {
-        target: Uri::sip("600", "10.0.0.2", None),
         path: Some(pair.path(EXCHANGE)),
-        local: pair.sides[EXCHANGE].address,
         from: asserted.clone(),
-        to: Party::default(),
         sdp: Some(description(5000, 1)),
-        credentials: None,
-        ring: pair.ring,
         carried: Carried { withheld: true, asserted: Some(asserted.clone()), ..Carried::default() },
-        diversion_header: DiversionHeader::default(),
+        ..outgoing(Uri::sip("600", "10.0.0.2", None))
     };
     pair.command(EXCHANGE, Command::Invite { dialog, call: Box::new(call) });
     let invite = pair.request(EXCHANGE, "INVITE");

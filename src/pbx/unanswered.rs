@@ -1,0 +1,216 @@
+//! A phone does not answer: it refuses, sends its caller elsewhere, rings out; and what is tried after it.
+//!
+//! ```text
+//! refused (302: the place it names) --> one fewer --> of the last one: the next stage, else the callee's forward, else failed
+//! rang out ------------------------------------------^
+//! ```
+//!
+//! Invariant: of several reasons the one is told that says most about the person.
+
+use super::call::{AttemptId, Purpose};
+use super::policy::{self, Errand, Payer, Permit, Stage, Wanted, Way};
+use super::{Action, Pbx, Timer};
+use crate::acd;
+use crate::config::{Config, Destination};
+use crate::id::LegId;
+use crate::ivr::DialEnd;
+use crate::sip::message::Uri;
+use crate::sip::{Diverted, Ending, Source, Status};
+use crate::time::{Duration, Now};
+
+/// The longest that a trunk's Retry-After is believed.
+const MAX_REST: Duration = Duration::from_secs(300);
+
+impl Pbx {
+    /// A phone that rang for an attempt refused: it may know of a better place.
+    pub(super) fn phone_refused(&mut self, attempt: AttemptId, leg: LegId, ending: &Ending, now: Now, out: &mut Vec<Action>) {
+        if let Ending::Refused { status: Status(300..=399), contacts, .. } = ending {
+            self.redirected(attempt, leg, contacts, now);
+        }
+        if let Ending::Refused { status: Status(503), retry_after: Some(pause), .. } = ending
+            && let Some(trunk) = self.legs.get(&leg).and_then(|leg| leg.permit.as_deref()).and_then(Permit::trunk).cloned()
+        {
+            tracing::warn!(%trunk, seconds = pause.as_secs(), "the trunk wants no calls for a while");
+            self.policy.trunk_rests(&trunk, (*pause).min(MAX_REST), now);
+        }
+        self.try_next_place(attempt, leg, ending, now);
+        self.phone_failed(attempt, leg, dial_end(ending), now, out);
+    }
+
+    /// A provider's server that is dead, or of no use, is passed over for its next one (RFC 3263 section 4.3), each once in a call.
+    fn try_next_place(&mut self, attempt: AttemptId, leg: LegId, ending: &Ending, now: Now) {
+        let dead = matches!(ending, Ending::Unreachable | Ending::Timeout)
+            || matches!(ending, Ending::Refused { status: Status(503), retry_after: None, .. });
+        let Some(it) = self.legs.get(&leg).filter(|_| dead) else { return };
+        let Some(trunk) = it.permit.as_deref().and_then(Permit::trunk).cloned() else { return };
+        let places = self.pass_over(&trunk, it.peer_host);
+        let is_usable = !self.policy.trunk_view(&trunk, now).down;
+        let Some(it) = self.attempts.get_mut(&attempt).filter(|it| is_usable && it.stage.goals.len() == 1) else { return };
+        if usize::from(it.stage.passed_over) + 1 < places {
+            let stage = Stage { passed_over: it.stage.passed_over + 1, ..it.stage.clone() };
+            it.then.push_front(stage);
+        }
+    }
+
+    /// A phone sends its caller elsewhere (302): at its extension's cost, by what would be dialled there. Its host is not asked.
+    fn redirected(&mut self, attempt: AttemptId, leg: LegId, contacts: &[Uri], now: Now) {
+        let Some(it) = self.legs.get(&leg) else { return };
+        let (Source::Extension(extension), Some(permit)) = (&it.peer, &it.permit) else { return };
+        let Some(contact) = contacts.first() else { return };
+        let payer = Payer::Extension(extension.clone());
+        let errand = permit.errand().onward(payer, Way::Redirect, extension, Diverted::Otherwise);
+        let wanted = Wanted::Number(contact.user().into_owned());
+        // An offer is the agent's, not their phone's, to send on.
+        if self.attempts.get(&attempt).is_some_and(|it| !matches!(it.purpose, Purpose::Offer { .. })) {
+            self.send_on(attempt, &wanted, errand, now);
+        }
+    }
+
+    /// The attempt goes on elsewhere, before what it would have tried next.
+    fn send_on(&mut self, attempt: AttemptId, wanted: &Wanted, errand: Errand, now: Now) -> bool {
+        let planned = self.policy.plan(&self.config, wanted, &errand, now, &mut self.rng);
+        let Some(it) = self.attempts.get_mut(&attempt) else { return false };
+        let call = it.call;
+        match planned {
+            Ok(stages) => {
+                stages.into_iter().rev().for_each(|stage| it.then.push_front(stage));
+                true
+            }
+            Err(refusal) => {
+                self.refused(call, wanted.words(), &errand, refusal);
+                false
+            }
+        }
+    }
+
+    /// A phone that rang for an attempt will not answer any more.
+    pub(super) fn phone_failed(&mut self, attempt: AttemptId, leg: LegId, why: DialEnd, now: Now, out: &mut Vec<Action>) {
+        let Some(it) = self.attempts.get_mut(&attempt) else { return };
+        let call = it.call;
+        it.legs.remove(&leg);
+        it.refusal = Some(it.refusal.map_or(why, |before| better(before, why)));
+        let others = !it.legs.is_empty();
+        self.end_early(call, leg, out);
+        if !others {
+            self.stage_failed(attempt, now, out);
+        }
+    }
+
+    /// Nobody picked up in time.
+    pub(super) fn rang_out(&mut self, attempt: AttemptId, now: Now, out: &mut Vec<Action>) {
+        let Some(it) = self.attempts.get_mut(&attempt) else { return };
+        it.refusal = Some(it.refusal.map_or(DialEnd::NoAnswer, |before| better(before, DialEnd::NoAnswer)));
+        let legs = std::mem::take(&mut it.legs);
+        self.stop_ringing(legs, None, now, out);
+        self.stage_failed(attempt, now, out);
+    }
+
+    /// None of these phones will answer: those that come after them, those that the callee has named instead, or the end.
+    fn stage_failed(&mut self, attempt: AttemptId, now: Now, out: &mut Vec<Action>) {
+        self.timers.cancel(&Timer::Ring(attempt));
+        if self.next_stage(attempt, now, out).is_ok() {
+            return;
+        }
+        if self.forward_on(attempt, now) && self.next_stage(attempt, now, out).is_ok() {
+            return;
+        }
+        let inside = self.forward_inside(attempt);
+        let Some(it) = self.attempts.remove(&attempt) else { return };
+        let why = it.refusal.unwrap_or(DialEnd::Unavailable);
+        if let Some(destination) = inside {
+            return self.lead(it.call, destination, now, out);
+        }
+        match it.purpose {
+            Purpose::Offer { offer, .. } => self.tell_acd(acd::Event::Refused { offer, why: refusal(why) }, now),
+            Purpose::Dial | Purpose::Transfer | Purpose::Overflow => self.dial_ended(it.call, it.purpose, why.into(), now, out),
+            Purpose::Referred => self.transfer_failed(it.call, status(why), now, out),
+        }
+    }
+
+    /// A forward to a flow or a queue takes a caller who has no flow to go back to.
+    pub(super) fn forward_inside(&self, attempt: AttemptId) -> Option<Destination> {
+        let it = self.attempts.get(&attempt).filter(|it| it.purpose == Purpose::Dial)?;
+        self.calls.get(&it.call).filter(|call| call.session.is_none())?;
+        let extension = it.stage.forward.as_ref()?;
+        let (to, _) = self.forward_for(extension, it.refusal.unwrap_or(DialEnd::Unavailable))?;
+        takes_callers(&self.config, &to)
+    }
+
+    /// Where all calls of an extension go, when that is a flow or a queue.
+    pub(super) fn always_inside(&self, extension: &str) -> Option<Destination> {
+        takes_callers(&self.config, self.policy.forward_of(&self.config, extension)?.always.as_ref()?)
+    }
+
+    fn forward_for(&self, extension: &str, refusal: DialEnd) -> Option<(String, Diverted)> {
+        let forward = self.policy.forward_of(&self.config, extension)?;
+        let (to, why) = match refusal {
+            DialEnd::Busy | DialEnd::Rejected => (&forward.busy, Diverted::Busy),
+            DialEnd::NoAnswer => (&forward.no_answer, Diverted::NoAnswer),
+            _ => (&forward.no_answer, Diverted::Unavailable),
+        };
+        to.clone().map(|to| (to, why))
+    }
+
+    /// Where the calls of an extension go when it is busy, or nobody answers.
+    pub(super) fn forward_on(&mut self, attempt: AttemptId, now: Now) -> bool {
+        let Some(it) = self.attempts.get(&attempt).filter(|it| !matches!(it.purpose, Purpose::Offer { .. })) else {
+            return false;
+        };
+        let (Some(extension), Some(goal)) = (it.stage.forward.clone(), it.stage.goals.first()) else { return false };
+        let refusal = it.refusal.unwrap_or(DialEnd::Unavailable);
+        let Some((to, why)) = self.forward_for(&extension, refusal) else { return false };
+        if takes_callers(&self.config, &to).is_some() {
+            return false;
+        }
+        let errand = goal.errand().onward(Payer::Extension(extension.clone()), Way::Forward, &extension, why);
+        self.send_on(attempt, &Wanted::Number(to), errand, now)
+    }
+}
+
+/// The flow or the queue that this number leads to.
+fn takes_callers(config: &Config, to: &str) -> Option<Destination> {
+    policy::internal(config, to).filter(|to| matches!(to, Destination::Flow(_) | Destination::Queue(_)))
+}
+
+/// How a phone's refusal is told to the flow.
+pub fn dial_end(ending: &Ending) -> DialEnd {
+    match ending {
+        Ending::Refused { status: Status(486 | 600), .. } => DialEnd::Busy,
+        Ending::Refused { status: Status(603 | 607 | 608), .. } => DialEnd::Rejected,
+        Ending::Refused { status: Status(480 | 408 | 487), .. } | Ending::Timeout | Ending::Expired => DialEnd::NoAnswer,
+        Ending::Refused { status: Status(404 | 410 | 502 | 503 | 504), .. } => DialEnd::Unavailable,
+        Ending::Unreachable | Ending::Gone => DialEnd::Unavailable,
+        Ending::Refused { .. } | Ending::Bye { .. } | Ending::Cancelled | Ending::NoAck | Ending::Ours => DialEnd::Failed,
+    }
+}
+
+/// Of two phones' reasons the one that says more about the person: busy before rejected before no answer before the rest.
+fn better(a: DialEnd, b: DialEnd) -> DialEnd {
+    let rank = |end: DialEnd| match end {
+        DialEnd::Answered => 0,
+        DialEnd::Busy => 1,
+        DialEnd::Rejected => 2,
+        DialEnd::NoAnswer => 3,
+        DialEnd::Failed => 4,
+        DialEnd::Unavailable => 5,
+    };
+    if rank(b) < rank(a) { b } else { a }
+}
+
+fn refusal(why: DialEnd) -> acd::Refusal {
+    match why {
+        DialEnd::Busy => acd::Refusal::Busy,
+        DialEnd::Rejected | DialEnd::NoAnswer => acd::Refusal::Rejected,
+        DialEnd::Unavailable | DialEnd::Failed | DialEnd::Answered => acd::Refusal::Unreachable,
+    }
+}
+
+/// How it is said to a caller who was never answered.
+pub fn status(why: DialEnd) -> Status {
+    Status(match why {
+        DialEnd::Busy => 486,
+        DialEnd::Rejected => 603,
+        DialEnd::NoAnswer | DialEnd::Unavailable | DialEnd::Answered => 480,
+        DialEnd::Failed => 502,
+    })
+}

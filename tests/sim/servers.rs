@@ -1,0 +1,171 @@
+//! Providers with several servers (RFC 3263): which is called first, and which when that one is dead.
+
+use centrala::ask::{Answer, Question, Reply, Server};
+use centrala::config::{Config, Destination, Trunk};
+use centrala::id::{AskId, Rng};
+use centrala::media::{Command, Report};
+use centrala::pbx::{Action, Event, Pbx};
+use centrala::sim;
+use centrala::sip::message::{Message, Response, parse};
+use centrala::sip::{Input, Path, Status, Transport};
+use centrala::time::{Duration, Moment, Now, Wall};
+use std::collections::{BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// An exchange with one provider, known by name and asked now and then whether it is there.
+struct Exchange {
+    pbx: Pbx,
+    now: Now,
+    /// Probes that went out before: what comes again is a repetition.
+    seen: BTreeSet<String>,
+}
+
+impl Exchange {
+    fn new(send_to: &str) -> Exchange {
+        let send_to = Some(send_to.parse().expect("a host"));
+        let trunk = Trunk { send_to, probe: Some(Duration::from_secs(30)), ..Trunk::default() };
+        let mut config = Config { trunks: [("carrier".into(), trunk)].into(), ..Config::clone(&sim::lab::config()) };
+        let line = Destination::Trunk { trunk: "carrier".into(), user: "600".into(), open: true };
+        config.numbers.insert("900".into(), line);
+        let now = Now { mono: Moment::ZERO + Duration::from_secs(1), wall: Wall::from_unix_nanos(1_790_000_000_000_000_000) };
+        Exchange { pbx: Pbx::new(Arc::new(config), 1, Rng::from_seed(1), now), now, seen: BTreeSet::new() }
+    }
+
+    /// Until a probe goes out, or a question; where it goes, or what it is.
+    fn next(&mut self) -> Result<SocketAddr, (AskId, Question)> {
+        for _ in 0..1000 {
+            let mut out = Vec::new();
+            self.pbx.handle_timeout(self.now, &mut out);
+            if let Some(found) = out.into_iter().find_map(|action| self.interesting(action)) {
+                return found;
+            }
+            let at = self.pbx.poll_timeout().expect("something is always due").max(self.now.mono);
+            self.now = Now { mono: at, wall: self.now.wall + at.since(self.now.mono) };
+        }
+        panic!("nothing leaves")
+    }
+
+    fn told(&mut self, id: AskId, reply: Reply) -> Option<SocketAddr> {
+        let mut out = Vec::new();
+        self.pbx.handle(Event::Answer(Answer { id, reply }), self.now, &mut out);
+        out.into_iter().find_map(|action| self.interesting(action)).and_then(Result::ok)
+    }
+
+    /// A new probe, or a question.
+    fn interesting(&mut self, action: Action) -> Option<Result<SocketAddr, (AskId, Question)>> {
+        match action {
+            Action::Transmit { path, bytes } if bytes.starts_with(b"OPTIONS ") => {
+                let text = String::from_utf8(bytes).expect("text");
+                let branch = text.split("branch=").nth(1).and_then(|rest| rest.split(['\r', ';']).next()).expect("a branch");
+                self.seen.insert(branch.to_owned()).then_some(Ok(path.remote))
+            }
+            Action::Ask(ask) => Some(Err((ask.id, ask.question))),
+            _ => None,
+        }
+    }
+}
+
+impl Exchange {
+    /// A call to the provider, and the INVITE that leaves for it: where to, and its bytes.
+    fn called(&mut self) -> (SocketAddr, Vec<u8>) {
+        let body = "v=0\r\no=- 1 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\nm=audio 9000 RTP/AVP 8\r\n";
+        let invite = format!(
+            "INVITE sip:900@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.2:5060;branch=z9hG4bKcall\r\nMax-Forwards: 70\r\n\
+             From: <sip:48221234567@127.0.0.2>;tag=f\r\nTo: <sip:900@127.0.0.1>\r\nCall-ID: call\r\nCSeq: 1 INVITE\r\n\
+             Contact: <sip:127.0.0.2>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        self.received("127.0.0.2:5060", invite.into_bytes()).expect("the call goes out")
+    }
+
+    /// A message comes; the INVITE that leaves because of it.
+    fn received(&mut self, from: &str, bytes: Vec<u8>) -> Option<(SocketAddr, Vec<u8>)> {
+        let path = Path { transport: Transport::Udp, local: sim::EXCHANGE, remote: at(from)?, connection: None };
+        self.serve(Event::Sip(Input::Received { path, bytes }))
+    }
+
+    /// The shell's part in it: ports are bound.
+    fn serve(&mut self, event: Event) -> Option<(SocketAddr, Vec<u8>)> {
+        let (mut events, mut invite) = (VecDeque::from([event]), None);
+        while let Some(event) = events.pop_front() {
+            let mut out = Vec::new();
+            self.pbx.handle(event, self.now, &mut out);
+            for action in out {
+                match action {
+                    Action::Media { command: Command::Open { leg, .. }, .. } => {
+                        events.push_back(Event::Media(Report::Opened { leg }))
+                    }
+                    Action::Transmit { path, bytes } if bytes.starts_with(b"INVITE ") => invite = Some((path.remote, bytes)),
+                    _ => {}
+                }
+            }
+        }
+        invite
+    }
+}
+
+/// The refusal of an INVITE.
+fn refusal(invite: &[u8], status: u16) -> Vec<u8> {
+    let Ok(Message::Request(request)) = parse(invite) else { panic!("no request") };
+    let mut response = Response::to(&request, Status(status));
+    response.set_to_tag("carrier");
+    response.to_bytes()
+}
+
+fn server(priority: u16, weight: u16, address: &str) -> Server {
+    Server { priority, weight, address: address.parse().expect("an address") }
+}
+
+fn at(address: &str) -> Option<SocketAddr> {
+    Some(address.parse().expect("an address"))
+}
+
+#[test]
+fn a_provider_s_servers_are_asked_for_by_srv_and_tried_in_their_order() {
+    let mut exchange = Exchange::new("carrier.example");
+    let Err((id, Question::Servers { host })) = exchange.next() else { panic!("another question") };
+    assert_eq!(host, "carrier.example");
+    let servers = vec![
+        server(20, 0, "127.0.0.7:5070"),
+        server(10, 0, "127.0.0.6:5060"),
+        server(30, 9, "0.0.0.0:5060"),
+        server(10, 5, "127.0.0.5:5080"),
+    ];
+    assert_eq!(exchange.told(id, Reply::Servers(servers)), at("127.0.0.5:5080"), "the heavier of the first priority");
+    // Nobody answers: each is asked twice, and then the next one, round and round.
+    let mut asked = vec![];
+    while asked.len() < 9 {
+        asked.extend(exchange.next());
+    }
+    let [first, second, third] =
+        ["127.0.0.5:5080", "127.0.0.6:5060", "127.0.0.7:5070"].map(|address| at(address).expect("an address"));
+    assert_eq!(asked, [first, second, second, third, third, first, first, second, second]);
+}
+
+#[test]
+fn with_a_port_the_host_is_meant_itself() {
+    let mut exchange = Exchange::new("carrier.example:5090");
+    let Err((id, Question::Resolve { .. })) = exchange.next() else { panic!("another question") };
+    let hosts = ["0.0.0.0", "127.0.0.9"].map(|host| host.parse().expect("an address"));
+    assert_eq!(exchange.told(id, Reply::Addresses(hosts.to_vec())), at("127.0.0.9:5090"));
+    let mut exchange = Exchange::new("127.0.0.8");
+    assert_eq!(exchange.next().ok(), at("127.0.0.8:5060"), "an address is not asked for");
+}
+
+#[test]
+fn a_server_of_no_use_is_passed_over_in_the_call_and_from_then_on() {
+    let mut exchange = Exchange::new("carrier.example");
+    let Err((id, _)) = exchange.next() else { panic!("no question") };
+    let servers = vec![server(1, 0, "127.0.0.5:5060"), server(2, 0, "127.0.0.6:5060"), server(3, 0, "127.0.0.7:5060")];
+    exchange.told(id, Reply::Servers(servers));
+    let (first, invite) = exchange.called();
+    assert_eq!(Some(first), at("127.0.0.5:5060"));
+    let (second, _) = exchange.received("127.0.0.5:5060", refusal(&invite, 503)).expect("another try");
+    assert_eq!(Some(second), at("127.0.0.6:5060"));
+    let path = Path { transport: Transport::Udp, local: sim::EXCHANGE, remote: second, connection: None };
+    let (third, invite) = exchange.serve(Event::Sip(Input::Unreachable { path })).expect("another try");
+    assert_eq!(Some(third), at("127.0.0.7:5060"));
+    // A refusal that says something of the callee is no fault of the server; and each server is tried once.
+    assert_eq!(exchange.received("127.0.0.7:5060", refusal(&invite, 486)), None);
+}
