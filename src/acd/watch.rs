@@ -69,3 +69,34 @@ impl Acd {
         self.lag.worst(now.mono).max(overdue)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::acd::sample;
+
+    fn at(seconds: u64) -> Now {
+        Now { mono: Moment::ZERO + Duration::from_secs(seconds), ..Now::default() }
+    }
+
+    #[test]
+    fn a_deadline_that_is_kept_late_is_told_for_a_minute_or_two() {
+        // A phone rings for ten minutes from the beginning on.
+        let mut acd = sample::house(1, 1, 1);
+        assert_eq!(acd.dispatch_lag(at(600)), Duration::ZERO);
+        assert_eq!(acd.dispatch_lag(at(603)), Duration::from_secs(3), "it is overdue");
+        acd.handle_timeout(at(605), &mut Vec::new());
+        assert_eq!(acd.dispatch_lag(at(606)), Duration::from_secs(5), "and was kept late");
+        // The agent has rested, and is rung again until 1,211 s.
+        acd.handle_timeout(at(611), &mut Vec::new());
+        assert_eq!(acd.dispatch_lag(at(800)), Duration::ZERO, "long ago");
+    }
+
+    #[test]
+    fn an_agent_whose_offer_or_caller_is_gone_is_stuck() {
+        let mut acd = sample::house(1, 1, 1);
+        assert_eq!((acd.agents_stuck(at(601), |_| true), acd.agents_stuck(at(603), |_| true)), (0, 1), "it rings and rings");
+        acd.handle(crate::acd::Event::Answered { offer: crate::acd::OfferId(1) }, at(5), &mut Vec::new());
+        assert_eq!((acd.agents_stuck(at(9000), |_| true), acd.agents_stuck(at(9000), |_| false)), (0, 1), "nobody is there");
+    }
+}

@@ -166,6 +166,10 @@ impl Pbx {
         self.remember_item(item, id);
         let Some(call) = self.calls.get_mut(&id) else { return };
         let (queue, arrival) = (call.queue.clone(), call.wish.entered);
+        if matches!(outcome, ItemOutcome::NoSuchQueue | ItemOutcome::TooManyNeeds) {
+            let queue = queue.as_deref().unwrap_or_default();
+            tracing::warn!(call = %call.reference, queue, %outcome, "a caller was not let in: the flow goes on with `failed`");
+        }
         let end = match outcome {
             ItemOutcome::Answered { .. } | ItemOutcome::AnsweredElsewhere => QueueEnd::Answered,
             ItemOutcome::Full | ItemOutcome::NoSuchQueue | ItemOutcome::TooManyNeeds => QueueEnd::Failed,

@@ -32,6 +32,10 @@ fn baresip_holds_from_either_side_and_keys_reach_the_other() {
     music_and_then(stream(&streams, "exchange", TRUNK), &phrases.agent);
     music_and_then(stream(&streams, "exchange", DESK), &phrases.caller);
     assert_eq!(exchange.records(1)[0]["outcome"], "completed");
+    // Anna held for three seconds; that the caller held as well was talk to her.
+    let report = exchange.ask(&["report", "agent"]);
+    let held = report["rows"][0]["hold_s"].as_f64().unwrap_or_else(|| panic!("{report:#}"));
+    assert!((2.0..6.5).contains(&held), "{report:#}");
 }
 
 /// A SIPp agent holds by re-INVITE, resumes, and presses keys in both ways that there are.

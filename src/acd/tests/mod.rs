@@ -107,6 +107,7 @@ impl House {
         if let Err(broken) = self.acd.check_invariants(self.now) {
             panic!("at {:?}: {broken}", self.now.mono);
         }
+        assert_eq!(self.acd.agents_stuck(self.now, |_| true), 0, "at {:?}", self.now.mono);
     }
 
     fn state(&self, agent: &str) -> String {
