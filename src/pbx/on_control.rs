@@ -1,6 +1,6 @@
 //! What the operator asks, and the answer.
 
-use super::call::{Leg, Phase};
+use super::call::Phase;
 use super::queueing::{kind_word, millis};
 use super::{Action, Call, Pbx, Said, on_sip};
 use crate::acd;
@@ -231,7 +231,7 @@ impl Pbx {
 
     /// Who has the call: the leg it talks with, the queue it waits in, or the flow it walks.
     fn holder(&self, call: &Call) -> String {
-        let party = |leg| self.legs.get(leg).map(|leg: &Box<Leg>| format!("{} {}", leg.role.word(), leg.party.number));
+        let party = |leg| self.legs.get(leg).map(|leg| format!("{} {}", leg.role.word(), leg.party.number));
         match &call.phase {
             Phase::Bridged { peer, .. } => party(peer).unwrap_or_default(),
             Phase::Waiting { .. } => format!("queue {}", call.queue.as_deref().unwrap_or_default()),

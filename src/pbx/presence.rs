@@ -160,8 +160,9 @@ impl Pbx {
             let state = if self.parked.contains_key(&slot) { "confirmed" } else { "terminated" };
             return format!("<dialog id=\"slot\"><state>{state}</state></dialog>\n");
         }
-        let theirs = |leg: &&Box<Leg>| leg.session_open && matches!(&leg.peer, Source::Extension(own) if &**own == who);
-        let shown: String = self.legs.values().filter(theirs).take(MAX_SHOWN).map(|leg| self.dialog_of(leg)).collect();
+        let theirs = |leg: &Leg| leg.session_open && matches!(&leg.peer, Source::Extension(own) if &**own == who);
+        let shown: String =
+            self.legs.values().filter(|leg| theirs(leg)).take(MAX_SHOWN).map(|leg| self.dialog_of(leg)).collect();
         if shown.is_empty() {
             // Some phones put a lamp out only when they are told of a call that is over.
             return "<dialog id=\"none\"><state>terminated</state></dialog>\n".into();
