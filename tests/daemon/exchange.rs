@@ -249,6 +249,18 @@ pub fn free_port(address: &str) -> u16 {
     UdpSocket::bind((address, 0)).and_then(|socket| socket.local_addr()).expect("a loopback port").port()
 }
 
+/// The first of four ports for SIPp, which opens the next ones too, for RTCP and for a picture. Above the system's own choices
+/// (ip_local_port_range), so that nobody else is given one of them in the meantime.
+pub fn media_port(address: &str) -> u16 {
+    const FIRST: u16 = 61_000;
+    const BLOCKS: u16 = 560;
+    let begin = free_port(address) % BLOCKS;
+    let blocks = (0..BLOCKS).map(|block| FIRST + (begin + block) % BLOCKS * 8);
+    let is_free =
+        |port: &u16| (*port..*port + 4).map(|port| UdpSocket::bind((address, port))).collect::<Result<Vec<_>, _>>().is_ok();
+    blocks.into_iter().find(is_free).expect("four loopback ports in a row")
+}
+
 /// Both outputs of a finished process.
 pub fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))

@@ -2,7 +2,7 @@
 //! as a phone whose cable is cut.
 
 use crate::endings::hang_up;
-use crate::exchange::{Exchange, Folder, free_port, house, until};
+use crate::exchange::{Exchange, Folder, free_port, house, media_port, until};
 use crate::line::{Call, Line};
 use crate::phones::{From, driver, sound};
 use serde_json::Value;
@@ -49,7 +49,7 @@ impl Phone {
 
     /// A SIPp on the desk of an extension: registered, and waiting for one call.
     pub fn sipp(exchange: &Exchange, user: &'static str, options: &[&str]) -> Phone {
-        let (port, media) = (free_port(DESK), free_port(DESK) & !7);
+        let (port, media) = (free_port(DESK), media_port(DESK));
         let mut command = driver("sipp.py");
         command.args(["agent", "127.0.0.1", &exchange.port(), user, &From::Extension(user).password(), "--local", DESK]);
         command.args(["--local-port", &port.to_string(), "--media-port", &media.to_string()]).args(options);

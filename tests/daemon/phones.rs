@@ -1,6 +1,6 @@
 //! Phones that nobody here wrote, driven by the Python beside us (`tests/phones`), and the ears that judge them.
 
-use crate::exchange::{Exchange, free_port, house, said, until};
+use crate::exchange::{Exchange, free_port, house, media_port, said, until};
 use serde_json::Value;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -62,7 +62,7 @@ pub fn baresip(exchange: &Exchange, from: From, extension: &str, steps: &str, op
 
 /// A whole call (or a registration) by SIPp; the JSON that the driver printed.
 pub fn sipp(exchange: &Exchange, mode: &str, from: From, password: &str, extension: &str, options: &[&str]) -> Value {
-    let (port, media) = (free_port(from.address()), free_port(from.address()) & !7);
+    let (port, media) = (free_port(from.address()), media_port(from.address()));
     let mut command = driver("sipp.py");
     command.args([mode, "127.0.0.1", &exchange.port(), from.user(), password, extension, "--local", from.address()]);
     command.args(["--local-port", &port.to_string(), "--media-port", &media.to_string()]);

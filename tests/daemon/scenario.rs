@@ -2,7 +2,7 @@
 //!
 //! Invariant: a SIPp that a test has started is gone when the test is.
 
-use crate::exchange::{Exchange, Folder, free_port, until};
+use crate::exchange::{Exchange, Folder, free_port, media_port, until};
 use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -40,7 +40,7 @@ impl Sipp {
         let kept = if steps.contains("assign_to=\"1\"") { "<Reference variables=\"1,2,3\"/>\n" } else { "" };
         let xml = format!("<?xml version=\"1.0\"?>\n<scenario name=\"{name}\">\n{steps}\n{kept}</scenario>\n");
         fs::write(&file, xml).expect("our own folder");
-        let media = free_port(address) & !7;
+        let media = media_port(address);
         let child = Command::new("sipp")
             .arg("-sf")
             .arg(&file)
