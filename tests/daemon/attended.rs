@@ -8,20 +8,20 @@ use crate::scenario::{Sipp, accept, asks_callee, dials, receive, told_until_let_
 use crate::telephone::{Packet, Telephone};
 use serde_json::Value;
 use std::net::SocketAddr;
-use std::thread;
 use std::time::Duration;
 
 const S: fn(u64) -> Duration = Duration::from_secs;
-/// Long enough to hear who talks.
-const A_WHILE: Duration = Duration::from_millis(600);
+/// Packets of a voice that are talk enough: more than half a second of it.
+const ENOUGH: usize = 30;
 const ANNA: u8 = 0x11;
 const BARTEK: u8 = 0x22;
 const CELINA: u8 = 0x33;
 
-/// Lets both talk for a while: each must hear the other.
+/// Both talk until each has heard the other.
 fn talk((anna, to_anna): (&Telephone, SocketAddr), (bartek, to_bartek): (&Telephone, SocketAddr), why: &dyn Fn() -> String) {
     let talks = (anna.speaks(ANNA, to_anna), bartek.speaks(BARTEK, to_bartek));
-    thread::sleep(A_WHILE);
+    talks.0.hears_voice(BARTEK, ENOUGH);
+    talks.1.hears_voice(ANNA, ENOUGH);
     let heard = (voice(&talks.0.ends(), BARTEK), voice(&talks.1.ends(), ANNA));
     assert!(heard.0 > 20 && heard.1 > 20, "they hear {heard:?} packets of each other\n{}", why());
 }
@@ -110,10 +110,12 @@ fn who_is_transferred_misses_at_most_one_frame() {
     let of_second = second.connected();
     let hers = (first.speaks(CELINA, of_first), second.speaks(CELINA, of_second));
     let talks = (anna.speaks(ANNA, to_anna), bartek.speaks(BARTEK, to_bartek));
-    thread::sleep(A_WHILE);
+    talks.0.hears_voice(CELINA, ENOUGH);
+    talks.1.hears_voice(CELINA, ENOUGH);
     let named = second.call.name();
     assert_eq!(refers(&mut first, &named, &exchange).status(), 202, "{}", exchange.log());
-    thread::sleep(A_WHILE);
+    talks.0.hears_voice(BARTEK, ENOUGH);
+    talks.1.hears_voice(ANNA, ENOUGH);
     let at_celina = (hers.0.ends(), hers.1.ends());
     for (who, heard, other) in [("Anna", talks.0.ends(), BARTEK), ("Bartek", talks.1.ends(), ANNA)] {
         let turn = heard.iter().position(|packet| packet.says(other)).unwrap_or_else(|| panic!("{who} hears nobody"));

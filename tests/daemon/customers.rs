@@ -4,12 +4,10 @@ use crate::endings::answered;
 use crate::exchange::{Exchange, Folder, until};
 use crate::lab::copied;
 use crate::line::Line;
+use crate::web::answers_once;
 use serde_json::Value;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -139,17 +137,7 @@ fn an_operators_word_about_a_calendar_survives_kill_9() {
 
 #[test]
 fn a_flow_asks_the_web_service_that_it_may_ask() {
-    let service = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let port = service.local_addr().expect("bound").port();
-    let asked = thread::spawn(move || {
-        let (mut stream, _) = service.accept().expect("somebody asks");
-        let mut request = vec![0; 4096];
-        let count = stream.read(&mut request).expect("a request");
-        let body = r#"{"balance": 7}"#;
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
-        stream.write_all((head + body).as_bytes()).expect("an answer");
-        String::from_utf8_lossy(&request[..count]).into_owned()
-    });
+    let (port, asked) = answers_once(r#"{"balance": 7}"#);
     let folder = Folder::new("web");
     let flow = format!(
         "description: x\nstart: ask\nnodes:\n  ask: {{http: {{get: \"http://127.0.0.1:{port}/b?c={{{{ call.dialled }}}}\", ok: rich, failed: end}}}}\n  \

@@ -29,6 +29,7 @@
 //!   hostile       files that are meant to hurt
 //!   verbs         real phones walk every verb
 //!   queue_rules   skills, steps, silence, pauses, overflow, a key, what is spoken
+//!   web           a web service for flows
 //! ```
 //!
 //! Invariant: nothing here shares code with the exchange; what the tests know of SIP they know from the RFCs.
@@ -71,4 +72,5 @@ mod transfers;
 mod trunks;
 mod verbs;
 mod walks;
+mod web;
 mod webhooks;

@@ -4,9 +4,10 @@
 
 use crate::exchange::{Exchange, until};
 use crate::line::{Call, Line, Message};
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -179,6 +180,17 @@ pub struct Talk {
 struct Ear {
     over: AtomicBool,
     heard: AtomicUsize,
+    /// Packets of each voice: those that say one byte only.
+    voices: Mutex<BTreeMap<u8, usize>>,
+}
+
+impl Ear {
+    fn takes(&self, packet: &Packet) {
+        self.heard.fetch_add(1, Ordering::SeqCst);
+        if let Some(voice) = packet.sound().first().filter(|voice| packet.says(**voice)) {
+            *self.voices.lock().expect("no panic").entry(*voice).or_default() += 1;
+        }
+    }
 }
 
 impl Talk {
@@ -187,6 +199,13 @@ impl Talk {
         let heard = || self.ear.heard.load(Ordering::SeqCst);
         let enough = until(SOON, || (heard() >= packets).then_some(()));
         assert!(enough.is_some(), "only {} of {packets} packets came", heard());
+    }
+
+    /// Waits until so many packets of this voice came.
+    pub fn hears_voice(&self, voice: u8, packets: usize) {
+        let heard = || self.ear.voices.lock().expect("no panic").get(&voice).copied().unwrap_or(0);
+        let enough = until(SOON, || (heard() >= packets).then_some(()));
+        assert!(enough.is_some(), "only {} of {packets} packets of the voice {voice:#x} came", heard());
     }
 
     /// Falls silent; what came.
@@ -265,8 +284,9 @@ fn talk(media: &UdpSocket, byte: u8, to: SocketAddr, ear: &Ear) -> Vec<Packet> {
         while let Some(left) = due.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
             media.set_read_timeout(Some(left)).expect("our socket");
             if let Ok((length, from)) = media.recv_from(&mut buffer) {
-                heard.push(Packet { from, at: Instant::now(), bytes: buffer[..length].to_vec() });
-                ear.heard.store(heard.len(), Ordering::SeqCst);
+                let packet = Packet { from, at: Instant::now(), bytes: buffer[..length].to_vec() };
+                ear.takes(&packet);
+                heard.push(packet);
             }
         }
     }

@@ -6,13 +6,11 @@ use crate::exchange::{Exchange, Folder};
 use crate::lab::copied;
 use crate::live::{Phone, Phrases};
 use crate::phones::{Capture, From, baresip, hears, seconds, sent, sipp, sound};
+use crate::web::answers_once;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -88,23 +86,6 @@ fn exchange(test: &str, flow: &str) -> (Exchange, Folder) {
     (Exchange::with(test, &lab.config), folder)
 }
 
-/// A web service that knows one balance, and what it was asked.
-fn balances() -> (u16, JoinHandle<String>) {
-    let service = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let port = service.local_addr().expect("bound").port();
-    let asked = thread::spawn(move || {
-        let (mut stream, _) = service.accept().expect("somebody asks");
-        let mut request = vec![0; 4096];
-        let count = stream.read(&mut request).expect("a request");
-        let body = r#"{"balance": 120.1}"#;
-        stream
-            .write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes())
-            .expect("an answer");
-        String::from_utf8_lossy(&request[..count]).into_owned()
-    });
-    (port, asked)
-}
-
 /// What is heard before each press, and the keys; then the exchange speaks to the end and hangs up.
 type Course<'a> = &'a [(&'a [PathBuf], &'a str)];
 
@@ -166,7 +147,7 @@ fn right_prompts(exchange: &Exchange, heard: &Path, prompts: &[PathBuf]) {
 }
 
 fn walks_the_account(test: &str, by_info: bool) {
-    let (port, asked) = balances();
+    let (port, asked) = answers_once(r#"{"balance": 120.1}"#);
     let (exchange, folder) = exchange(test, &ACCOUNT.replace("PORT", &port.to_string()));
     let customers = folder.join("customers.csv");
     fs::write(&customers, "id,name,numbers,pin\n7712,Ala,+48221234567 48221234567,4815\n").expect("a file");
