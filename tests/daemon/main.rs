@@ -30,6 +30,7 @@
 //!   verbs         real phones walk every verb
 //!   queue_rules   skills, steps, silence, pauses, overflow, a key, what is spoken
 //!   web           a web service for flows
+//!   hearing       what the ears forgive
 //! ```
 //!
 //! Invariant: nothing here shares code with the exchange; what the tests know of SIP they know from the RFCs.
@@ -48,6 +49,7 @@ mod customers;
 mod endings;
 mod exchange;
 mod extensions;
+mod hearing;
 mod hold;
 mod hostile;
 mod lab;

@@ -8,7 +8,9 @@
 
 A prompt is looked for by normalised cross-correlation: `score` (0..1) and `at` (seconds) of the best place; then in blocks of
 200 ms, each allowed to wander by 80 ms as a jitter buffer makes it: `coverage` is the share of blocks that match, which a cut
-off or gapped prompt loses. A prompt may stand in the recording several times: in `find`, the first place after its
+off or gapped prompt loses. A machine that stands still for a moment puts a pause into a prompt, of which nothing is lost: a block
+may stand later than the one before it, together by `paused` seconds, never sooner; more than 0.3 s is a fault. (The walks bound
+the gaps of the stream by themselves.) A prompt may stand in the recording several times: in `find`, the first place after its
 predecessor counts.
 """
 import json
@@ -19,6 +21,7 @@ import numpy as np
 
 RATE = 8000
 BLOCK_S, WANDER_S = 0.2, 0.08
+PAUSE_S = 0.3   # so long may a prompt pause in all
 BLOCK_MATCHES = 0.7   # correlation of one block
 FOUND_COVERAGE = 0.9
 PRESENT_SCORE, PRESENT_COVERAGE = 0.6, 0.3   # from here on a prompt counts as not absent
@@ -72,32 +75,44 @@ def places(heard, prompt):
     return found
 
 
+def place_of(heard, piece, at, before, after):
+    """How many samples off `at` the piece stands, at most so many before or after; None where it does not match."""
+    low = max(0, at - before)
+    window = heard[low:max(low, at + len(piece) + after)]
+    window = np.pad(window, (0, max(0, len(piece) - len(window))))
+    scores = np.abs(correlate(window, piece))
+    best = int(np.argmax(scores))
+    return low + best - at if scores[best] > BLOCK_MATCHES else None
+
+
 def coverage(heard, prompt, at):
-    block, wander = int(BLOCK_S * RATE), int(WANDER_S * RATE)
-    matched, bad = 0, []
-    judged = 0
+    """The share of blocks that match, where those that do not begin, and for how long the prompt paused, in seconds."""
+    block, wander, pause = int(BLOCK_S * RATE), int(WANDER_S * RATE), int(PAUSE_S * RATE)
+    placed = []
     for start in range(0, len(prompt) - block, block):
         piece = prompt[start:start + block]
         if np.sqrt((piece ** 2).mean()) < QUIET:
             continue
-        judged += 1
-        low = max(0, at + start - wander)
-        window = heard[low:max(low, at + start + block + wander)]
-        window = np.pad(window, (0, max(0, block - len(window))))
-        if np.abs(correlate(window, piece)).max() > BLOCK_MATCHES:
-            matched += 1
-        else:
+        off = place_of(heard, piece, at + start, wander, wander)
+        placed.append((start, place_of(heard, piece, at + start, pause, pause) if off is None else off))
+    first = next((off for _, off in placed if off is not None), 0)
+    furthest, bad = first, []
+    for start, off in placed:
+        if off is None or off < furthest - wander or off > first + pause:
             bad.append(round(start / RATE, 2))
-    return matched / max(judged, 1), bad
+        else:
+            furthest = max(furthest, off)
+    paused = furthest - first
+    return 1 - len(bad) / max(len(placed), 1), bad, round(paused / RATE if paused > wander else 0, 2)
 
 
 def judge(heard, path, after, wanted):
     prompt = trimmed(load(path))
     best = None
     for score, at in places(heard, prompt):
-        share, bad = coverage(heard, prompt, at)
+        share, bad, paused = coverage(heard, prompt, at)
         seen = dict(prompt=path, seconds=round(len(prompt) / RATE, 2), at=round(at / RATE, 2), score=round(score, 3),
-                    coverage=round(share, 2), missing_at=bad[:8])
+                    coverage=round(share, 2), missing_at=bad[:8], paused=paused)
         if not wanted:
             return dict(seen, ok=score < PRESENT_SCORE and share <= PRESENT_COVERAGE)
         seen["ok"] = share >= FOUND_COVERAGE and at / RATE >= after

@@ -26,6 +26,8 @@ const ROUNDS: usize = 16;
 /// Datagrams that are read in a tick from sockets that had more than a few, so that a peer is heard in the middle of a flood at its
 /// port. The rest waits, and what the kernel has no room for is lost.
 const FLOOD: usize = 1024;
+/// A tick later than this is heard, and told.
+const HELD_UP: Duration = Duration::from_millis(50);
 /// What epoll tells of the wake eventfd. Sockets are told by their descriptor.
 const WAKE: u64 = u64::MAX;
 
@@ -114,8 +116,16 @@ impl Driver {
     }
 
     fn keep_time(&self, now: Moment) {
-        if self.rhythm.lateness(now) > TICK {
+        let late = self.rhythm.lateness(now);
+        if late > TICK {
             add(&self.shared.late_ticks, 1);
+        }
+        if late > HELD_UP {
+            tracing::warn!(
+                shard = self.shard.id().0,
+                late_ms = late.as_nanos() / 1_000_000,
+                "media thread was held up: callers heard a pause"
+            );
         }
     }
 
