@@ -9,7 +9,9 @@ noisy machine, latencies do not: the table is to be read on an idle one. Every r
 table goes to target/bench/table.md.
 
   start  cold start: from exec to the first 200 to OPTIONS
-  W1     answer and release: calls to 101, hung up at once, at 200 and 400 a second
+  W1     answer and release: calls to 101, hung up at once, at 200 and 400 a second; then the same calls to a stub that only
+         answers, keeps nothing and checks nothing: what the machine of the moment costs anybody. Times it is a figure that holds
+         from one machine to another
   W2S    prompt playback, RTP both ways: 200 calls to 201, measured while none begins or ends
   W3     50 agents with 50 callers waiting, and 200 with 1,000: each agent talks for 2 s and is given the next
   W4     100 bridged pairs, RTP both ways
@@ -41,6 +43,10 @@ ROWS = {
     "start": ("cold start to the first answer", "ms", "", "", "<= 300"),
     "W1-200": ("answered and released call, 200/s", "us CPU", "2,170", "3,580", ""),
     "W1-400": ("answered and released call, 400/s", "us CPU", "", "", "<= 150 + commits"),
+    "W1-400-commits": ("of that its commits (the store's thread)", "us CPU", "", "", ""),
+    # The peers were measured at 200 a second.
+    "W1-400-stub": ("the same calls to a stub that only answers", "us CPU", "34", "34", ""),
+    "W1-400-times": ("the call without its commits, in stubs", "times", "64", "105", "<= 4.4"),
     "W1-200-ms": ("INVITE to 200 at 200/s, p50/p99", "ms", "1.5/2.1", "6.8/29", ""),
     "W2S-200": ("prompt playback at 200 calls", "ms CPU per call-second", "3.53", "3.90", "<= 0.45"),
     "W2S-200-ms": ("its spacing off 20 ms, p99", "ms", "0.8", "9.6", "<= 1"),
@@ -110,6 +116,17 @@ class Exchange:
         fields = open(f"/proc/{self.pid}/stat").read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 
+    def commits(self):
+        """CPU time of the thread that commits, in seconds."""
+        for task in os.listdir(f"/proc/{self.pid}/task"):
+            try:
+                if open(f"/proc/{self.pid}/task/{task}/comm").read().strip() == "store":
+                    # Nanoseconds on a core: the ticks of `stat` are too coarse for one thread of many short turns.
+                    return int(open(f"/proc/{self.pid}/task/{task}/schedstat").read().split()[0]) / 1e9
+            except OSError:
+                continue
+        return 0.0
+
     def memory(self):
         """VmRSS in KB, and how many threads."""
         text = open(f"/proc/{self.pid}/status").read()
@@ -122,6 +139,19 @@ class Exchange:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+class Stub:
+    """The load tool's own exchange, which only answers."""
+
+    def __init__(self, core):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.target = "%s:%d" % probe.getsockname()
+        self.process = subprocess.Popen(pinned(core, [LOAD, "--stub", "--target", self.target]), start_new_session=True)
+        self.pid = self.process.pid
+
+    cpu, commits, memory, stop = Exchange.cpu, Exchange.commits, Exchange.memory, Exchange.stop
 
 
 def strangers(pid):
@@ -149,35 +179,38 @@ class Bench:
         print(f"cold start {self.exchange.start_ms:.0f} ms; idle {100 * self.idle:.2f} % of a core, {self.exchange.memory()[0]} KB, {self.exchange.memory()[1]} threads", flush=True)
         self.figures = {"start": [self.exchange.start_ms]}
 
-    def run(self, name, options, ramp=None, window=0.0):
-        """One run of the load tool; CPU and memory over the window after the ramp, or over the whole run."""
-        command = favoured(self.ask.load_core) + [LOAD, "--target", self.exchange.target, "--local", LOCAL, "--uas-local", AGENTS] + options
+    def run(self, name, options, ramp=None, window=0.0, subject=None):
+        """One run of the load tool; CPU and memory of the subject (the exchange) over the window after the ramp, or over the whole run."""
+        idle = 0.0 if subject else self.idle
+        subject = subject or self.exchange
+        command = favoured(self.ask.load_core) + [LOAD, "--target", subject.target, "--local", LOCAL, "--uas-local", AGENTS] + options
         crowd = [0]
         over = threading.Event()
 
         def watch():
             while not over.wait(0.5):
-                crowd[0] += bool(strangers(self.exchange.pid))
+                crowd[0] += bool(strangers(subject.pid))
         watcher = threading.Thread(target=watch)
         watcher.start()
-        rss0, _ = self.exchange.memory()
-        cpu0, at0 = self.exchange.cpu(), time.monotonic()
+        rss0, _ = subject.memory()
+        cpu0, at0, commits0 = subject.cpu(), time.monotonic(), subject.commits()
         load = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         run = {"name": name, "options": " ".join(options), "rss0_kb": rss0}
         if ramp is not None:
             time.sleep(ramp)
-            cpu0, at0 = self.exchange.cpu(), time.monotonic()
+            cpu0, at0 = subject.cpu(), time.monotonic()
             time.sleep(window)
-            cpu1, at1 = self.exchange.cpu(), time.monotonic()
-            run["rss_kb"], run["threads"] = self.exchange.memory()
+            cpu1, at1 = subject.cpu(), time.monotonic()
+            run["rss_kb"], run["threads"] = subject.memory()
             out, err = load.communicate(timeout=240)
         else:
             out, err = load.communicate(timeout=240)
             time.sleep(0.3)   # the last commits and releases
-            cpu1, at1 = self.exchange.cpu(), time.monotonic()
+            cpu1, at1 = subject.cpu(), time.monotonic()
         over.set()
         watcher.join()
-        run["cpu_s"] = cpu1 - cpu0 - self.idle * (at1 - at0)
+        run["cpu_s"] = cpu1 - cpu0 - idle * (at1 - at0)
+        run["commits_s"] = subject.commits() - commits0
         run["window_s"] = at1 - at0
         run["disturbed_s"] = crowd[0] * 0.5
         try:
@@ -195,14 +228,35 @@ class Bench:
     def w1(self):
         for rate in (200, 400):
             for _ in range(self.ask.reps):
-                calls = int(rate * self.ask.secs)
-                run = self.run(f"W1-{rate}", ["--ext", "101", "--rate", str(rate), "--calls", str(calls), "--hold-ms", "0", "--invite-timeout-ms", "8000"])
+                calls, run, micros = self.answer_and_release(f"W1-{rate}", rate)
                 load = run["load"]
-                micros = 1e6 * run["cpu_s"] / max(1, load["answered"])
                 self.note(f"W1-{rate}", micros)
                 self.note(f"W1-{rate}-ms", (load["inv200"].get("p50_ms", 0), load["inv200"].get("p99_ms", 0)))
-                print(f"W1 {rate}/s: {micros:.0f} us a call, {run['failed']} of {calls} failed, INVITE-200 p50 {load['inv200'].get('p50_ms')} p99 "
-                      f"{load['inv200'].get('p99_ms')} ms, {load['retrans']} repeated {self.disturbed(run)}", flush=True)
+                commits = 1e6 * run["commits_s"] / max(1, load["answered"])
+                print(f"W1 {rate}/s: {micros:.0f} us a call, commits {commits:.0f} of it, {run['failed']} of {calls} failed, INVITE-200 p50 "
+                      f"{load['inv200'].get('p50_ms')} p99 {load['inv200'].get('p99_ms')} ms, {load['retrans']} repeated {self.disturbed(run)}", flush=True)
+                if rate == 400:
+                    self.compare(micros, commits)
+
+    def compare(self, micros, commits):
+        """The same calls to the stub, right after ours."""
+        stub = Stub(self.ask.core)
+        try:
+            time.sleep(0.3)
+            _, _, least = self.answer_and_release("W1-400-stub", 400, stub)
+        finally:
+            stub.stop()
+        times = (micros - commits) / least
+        self.note("W1-400-commits", commits)
+        self.note("W1-400-stub", least)
+        self.note("W1-400-times", times)
+        print(f"W1 400/s, a stub that only answers: {least:.0f} us a call; ours is {times:.1f} times that without its commits", flush=True)
+
+    def answer_and_release(self, name, rate, subject=None):
+        """How many calls, the run, and CPU microseconds a call."""
+        calls = int(rate * self.ask.secs)
+        run = self.run(name, ["--ext", "101", "--rate", str(rate), "--calls", str(calls), "--hold-ms", "0", "--invite-timeout-ms", "8000"], subject=subject)
+        return calls, run, 1e6 * run["cpu_s"] / max(1, run["load"]["answered"])
 
     def w2s(self):
         calls, per_second = 200, 50

@@ -6,6 +6,7 @@
 //!         socket │  │ hears ──────── answers, requests and RTP that come in
 //!                ▼  │
 //!            the exchange            call, message, digest: what is said     report, histogram: what was measured
+//!                                    stub: an exchange that only answers, for comparison
 //! ```
 //!
 //! It measures INVITE to 1xx and 200, BYE, failures, RTP spacing by the kernel's arrival stamps, the delay of relayed RTP (the
@@ -22,6 +23,7 @@ mod message;
 mod options;
 mod report;
 mod socket;
+mod stub;
 
 use std::process::ExitCode;
 
@@ -33,6 +35,9 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if options.stub {
+        return stub::run(options.target);
+    }
     let csv = options.csv.clone();
     let (json, tally) = load::Load::new(options).run();
     println!("{json}");

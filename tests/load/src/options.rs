@@ -24,6 +24,7 @@ the run
   --duration-ms N         no new calls after this      --hangup-at-end  then end those that are up
   --drain-ms N            then wait at most (34000)    --warm-ms N    measure only from here on
   --start-delay-ms N      first call after             --csv FILE     every dispatch: microseconds since start, delay
+  --stub                  instead of all this: answer at --target what comes, keep nothing, check nothing
   --v                     progress and the first failures of each kind, on stderr
 ";
 
@@ -54,6 +55,8 @@ pub struct Options {
     pub talk_ms: f64,
     pub register: bool,
     pub register_only: bool,
+    /// Not a load at all: an exchange at `target` that only answers.
+    pub stub: bool,
     pub duration_us: u64,
     pub hangup_at_end: bool,
     pub drain_us: u64,
@@ -96,6 +99,7 @@ impl Options {
             talk_ms: words.parsed("talk-ms", "-1")?,
             register: words.given("register"),
             register_only: words.given("register-only"),
+            stub: words.given("stub"),
             duration_us: words.micros("duration-ms", "0")?,
             hangup_at_end: words.given("hangup-at-end"),
             drain_us: words.micros("drain-ms", "34000")?,
