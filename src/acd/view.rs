@@ -133,6 +133,10 @@ impl Acd {
         views
     }
 
+    pub fn agent(&self, name: &str) -> Option<AgentView> {
+        self.desks.find(name).map(|desk| self.agent_view(self.desks.at(desk)))
+    }
+
     /// Every agent, by name.
     pub fn agents(&self) -> Vec<AgentView> {
         let mut views: Vec<_> = self.desks.iter().map(|(_, desk)| self.agent_view(desk)).collect();

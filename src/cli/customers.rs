@@ -325,6 +325,10 @@ fn without_pin(customer: &Customer) -> BTreeMap<&'static str, serde_json::Value>
 }
 
 fn remove(ids: &[String], place: &Where) -> Result<(), String> {
+    let there = all(place)?;
+    if let Some(nobody) = ids.iter().find(|id| !there.iter().any(|customer| customer.id == **id)) {
+        return Err(format!("there is no customer `{nobody}`: nobody was removed"));
+    }
     match ask(place, &Request::RemoveCustomers(ids.to_vec()))? {
         Response::Done if place.json => print_json(&serde_json::json!({ "removed": ids })),
         Response::Done => Ok(()),

@@ -18,6 +18,8 @@
 
 // The command line reads files and sockets: the core's wall ends here.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
+// It panics when nobody reads.
+#![deny(clippy::print_stdout)]
 
 mod acts;
 mod agent;

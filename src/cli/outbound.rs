@@ -1,5 +1,6 @@
 //! `centrala outbound try`: would this extension's call to that number be made, by which trunks, and if not, why not.
 
+use crate::cli::table::say;
 use crate::config::{self, Config, Destination, Overrides};
 use crate::pbx::policy::{self, Refusal, Verdict};
 use crate::shell::files;
@@ -76,24 +77,24 @@ fn when(at: Option<&str>) -> Result<Wall, String> {
 
 fn print(config: &Config, extension: &str, verdict: &Verdict) {
     if let Some(destination) = &verdict.leads {
-        println!("inside: {}", leads(destination));
+        say!("inside: {}", leads(destination));
         return;
     }
     let allowance = config.outbound.allowance(extension);
     let number = verdict.number.as_ref().map(ToString::to_string).unwrap_or_else(|| "as it is dialled".into());
-    println!("permitted: {} ({})", number, verdict.class.word());
+    say!("permitted: {} ({})", number, verdict.class.word());
     for via in &config.outbound.via {
-        println!("  by trunk {} (order {}, weight {})", via.trunk, via.order, via.weight);
+        say!("  by trunk {} (order {}, weight {})", via.trunk, via.order, via.weight);
     }
     if let Some(caller) = policy::caller(config, extension) {
-        println!("  shown as {caller}");
+        say!("  shown as {caller}");
     }
     if verdict.class == config::Class::Emergency {
-        return println!("  without limits");
+        return say!("  without limits");
     }
     let minutes = allowance.minutes_per_day.map_or("as many as there are".into(), |minutes| minutes.to_string());
     let longest = allowance.longest.as_secs() / 60;
-    println!("  {} calls at once; minutes a day: {minutes}; {longest} min at most each", allowance.calls);
+    say!("  {} calls at once; minutes a day: {minutes}; {longest} min at most each", allowance.calls);
 }
 
 fn refused(config: &Config, extension: &str, refusal: Refusal) -> String {

@@ -4,6 +4,7 @@
 
 use super::client::{Where, ask, strange};
 use super::table::{Table, print_json};
+use crate::cli::table::say;
 use crate::control::{FlowFacts, Request, Response};
 use crate::fault::nearest;
 use clap::Args;
@@ -31,7 +32,7 @@ pub fn run(arguments: &FlowReport) -> Result<(), String> {
     }
     table(&facts).print(&nobody(arguments, &facts.flows));
     if facts.calls > 0 {
-        println!(
+        say!(
             "{} calls, {} of them reached nobody: containment {:.1} %",
             facts.calls,
             facts.contained,

@@ -3,6 +3,7 @@
 //! The schema of a flow is made from what each verb's reading asks for, so it cannot disagree with `check`. Invariant: what `check` passes,
 //! the schema passes; `check` knows more.
 
+use crate::cli::table::say;
 use crate::config::{Shape, shapes as shapes_of_sections};
 use crate::fault::Kind as Wanted;
 use crate::fault::fields::NAME_RULE;
@@ -31,7 +32,7 @@ pub fn run(arguments: &Schema) -> Result<(), String> {
         What::Config => config(),
     };
     let text = serde_json::to_string_pretty(&schema).map_err(|fault| format!("could not print the schema: {fault}"))?;
-    println!("{text}");
+    say!("{text}");
     Ok(())
 }
 

@@ -15,6 +15,7 @@ mod lock;
 mod prompts;
 
 use crate::audio;
+use crate::cli::table::say;
 use crate::config;
 use crate::fault::Faults;
 use crate::shell::files;
@@ -119,7 +120,7 @@ fn make_sounds(sounds: &Path) -> Result<(), String> {
         let samples: Vec<i16> = sound().iter().map(|sample| (sample * 32767.0).round() as i16).collect();
         fs::create_dir_all(&folder).map_err(|error| format!("could not make the folder `{}`: {error}", folder.display()))?;
         files::replace(&file, &audio::wav::write(audio::RATE, &samples)?)?;
-        println!("{}/{name}", audio::ANY_LANGUAGE);
+        say!("{}/{name}", audio::ANY_LANGUAGE);
     }
     Ok(())
 }
@@ -169,10 +170,16 @@ fn say(folder: &Path, language: &str, kind: &str, value: &str, slot: &Slot) -> R
     if !speech::KINDS.contains(&kind) {
         return Err(format!("`{kind}` is none of {}", speech::KINDS.join(", ")));
     }
+    for (what, given, known) in [("case", &slot.case, grammar.cases()), ("gender", &slot.gender, grammar.genders())] {
+        // A language without any passes over it: several may be asked at once.
+        if let Some(given) = given.as_deref().filter(|given| !known.is_empty() && !known.iter().any(|known| known == given)) {
+            return Err(format!("{language} has no {what} `{given}`, but {}", known.join(", ")));
+        }
+    }
     match Part::read(kind, value).and_then(|part| grammar.write(&part, slot)) {
-        Some(words) => println!("{language}: {words}"),
+        Some(words) => say!("{language}: {words}"),
         None => {
-            println!("{language}: `{value}` is no {kind}, or there are no words for it");
+            say!("{language}: `{value}` is no {kind}, or there are no words for it");
             return Ok(2);
         }
     }
@@ -246,7 +253,7 @@ impl Folder {
                     files::replace(&self.file(name), &wav)?;
                     self.lock.note(name, &self.prompts.sum(prompt), &wav);
                     spoken += 1;
-                    println!("{}/{name}", self.language);
+                    say!("{}/{name}", self.language);
                 }
                 Err(why) => {
                     eprintln!("centrala: could not speak {}/{name}: {why}", self.language);
@@ -256,7 +263,7 @@ impl Folder {
         }
         self.lock.forget_all_but(|name| prompts.contains_key(name));
         self.lock.write(&self.path)?;
-        println!("{}: {spoken} spoken, {} prompts", self.language, prompts.len());
+        say!("{}: {spoken} spoken, {} prompts", self.language, prompts.len());
         Ok(u8::from(failed > 0))
     }
 
@@ -264,7 +271,7 @@ impl Folder {
         for (name, prompt) in &self.prompts.by_name {
             let length = files::read_sound(&self.file(name)).ok().and_then(|bytes| engine::length(&bytes));
             let length = length.map_or("-".to_string(), |length| format!("{:.1} s", length.as_secs_f64()));
-            println!("{}/{name:<20} {length:>7}  {:<8}  {}", self.language, self.state(name, prompt), prompt.text);
+            say!("{}/{name:<20} {length:>7}  {:<8}  {}", self.language, self.state(name, prompt), prompt.text);
         }
         0
     }
@@ -277,11 +284,11 @@ impl Folder {
                 State::Changed => "was spoken from another text",
                 State::Good | State::Recorded => continue,
             };
-            println!("{}/{name} {why}; `centrala sounds build` speaks it", self.language);
+            say!("{}/{name} {why}; `centrala sounds build` speaks it", self.language);
             wrong += 1;
         }
         if wrong == 0 {
-            println!("{}: {} prompts, ok", self.language, self.prompts.by_name.len());
+            say!("{}: {} prompts, ok", self.language, self.prompts.by_name.len());
             return 0;
         }
         2

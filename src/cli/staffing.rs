@@ -76,7 +76,8 @@ fn text(arguments: &Staffing, demand: &Demand, outlook: &Outlook) -> String {
         Some(_) => String::new(),
         None => format!(", {:.1} % wanted", arguments.target * 100.0),
     };
-    let mut text = format!("{} agents: {} answered within {within}{wanted}\n", outlook.agents, share(outlook.service_level));
+    let noun = if outlook.agents == 1 { "agent" } else { "agents" };
+    let mut text = format!("{} {noun}: {} answered within {within}{wanted}\n", outlook.agents, share(outlook.service_level));
     if let Some(people) = people(arguments, outlook) {
         text.push_str(&format!("{people} people to be employed, {} of them away\n", share(arguments.shrinkage.unwrap_or(0.0))));
     }
@@ -147,8 +148,12 @@ fn time_or_none(text: &str) -> Result<Duration, String> {
 
 fn percent(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix('%').unwrap_or(text).trim().parse::<f64>().ok();
-    let good = |percent: &f64| *percent > 0.0 && *percent < 100.0;
-    number.filter(good).map(|percent| percent / 100.0).ok_or_else(|| "a percentage above 0 and below 100: 80%".into())
+    // 0.8 may mean either.
+    let good = |percent: &f64| *percent > 0.0 && *percent < 100.0 && (*percent >= 1.0 || text.ends_with('%'));
+    number
+        .filter(good)
+        .map(|percent| percent / 100.0)
+        .ok_or_else(|| "a percentage above 0 and below 100, as 80%; below 1 with its sign, as 0.5%".into())
 }
 
 #[cfg(test)]
@@ -199,6 +204,7 @@ mod tests {
             "--calls 10 --aht 0s",
             "--calls 10 --aht 180",
             "--calls 10 --aht 3m --target 100%",
+            "--calls 10 --aht 3m --target 0.8",
             "--calls 10 --aht 3m --patience 0s",
             "--calls 10 --aht 3m --agents 0",
         ] {

@@ -7,6 +7,7 @@ use crate::time::Wall;
 use serde::Serialize;
 use serde_json::Value;
 use std::io::{self, Write};
+use std::process;
 
 /// A cell longer than this is cut: a caller chooses their own name.
 const WIDEST: usize = 40;
@@ -51,11 +52,27 @@ impl Table {
     }
 }
 
-/// To the standard output; who does not want to read on (`| head`) may close it.
+/// To the standard output. Who does not want to read on (`| head`) closes it, and that is the end; what cannot be written, as to
+/// a full disk, is a failure.
 pub fn print(text: &str) {
     let mut out = io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => process::exit(0),
+        Err(error) => {
+            eprintln!("centrala: could not write to the standard output: {error}");
+            process::exit(1);
+        }
+    }
 }
+
+/// A line to the standard output, as [`print`] does it: `println!` would panic there.
+macro_rules! say {
+    ($($words:tt)*) => {
+        $crate::cli::table::print(&format!("{}\n", format_args!($($words)*)))
+    };
+}
+pub(crate) use say;
 
 /// As indented JSON, with civil times as RFC 3339.
 pub fn print_json(value: &impl Serialize) -> Result<(), String> {
@@ -64,6 +81,9 @@ pub fn print_json(value: &impl Serialize) -> Result<(), String> {
     print(&format!("{value:#}\n"));
     Ok(())
 }
+
+/// Numbers of a moment's name below this are no moments but counts, as `answered` in a report: this is the year 2001.
+const EARLIEST: i64 = 1_000_000_000_000_000_000;
 
 /// On the control socket times are nanoseconds; a program that reads our JSON is given what every language can parse.
 fn readable_times(value: &mut Value) {
@@ -74,7 +94,7 @@ fn readable_times(value: &mut Value) {
                 match (name.as_str(), field.as_i64()) {
                     (
                         "started" | "answered" | "node_since" | "until" | "ended" | "expires" | "changes" | "overridden",
-                        Some(nanos),
+                        Some(nanos @ EARLIEST..),
                     ) => {
                         *field = Value::from(rfc3339(Wall::from_unix_nanos(nanos)));
                     }
@@ -146,6 +166,17 @@ mod tests {
         let row = text.lines().nth(1).expect("a row");
         assert_eq!(row, "\u{FFFD}[2Jroot\u{FFFD}\u{FFFD}\u{FFFD}31m\u{FFFD}gnp.exe");
         assert_eq!(text.lines().count(), 2);
+    }
+
+    #[test]
+    fn a_moment_is_written_as_one_and_a_count_of_the_same_name_is_not() {
+        let mut value =
+            serde_json::json!({ "answered": 3, "calls": [{ "answered": 1_795_331_243_000_000_000i64, "ended": null }] });
+        readable_times(&mut value);
+        assert_eq!(
+            value,
+            serde_json::json!({ "answered": 3, "calls": [{ "answered": "2026-11-22T07:07:23.000Z", "ended": null }] })
+        );
     }
 
     #[test]

@@ -31,7 +31,9 @@ pub(super) fn zone(sections: &Sections<'_>, faults: &mut Faults) -> Name {
     let mut reader = section.reader(faults);
     let Some(zone) = reader.text("`zone`", section.value()) else { return utc() };
     if Zone::try_from(zone.to_string()).is_err() {
-        reader.fault(section.value().spot, format!("no time zone `{}`: a name as Europe/Warsaw is wanted", shorten(zone)));
+        let names: Vec<String> = Zone::names().collect();
+        let message = format!("there is no time zone `{}`: a name as Europe/Warsaw is wanted", shorten(zone));
+        reader.unknown(section.value().spot, message, zone, names.iter().map(String::as_str));
         return utc();
     }
     Name::from(zone)

@@ -7,8 +7,8 @@ use super::secrets::Secrets;
 use super::sections::Sections;
 use super::signalling::{self, Context, Signalling};
 use super::{
-    Config, Destination, Overrides, SecretRef, Sources, calendars, general, hosts, mailboxes, numbers, outbound, services,
-    webhooks,
+    Config, Destination, Overrides, SecretRef, Sources, calendars, dialling, general, hosts, mailboxes, numbers, outbound,
+    services, webhooks,
 };
 use crate::fault::{Asked, Fault, Faults, Place};
 use crate::id::Name;
@@ -58,10 +58,10 @@ fn assemble(
     let mut world = sources.world(&languages, sections);
     world.speech = speech(sources, faults);
     let context = queues::Context { lab, overrides, world: &world };
-    let Queues { settings: mut acd, queues, agents, families } = queues::read(sections, &context, faults);
+    let Queues { settings: mut acd, queues, agents, families, skills } = queues::read(sections, &context, faults);
     let zone = general::zone(sections, faults);
     acd.zone = zone.parse().ok();
-    world.skills = acd.agents.values().flat_map(|agent| agent.skills.keys().cloned()).collect();
+    world.skills = skills;
     let flows = Flow::read_all(&sources.flows, &world, faults);
     let sends = numbers::trunks(sections);
     let outbound = outbound::read(sections, &sends, &world.extensions, faults);
@@ -69,7 +69,7 @@ fn assemble(
     let context = numbers::Context { lab, flows: &world.flows, world: &world, plan: &outbound };
     let numbers = numbers::read(sections, &context, faults);
     warn_of_unused(&flows, &numbers, sources, faults);
-    Config {
+    let config = Config {
         lab,
         language,
         sip: Arc::new(settings),
@@ -97,7 +97,9 @@ fn assemble(
         zone,
         mailboxes: mailboxes::read(sections, faults),
         warnings: Vec::new(),
-    }
+    };
+    dialling::judge(sections, &config, faults);
+    config
 }
 
 /// The grammars without faults.

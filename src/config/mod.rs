@@ -26,6 +26,7 @@
 //! | `calendars` | when the company is open |
 //! | `mailboxes` | where messages are left |
 //! | `day` | a day to be simulated; the exchange itself passes over it |
+//! | `dialling` | forwards that lead nowhere, numbers that hide one another |
 //! | `difference` | what a new configuration changes |
 //! | `load` | all of it together |
 //!
@@ -34,6 +35,7 @@
 mod agents;
 mod calendars;
 mod day;
+mod dialling;
 mod difference;
 mod extensions;
 mod families;

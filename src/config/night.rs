@@ -3,6 +3,7 @@
 //! Invariant: the zone is known; it comes from the program's own tables, never the machine's.
 
 use super::number::Class;
+use crate::calendar::Zone;
 use crate::fault::fields::{Reader, shorten};
 use crate::fault::tree::Node;
 use crate::time::Wall;
@@ -52,7 +53,9 @@ pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Night> {
     {
         name = text.to_string();
         if zone(&name).is_none() {
-            reader.fault(node.spot, format!("no time zone `{}`; as Europe/Warsaw", shorten(&name)));
+            let names: Vec<String> = Zone::names().collect();
+            let message = format!("there is no time zone `{}`", shorten(&name));
+            reader.unknown(node.spot, message, &name, names.iter().map(String::as_str));
         }
     }
     let mut classes = BTreeSet::new();
@@ -61,6 +64,9 @@ pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Night> {
         classes.extend(reader.items(node).iter().filter_map(|item| reader.word("a class", item, &words)));
     }
     fields.finish(reader);
+    if from.is_some() && from == to {
+        reader.fault(node.spot, "a night that ends when it begins is none: leave `night` out");
+    }
     Some(Night { from: from?, to: to?, zone: name, classes })
 }
 

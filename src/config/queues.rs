@@ -24,7 +24,7 @@ use crate::fault::tree::{Node, Spot};
 use crate::id::Name;
 use crate::ivr::World;
 use crate::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const MAX_QUEUES: usize = 1000;
 const MAX_AGENTS: usize = 10_000;
@@ -50,6 +50,8 @@ pub(super) struct Queues {
     pub queues: BTreeMap<Name, Queue>,
     pub agents: BTreeMap<Name, Agent>,
     pub families: Vec<Family>,
+    /// That may be asked for.
+    pub skills: BTreeSet<Name>,
 }
 
 pub(super) fn read(sections: &Sections<'_>, context: &Context<'_>, faults: &mut Faults) -> Queues {
@@ -60,9 +62,10 @@ pub(super) fn read(sections: &Sections<'_>, context: &Context<'_>, faults: &mut 
         let position = u32::try_from(place).unwrap_or(MAX_POSITION);
         read.agent(*section, position, context, &mut staff, faults);
     }
+    read.skills = skills(sections, &staff, faults);
     let known = Known {
         world: context.world,
-        skills: skills(sections, &staff, faults),
+        skills: Declared::new(read.skills.iter().map(|skill| (&**skill, Type::Number))),
         groups: std::mem::take(&mut staff.groups),
         agents: sections.names("agents"),
     };
@@ -93,23 +96,18 @@ pub(super) fn read(sections: &Sections<'_>, context: &Context<'_>, faults: &mut 
 }
 
 /// The skills that may be asked for: those of the section `skills`, or, without it, those that some agent has.
-fn skills(sections: &Sections<'_>, staff: &Staff, faults: &mut Faults) -> Declared {
-    let number = |names: Vec<Name>| {
-        let mut declared = Declared::default();
-        names.iter().for_each(|name| declared.add(name, Type::Number));
-        declared
-    };
-    let Some(section) = sections.once("skills") else { return number(staff.skills.keys().cloned().collect()) };
+fn skills(sections: &Sections<'_>, staff: &Staff, faults: &mut Faults) -> BTreeSet<Name> {
+    let Some(section) = sections.once("skills") else { return staff.skills.keys().cloned().collect() };
     let mut reader = section.reader(faults);
     let nodes = reader.items(section.value()).iter().take(MAX_SKILLS);
-    let named: Vec<Name> = nodes.filter_map(|node| reader.name("a skill", node)).collect();
+    let named: BTreeSet<Name> = nodes.filter_map(|node| reader.name("a skill", node)).collect();
     for (skill, (source, spot)) in &staff.skills {
         if !named.contains(skill) {
             let known = named.iter().map(|name| &**name);
             source.complain_unknown(reader.faults, *spot, format!("no skill `{skill}`"), skill, known);
         }
     }
-    number(named)
+    named
 }
 
 impl Queues {
@@ -153,7 +151,11 @@ impl Queues {
         }
         let what = format!("family `{}`", shorten(pattern));
         let Some(mut fields) = reader.fields(what, spot, section.value()) else { return };
-        let Service { service, .. } = service(&mut fields, known, &mut reader);
+        let Service { service, need, steps, .. } = service(&mut fields, known, &mut reader);
+        let asks = service.steps.iter().zip(&steps).filter_map(|(step, spot)| Some((step.need.as_ref()?, *spot)));
+        for (need, spot) in asks.chain([(&service.need, need)]).filter(|(need, _)| !need.is_nothing()) {
+            reader.fault(spot, format!("agents of a family have no skills: nobody meets `{need}`"));
+        }
         let queue = queue(&mut fields, context.world, &mut reader);
         let agent = fields.required("agents").and_then(|node| agent_pattern(node, &mut reader));
         let written = fields.required("address").and_then(|node| Some((reader.text("`address`", node)?, node.spot)));
@@ -224,10 +226,10 @@ fn service(fields: &mut Fields<'_>, known: &Known<'_>, reader: &mut Reader<'_>) 
 
 /// What decides about who is asked and what becomes of callers.
 fn routed(mut service: acd::Queue, fields: &mut Fields<'_>, known: &Known<'_>, reader: &mut Reader<'_>) -> Service {
-    if let Some(rules) =
-        fields.value("head_start").and_then(|node| routing::head_starts(node, &mut service.max_head_start, reader))
-    {
+    let capped = fields.value("max_head_start").is_some();
+    if let Some((rules, cap)) = fields.value("head_start").and_then(|node| routing::head_starts(node, capped, reader)) {
         service.head_starts = rules;
+        service.max_head_start = cap.unwrap_or(service.max_head_start);
     }
     if let Some(level) = fields.value("service_level").and_then(|node| routing::service_level(node, reader)) {
         service.service_level = level;

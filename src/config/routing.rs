@@ -248,9 +248,7 @@ impl Known<'_> {
             fields.value("play").map(|node| self.sound("`play`", node, reader).map(OverflowAct::Play)),
             fields.value("continue").map(|node| flag("`continue`", node, Destination::Flow, reader)),
             fields.value("callback").map(|node| flag("`callback`", node, Destination::Callback, reader)),
-            fields
-                .value("voicemail")
-                .map(|node| reader.name("`voicemail`", node).map(|name| leave(Destination::Voicemail(name)))),
+            fields.value("voicemail").map(|node| self.mailbox(node, reader).map(|name| leave(Destination::Voicemail(name)))),
             fields.value("transfer").map(|node| self.extension(node, reader).map(|name| leave(Destination::Extension(name)))),
             fields
                 .value("hang_up")
@@ -266,6 +264,16 @@ impl Known<'_> {
             return None;
         }
         Some(Overflow { on: on?, act: acts.into_iter().next()?? })
+    }
+
+    fn mailbox(&self, node: &Node, reader: &mut Reader<'_>) -> Option<Name> {
+        let text = reader.text("`voicemail`", node)?;
+        let mailbox = self.world.mailboxes.get(text).cloned();
+        if mailbox.is_none() {
+            let known = self.world.mailboxes.iter().map(|name| &**name);
+            reader.unknown(node.spot, format!("`voicemail`: no mailbox `{}`", shorten(text)), text, known);
+        }
+        mailbox
     }
 
     fn extension(&self, node: &Node, reader: &mut Reader<'_>) -> Option<Name> {
@@ -317,7 +325,8 @@ fn flag(what: &str, node: &Node, to: Destination, reader: &mut Reader<'_>) -> Op
     None
 }
 
-pub(super) fn head_starts(node: &Node, cap: &mut Duration, reader: &mut Reader<'_>) -> Option<HeadStarts> {
+/// The rules, and the most that they give together. `capped`: `max_head_start` says that already.
+pub(super) fn head_starts(node: &Node, capped: bool, reader: &mut Reader<'_>) -> Option<(HeadStarts, Option<Duration>)> {
     let mut fields = reader.fields("`head_start`", node.spot, node)?;
     let mut rules = HeadStarts::default();
     let hour = Duration::from_secs(3600);
@@ -336,11 +345,12 @@ pub(super) fn head_starts(node: &Node, cap: &mut Duration, reader: &mut Reader<'
     if let Some(node) = fields.value("abandoned_today") {
         rules.abandoned_today = reader.duration("`abandoned_today`", node, Duration::ZERO..=DAY).unwrap_or_default();
     }
-    if let Some(node) = fields.value("cap") {
-        *cap = reader.duration("`cap`", node, Duration::ZERO..=DAY).unwrap_or(*cap);
+    let cap = fields.value("cap").map(|node| (node.spot, reader.duration("`cap`", node, Duration::ZERO..=DAY)));
+    if let Some((spot, _)) = cap.filter(|_| capped) {
+        reader.fault(spot, "`cap` and the queue's `max_head_start` are the same: one of them is written");
     }
     fields.finish(reader);
-    Some(rules)
+    Some((rules, cap.and_then(|(_, cap)| cap)))
 }
 
 pub(super) fn announce(node: &Node, known: &Known<'_>, reader: &mut Reader<'_>) -> Option<Announce> {

@@ -121,6 +121,7 @@ pub(super) fn read(
     flows: &BTreeSet<Name>,
     faults: &mut Faults,
 ) -> Services {
+    let known = Known { flows, pauses: sections.names("pauses") };
     let mut services = Services::default();
     for section in limited(sections, "ring_groups", MAX_GROUPS, faults) {
         let mut reader = section.reader(faults);
@@ -133,7 +134,7 @@ pub(super) fn read(
         services.parking = parking(section, &mut section.reader(faults));
     }
     if let Some(section) = sections.once("feature_codes") {
-        codes(section, flows, &mut services.codes, &mut section.reader(faults));
+        codes(section, &known, &mut services.codes, &mut section.reader(faults));
     }
     services
 }
@@ -203,7 +204,14 @@ fn slots(node: &Node, reader: &mut Reader<'_>) -> Option<(u32, u32)> {
     ends
 }
 
-fn codes(section: Section<'_>, flows: &BTreeSet<Name>, codes: &mut BTreeMap<String, Code>, reader: &mut Reader<'_>) {
+/// What codes may name.
+struct Known<'a> {
+    flows: &'a BTreeSet<Name>,
+    /// Where none is written, a pause may have any reason.
+    pauses: BTreeSet<Name>,
+}
+
+fn codes(section: Section<'_>, known: &Known<'_>, codes: &mut BTreeMap<String, Code>, reader: &mut Reader<'_>) {
     let Some(mut fields) = reader.fields("`feature_codes`", section.entry.spot, section.value()) else { return };
     for (name, code) in [
         ("login", Code::Login),
@@ -231,9 +239,11 @@ fn codes(section: Section<'_>, flows: &BTreeSet<Name>, codes: &mut BTreeMap<Stri
         };
         for entry in entries.iter().take(MAX_CODES) {
             let Some(what) = reader.name(&format!("a {name}"), &entry.value) else { continue };
-            if name == "voicemail" && !flows.contains(&what) {
-                let known = flows.iter().map(|name| &**name);
-                reader.unknown(entry.value.spot, format!("no flow `{what}`"), &what, known);
+            let (kind, names) = if name == "pause" { ("pause", &known.pauses) } else { ("flow", known.flows) };
+            let any = name == "pause" && names.is_empty();
+            if !any && !names.contains(&what) {
+                let known = names.iter().map(|name| &**name);
+                reader.unknown(entry.value.spot, format!("no {kind} `{what}`"), &what, known);
             }
             add(codes, &entry.key, entry.spot, make(what), reader);
         }

@@ -94,12 +94,26 @@ fn steps(judged: &Judged<'_>, queue: &acd::Queue, faults: &mut Faults) {
             judged.section.source.complain(faults, *spot, format!("this step never fires: {why}"));
         }
     }
+    idle_steps(judged, queue, faults);
     for (rule, spot) in queue.overflow.iter().zip(&judged.overflow) {
         if let Trigger::Newcomers(when) | Trigger::Everybody(when) = &rule.on
             && when.is_impossible(queue.max_waiting)
         {
             judged.section.source.complain(faults, *spot, format!("this overflow never fires: `{when}` cannot be"));
         }
+    }
+}
+
+/// A step that asks for what is asked for already, whichever steps before it fire, and does nothing else.
+fn idle_steps(judged: &Judged<'_>, queue: &acd::Queue, faults: &mut Faults) {
+    let mut asked = vec![&queue.need];
+    for (step, spot) in queue.steps.iter().zip(&judged.steps) {
+        let Some(need) = &step.need else { continue };
+        let only = step.prefer.is_none() && step.add.is_empty() && step.replace.is_empty() && step.bump == Duration::ZERO;
+        if only && asked.iter().all(|before| *before == need) {
+            judged.section.source.complain(faults, *spot, format!("this step changes nothing: `{need}` is needed already"));
+        }
+        asked.push(need);
     }
 }
 

@@ -270,6 +270,7 @@ pub fn print_duration(duration: Duration) -> String {
     let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let whole = |(_, unit): &&(&str, u64)| millis >= *unit && millis % unit == 0;
     match UNITS.iter().rev().find(whole) {
+        _ if millis == 0 => "0s".into(),
         Some((name, unit)) => format!("{}{name}", millis / unit),
         None => format!("{millis}ms"),
     }

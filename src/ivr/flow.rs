@@ -68,7 +68,7 @@ pub struct World {
     pub mailboxes: BTreeSet<Name>,
     /// The flows that may be called, good or bad.
     pub flows: BTreeSet<Name>,
-    /// The skills that agents have. Where nobody has any, none is checked.
+    /// The skills that may be asked for. Where there are none, none is checked.
     pub skills: BTreeSet<Name>,
     /// The hosts that may be asked over HTTP; `None`: any.
     pub hosts: Option<BTreeSet<Name>>,

@@ -93,6 +93,9 @@ impl Pbx {
             true => Err(format!("a pause has a reason, of at most {MAX_REASON} letters")),
             false => Ok(Name::from(reason)),
         };
+        let (name, was) = (agent.clone(), self.acd.agent(&agent));
+        // What became of a call is noted at the call, not at the agent.
+        let is_disposal = matches!(order, AgentOrder::Dispose { .. });
         let event = match order {
             AgentOrder::Login => acd::Event::AgentLogin { agent },
             AgentOrder::Logout => acd::Event::AgentLogout { agent },
@@ -112,7 +115,12 @@ impl Pbx {
             AgentOrder::Extend { by_ms } => acd::Event::ExtendWrapUp { agent, by: Duration::from_millis(by_ms) },
             AgentOrder::Dispose { code } => acd::Event::Dispose { agent, code: code.into() },
         };
-        self.tell_agent(event, now)
+        let response = self.tell_agent(event, now);
+        let is = self.acd.agent(&name);
+        match (response, is) {
+            (Response::Done, Some(is)) if !is_disposal && was.as_ref() == Some(&is) => Response::Failed(nothing_done(&is)),
+            (response, _) => response,
+        }
     }
 
     /// An order with the engine's answer to it.
@@ -120,10 +128,14 @@ impl Pbx {
         let before = self.said.len();
         let (is_disposal, is_verdict) =
             (matches!(event, acd::Event::Dispose { .. }), matches!(event, acd::Event::JudgePause { approved: false, .. }));
+        let is_end = matches!(event, acd::Event::AgentResume { .. });
         self.tell_acd(event, now);
         let mut told =
             self.said.iter().skip(before).filter_map(|said| if let Said::Acd(action) = said { Some(action) } else { None });
         let refused = told.clone().find_map(|action| match action {
+            acd::Action::PauseRefused { reason, why, .. } if is_end => {
+                Some(format!("the pause `{reason}` does not end: {why}"))
+            }
             acd::Action::PauseRefused { reason, why, .. } => Some(format!("no pause `{reason}`: {why}")),
             _ => None,
         });
@@ -281,6 +293,12 @@ impl Pbx {
 
 pub(super) fn count(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
+}
+
+/// An order that changed nothing is told, with how things stand.
+fn nothing_done(agent: &acd::AgentView) -> String {
+    let phone = if agent.reachable { "" } else { ", and no phone of theirs is registered" };
+    format!("nothing to do: `{}` is {}{phone}", agent.name, agent.state)
 }
 
 fn listener_words(listener: &Listener) -> String {

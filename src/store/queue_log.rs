@@ -43,6 +43,9 @@ pub struct QueueLog {
 #[derive(Debug)]
 struct Open {
     queue: String,
+    since: Wall,
+    /// Who waits: said once, when they come.
+    number: String,
     first: usize,
     /// Once answered.
     agent: Option<String>,
@@ -97,8 +100,10 @@ impl QueueLog {
         match fact.kind.as_str() {
             "queue joined" => self.enter(&fact, &body.queue),
             "queue moved" => {
-                self.exit(&fact, "EXITWITHTIMEOUT", &[], 0);
-                self.enter(&fact, &body.queue);
+                let before = self.stays.get(&fact.call).map(|open| (fact.at.since(open.since).as_secs(), open.number.clone()));
+                let (waited, number) = before.unwrap_or_default();
+                self.exit(&fact, "EXITWITHTIMEOUT", &[], waited);
+                self.enter(&Fact { number: fact.number.clone().or(Some(number)), ..fact }, &body.queue);
             }
             "offer ended" => self.rang(&fact, &body),
             "queue answered" => self.connected(&fact, &body),
@@ -113,9 +118,10 @@ impl QueueLog {
         let line = self.lines_of.entry(queue.to_string()).or_default();
         line.push(fact.call.clone());
         let first = line.len();
-        let open = Open { queue: queue.to_string(), first, agent: None, waited: 0, rang: 0 };
-        self.stays.insert(fact.call.clone(), open);
         let number = fact.number.clone().unwrap_or_default();
+        let open =
+            Open { queue: queue.to_string(), since: fact.at, number: number.clone(), first, agent: None, waited: 0, rang: 0 };
+        self.stays.insert(fact.call.clone(), open);
         self.say(fact.at, &fact.call, queue, NONE, "ENTERQUEUE", &[String::new(), number, first.to_string()]);
     }
 
@@ -237,6 +243,9 @@ mod tests {
             (61, "agent state", "", "", r#"{"agent":"anna","state":"paused (lunch)"}"#),
             (70, "queue joined", "c", "", r#"{"queue":"support"}"#),
             (80, "queue left", "c", "", r#"{"queue":"support","outcome":"abandoned","waited_ms":10000}"#),
+            (81, "queue joined", "d", "+48 12", r#"{"queue":"support"}"#),
+            (88, "queue moved", "d", "", r#"{"queue":"sales","from":"support"}"#),
+            (89, "queue left", "d", "", r#"{"queue":"sales","outcome":"abandoned","waited_ms":8000}"#),
             (90, "agent state", "", "", r#"{"agent":"anna","state":"available"}"#),
             (99, "agent state", "", "", r#"{"agent":"anna","state":"offline"}"#),
         ] {
@@ -253,6 +262,10 @@ mod tests {
             "61|NONE|NONE|anna|PAUSEALL|lunch",
             "70|c|support|NONE|ENTERQUEUE|||1",
             "80|c|support|NONE|ABANDON|1|1|10",
+            "81|d|support|NONE|ENTERQUEUE||+48 12|1",
+            "88|d|support|NONE|EXITWITHTIMEOUT|1|1|7",
+            "88|d|sales|NONE|ENTERQUEUE||+48 12|1",
+            "89|d|sales|NONE|ABANDON|1|1|8",
             "90|NONE|NONE|anna|UNPAUSEALL|lunch",
             "99|NONE|NONE|anna|AGENTLOGOFF||98",
         ];

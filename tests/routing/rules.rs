@@ -31,6 +31,18 @@ fn rules_that_cannot_work_are_told_with_their_line() {
         &support("steps:\n      - {after: 5s, need: \"english > 5\"}"),
         &[(5, "no agent who may be asked")],
     );
+    check(
+        "a step that asks for what is asked for already",
+        &support("need: english >= 2\n    steps:\n      - {after: 5s, need: \"english >= 2\"}"),
+        &[(6, "changes nothing: `english >= 2` is needed already")],
+    );
+    check(
+        "and one that asks again after another",
+        &support("need: english >= 2\n    steps: [{after: 5s, need: english}, {after: 9s, need: \"english >= 2\"}]"),
+        &[],
+    );
+    check("no such mailbox", &support("overflow: [{after: 3s, voicemail: suport}]"), &[(4, "no mailbox `suport`")]);
+    check("two caps", &support("max_head_start: 5m\n    head_start: {cap: 3m}"), &[(5, "one of them is written")]);
     check("an empty step", &support("steps:\n      - {after: 5s}"), &[(5, "changes nothing")]);
     check(
         "after everybody has left",

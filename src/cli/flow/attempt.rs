@@ -3,6 +3,7 @@
 //! Invariant: what is typed is the caller's; what is printed has happened.
 
 use super::{Files, Repertoire, anybody};
+use crate::cli::table::say;
 use crate::ivr::rehearsal::{Stage, moment_of};
 use crate::ivr::{DialEnd, QueueEnd};
 use crate::shell::sys::clock;
@@ -47,10 +48,14 @@ pub fn run(arguments: &Try) -> Result<ExitCode, String> {
     let mut caller = anybody(&repertoire.config);
     caller.number.clone_from(&arguments.from);
     if let Some(language) = &arguments.language {
+        let known = &repertoire.config.languages;
+        if !known.iter().any(|known| **known == **language) {
+            return Err(format!("no language `{language}` here, but {}", known.join(", ")));
+        }
         caller.language = language.as_str().into();
     }
     let stage = Stage::new(flow, &repertoire.config.flows, caller, repertoire.props(), at);
-    println!("{HELP}");
+    say!("{HELP}");
     // A terminal that has gone ends the call; that is no fault.
     let _ = Phone { stage, told: 0 }.talk(&mut io::stdin().lock(), &mut io::stdout().lock());
     Ok(ExitCode::SUCCESS)

@@ -26,7 +26,7 @@ pub fn run(arguments: &Graph) -> Result<ExitCode, String> {
     let repertoire = Repertoire::read(&arguments.files)?;
     let picture = Picture::of(repertoire.flow(&arguments.name)?);
     let text = if arguments.svg { svg::draw(&picture) } else { mermaid(&picture) };
-    print!("{text}");
+    crate::cli::table::print(&text);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -485,7 +485,7 @@ impl fmt::Display for StepKind {
                 value.map_or(Ok(()), |value| write!(f, ", worth {value}"))
             }
             StepKind::QueueEnds(end) => write!(f, "the queue ends: {end:?}"),
-            StepKind::Dials(to) => write!(f, "is connected to {to}"),
+            StepKind::Dials(to) => write!(f, "is put through to {to}"),
             StepKind::Transfers(to) => write!(f, "is given to {to}"),
             StepKind::DialEnds(end) => write!(f, "the ringing ends: {}", end.word()),
             StepKind::Asks { url, posts, body } => {

@@ -85,7 +85,7 @@ impl fmt::Display for Happening {
                 value.map_or(Ok(()), |value| write!(f, ", worth {value}"))
             }
             Happening::LeavesQueue { key } => write!(f, "leaves the queue by {key}"),
-            Happening::Dials { to } => write!(f, "is connected to {to}"),
+            Happening::Dials { to } => write!(f, "is put through to {to}"),
             Happening::Transfers { to } => write!(f, "is given to {to}"),
             Happening::Asks { url, body: None } => write!(f, "GET {url}"),
             Happening::Asks { url, body: Some(body) } => write!(f, "POST {url} {body}"),
