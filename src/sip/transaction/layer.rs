@@ -230,8 +230,7 @@ impl Transactions {
             return;
         }
         let path = transaction.path;
-        let Some(invite) = own_request(&transaction.bytes) else { return };
-        let mut cancel = in_the_name_of(&invite, Method::Cancel);
+        let Some(mut cancel) = in_the_name_of(&transaction.bytes, Method::Cancel) else { return };
         if let Some(reason) = reason {
             cancel.headers.push(Name::Reason, reason);
         }
