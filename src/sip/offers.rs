@@ -1,5 +1,5 @@
 //! Offers inside a session: ours by re-INVITE or UPDATE, our answers to theirs (RFC 3261 section 14, RFC 3264). Before a call is
-//! answered only the caller makes them, by UPDATE or in a PRACK, once one of our answers to the first has arrived (RFC 3262, 3311).
+//! answered only they make them, by UPDATE or in a PRACK, once a reliable answer has settled the first (RFC 3262, 3311).
 //!
 //! Invariant: one offer is under way at a time; an offer of ours that cannot be made yet waits, and a later one replaces it.
 
@@ -139,6 +139,9 @@ impl Endpoint {
         if session.phase == Phase::Owing {
             return self.reply_in_ack(id, answer, now, out);
         }
+                    if let Some(heeded) = &mut session.heeded {
+                        heeded.renew();
+                    }
         let contact = NameAddr::new(session.dialog.contact());
         self.clocks.cancel(&(id, Clock::Trying));
         match std::mem::take(&mut session.exchange) {

@@ -210,6 +210,11 @@ impl Endpoint {
             // Another branch of a forked call answered too, or the session is over.
             return self.turn_away(tx, response, true, now, out);
         };
+        let tag = response.to_().tag();
+        if !session.settled_early(tag) {
+            // Their requests so far, if there were any, came from another who rang.
+            session.dialog.remote_cseq = None;
+        }
         if session.phase == Phase::Owing {
             if session.dialog.remote.tag() != response.to_().tag() {
                 self.turn_away(tx, response, true, now, out);
@@ -218,7 +223,10 @@ impl Endpoint {
         }
         session.dialog.answered(&response.headers);
         session.challenges = 0;
-        let sdp = sdp.or_else(|| session.heeded.as_ref()?.answer_of(response.to_().tag()));
+        let sdp = match &session.heeded {
+            Some(heeded) => heeded.standing(tag, sdp),
+            None => sdp,
+        };
         let event = match (session.offered, &sdp) {
             (true, Some(_)) => Happens::Success,
             (false, Some(_)) => Happens::SuccessWithOffer,
