@@ -9,7 +9,7 @@ use super::endpoint::Endpoint;
 use super::life::description;
 use super::message::{Method, Name as Header, Request, Response};
 use super::session::{Clock, Event as Happens, Exchange, Phase, Session};
-use super::transaction::{GIVE_UP, Notice, Owner, T1, TxId};
+use super::transaction::{Answer, GIVE_UP, Owner, T1, TxId};
 use super::{DialogId, Ending, Output, Status};
 use crate::sdp::Description;
 use crate::time::{Duration, Moment, Now};
@@ -251,16 +251,10 @@ impl Endpoint {
     }
 
     /// What comes of it is no news; only a challenge is answered.
-    pub(super) fn prack_answered(
-        &mut self,
-        id: DialogId,
-        notice: Notice,
-        response: &Response,
-        now: Now,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn prack_answered(&mut self, id: DialogId, answer: Answer<'_>, now: Now, out: &mut Vec<Output>) {
+        let response = answer.response;
         if matches!(response.status, Status(401 | 407)) {
-            self.challenged(id, &notice, response, now, out);
+            self.challenged(id, answer, now, out);
         }
     }
 }

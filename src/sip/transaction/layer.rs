@@ -65,6 +65,13 @@ pub struct Notice {
     pub request: Option<Box<(Request, Path)>>,
 }
 
+/// A response to a request of ours, with what is known of the request.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<'a> {
+    pub notice: &'a Notice,
+    pub response: &'a Response,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Heard {
     Response,
