@@ -120,28 +120,21 @@ class Exchange:
         fields = open(f"/proc/{self.pid}/stat").read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 
-    def commits(self):
-        """CPU time of the thread that commits, in seconds."""
-        for task in os.listdir(f"/proc/{self.pid}/task"):
-            try:
-                if open(f"/proc/{self.pid}/task/{task}/comm").read().strip() == "store":
-                    # Nanoseconds on a core: the ticks of `stat` are too coarse for one thread of many short turns.
-                    return int(open(f"/proc/{self.pid}/task/{task}/schedstat").read().split()[0]) / 1e9
-            except OSError:
-                continue
-        return 0.0
-
     def threads(self):
         """CPU seconds by thread; threads of one name are one."""
         used = {}
-        for thread in os.listdir(f"/proc/{self.pid}/task"):
+        for task in os.listdir(f"/proc/{self.pid}/task"):
             try:
-                head, rest = open(f"/proc/{self.pid}/task/{thread}/stat").read().rsplit(")", 1)
+                name = open(f"/proc/{self.pid}/task/{task}/comm").read().strip()
+                # Nanoseconds on a core: the ticks of `stat` are too coarse for one thread of many short turns.
+                used[name] = used.get(name, 0) + int(open(f"/proc/{self.pid}/task/{task}/schedstat").read().split()[0]) / 1e9
             except OSError:
                 continue
-            name, fields = head.split("(", 1)[1], rest.split()
-            used[name] = used.get(name, 0) + (int(fields[11]) + int(fields[12])) / TICKS
         return used
+
+    def commits(self):
+        """CPU time of the thread that commits, in seconds."""
+        return self.threads().get("store", 0.0)
 
     def memory(self):
         """VmRSS in KB, and how many threads."""
