@@ -60,6 +60,7 @@ bench:          ## measure the release build and print the figures beside the pe
 	python3 tests/load/bench.py $(BENCH)
 	cargo bench --bench sip
 	cargo bench --bench acd
+	cargo bench --bench calls
 	cargo bench --bench fork
 	cargo bench --bench registrar
 	cargo bench --bench simulate

@@ -15,6 +15,10 @@ use centrala::time::{Duration, Moment, Now, Wall};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+/// The daemon's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const REALM: &str = "pbx.test";
 const EXCHANGE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), 5060);
 /// Messages are written in batches, so that writing them is not measured.

@@ -62,7 +62,12 @@ impl Pbx {
                 }
             }
             Event::Ended { dialog, ending } => self.session_ended(dialog, &ending, now, out),
-            Event::Bound { binding } => self.bound(&binding, now, out),
+            Event::Bound { binding } => {
+                tracing::info!(user = %binding.user, address = %binding.path.remote, "phone registered");
+                self.phones_changed(&binding.user, now);
+                self.keep_binding(&binding, now, out);
+            }
+            Event::Renewed { binding } => self.keep_binding(&binding, now, out),
             Event::Unbound { user, contact } => {
                 tracing::info!(%user, "phone no longer registered");
                 self.phones_changed(&user, now);
@@ -290,9 +295,7 @@ impl Pbx {
         self.finish(id, outcome, by, Farewell::HangUp, now, out);
     }
 
-    fn bound(&mut self, binding: &Binding, now: Now, out: &mut Vec<Action>) {
-        tracing::info!(user = %binding.user, address = %binding.path.remote, "phone registered");
-        self.phones_changed(&binding.user, now);
+    fn keep_binding(&mut self, binding: &Binding, now: Now, out: &mut Vec<Action>) {
         // Plain data with string keys: writing it down cannot fail, and if it could, the phone would register again.
         if let Ok(body) = serde_json::to_string(binding) {
             let row =

@@ -5,7 +5,7 @@
 use super::call::{Role, Target};
 use super::policy::{Payer, Permit, Place, write};
 use super::{Call, Pbx};
-use crate::config::{Class, Number};
+use crate::config::{Class, Number, TrunkHost};
 use crate::id::Name;
 use crate::sip::message::Uri;
 use crate::sip::{Carried, DiversionHeader, MAX_DIVERSIONS, OutgoingCall, Party, Source};
@@ -57,8 +57,13 @@ impl Pbx {
         let role = if agent.is_some() { Role::Agent } else { Role::Trunk };
         let party = PartyNumber { number: agent.unwrap_or_else(|| user.to_string()), name: String::new() };
         let uri = Uri::parse(format!("sip:{}@{host}", escaped(user))).ok()?;
+        let path = self.path_to(trunk);
+        if path.is_none() && matches!(host.host, TrunkHost::Name(_)) {
+            // Not found, or only where no call may go.
+            return None;
+        }
         let mut target = self.address(uri, Source::Trunk(trunk.clone()), role, party, permit)?;
-        if let Some(path) = self.path_to(trunk) {
+        if let Some(path) = path {
             (target.local, target.path) = (path.local, Some(path));
         }
         Some(target)

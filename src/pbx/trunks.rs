@@ -14,7 +14,7 @@ use crate::config::{Trunk, TrunkAccount, TrunkAddress, TrunkHost};
 use crate::control::TrunkRow;
 use crate::id::{LegId, Name};
 use crate::sip::message::Uri;
-use crate::sip::{Account, Bearing, Command, Ending, Path, Probing, RegistrationId, Status, Transport};
+use crate::sip::{Account, Bearing, Command, Ending, Network, Path, Probing, RegistrationId, Status, Transport};
 use crate::time::{Duration, Now, Wall};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -121,15 +121,26 @@ impl Pbx {
             }
             _ => Vec::new(),
         };
-        servers.into_iter().filter(|place| self.leads_outside(place.ip())).collect()
+        servers.into_iter().filter(|place| self.leads_outside(name, place.ip())).collect()
     }
 
-    /// Who owns the name of a provider does not lead us to what is behind our walls: to our own host only where we listen there.
-    fn leads_outside(&self, address: IpAddr) -> bool {
+    /// Who owns the name of a provider does not lead us to what is behind our walls: to our own host only where we listen there, to
+    /// a private network only where the trunk's calls come from it.
+    fn leads_outside(&self, trunk: &str, address: IpAddr) -> bool {
         let address = address.to_canonical();
         let mut listeners = self.config.sip.listeners.iter().map(|listener| listener.address.ip().to_canonical());
         let reached = |own: IpAddr| own.is_ipv4() == address.is_ipv4() && (own.is_loopback() || !address.is_loopback());
-        !address.is_unspecified() && !address.is_multicast() && listeners.any(reached)
+        let is_private = !address.is_loopback() && Network::private().iter().any(|network| network.contains(address));
+        let is_named = || {
+            let sources = self.config.sip.trunks.iter().filter(|source| &*source.name == trunk);
+            sources.flat_map(|source| &source.addresses).any(|network| network.contains(address))
+        };
+        let leads =
+            !address.is_unspecified() && !address.is_multicast() && listeners.any(reached) && (!is_private || is_named());
+        if !leads {
+            tracing::warn!(trunk, %address, "the trunk's name leads where no call may go");
+        }
+        leads
     }
 
     /// Where it is: empty when nobody knows, and then what was known holds.

@@ -266,7 +266,10 @@ impl Phone {
             sip::Event::Registration { outcome: Ok(expires), .. } => Report::Registered(expires),
             sip::Event::Registration { outcome: Err(status), .. } => Report::RegistrationRefused(status),
             // A phone is nobody's registrar, and what it refused does not concern its person.
-            sip::Event::Bound { .. } | sip::Event::Unbound { .. } | sip::Event::Rejected { .. } => return,
+            sip::Event::Bound { .. }
+            | sip::Event::Renewed { .. }
+            | sip::Event::Unbound { .. }
+            | sip::Event::Rejected { .. } => return,
             sip::Event::Refer { referral, .. } => {
                 let refusal = sip::Command::RefuseReferral { referral, status: Status(603) };
                 return self.say(refusal, now, out);

@@ -99,11 +99,11 @@ impl Dialog {
         let mut request = Request::new(method, uri);
         request.set_max_forwards(70);
         if is_loose {
-            self.routes.iter().for_each(|route| request.headers.push(Name::Route, route.to_string()));
+            self.routes.iter().for_each(|route| request.headers.push_written(Name::Route, route));
         } else {
             // A strict router finds itself in the Request-URI and the target at the end (RFC 3261 section 12.2.1.1).
-            self.routes.iter().skip(1).for_each(|route| request.headers.push(Name::Route, route.to_string()));
-            request.headers.push(Name::Route, format!("<{}>", self.target));
+            self.routes.iter().skip(1).for_each(|route| request.headers.push_written(Name::Route, route));
+            request.headers.push_written(Name::Route, format_args!("<{}>", self.target));
         }
         request.set_from(&self.local);
         request.set_to(&self.remote);

@@ -11,7 +11,7 @@ use super::registrar::Registrar;
 use super::registration::Registrations;
 use super::session::{Clock, Event as Happens, Session};
 use super::subscription::Subscriptions;
-use super::transaction::{Heard, Notice, Owner, Transactions};
+use super::transaction::{Answer, Heard, Notice, Owner, Transactions};
 use super::visited::Visited;
 use super::watch::Watches;
 use super::{
@@ -290,37 +290,24 @@ impl Endpoint {
 
     /// A client transaction has something to tell its owner.
     fn notice(&mut self, notice: Notice, response: Option<&Response>, now: Now, out: &mut Vec<Output>) {
-        match (notice.owner, notice.heard, response) {
-            (Owner::Register(registration), ..) => self.register_answered(registration, notice, response, now, out),
-            (Owner::Invite(dialog), Heard::Response, Some(response)) => {
-                self.invite_answered(dialog, notice, response, now, out);
-            }
+        let answer = response.map(|response| Answer { notice: &notice, response });
+        match (notice.owner, notice.heard, answer) {
+            (Owner::Register(registration), ..) => self.register_answered(registration, &notice, response, now, out),
+            (Owner::Invite(dialog), Heard::Response, Some(answer)) => self.invite_answered(dialog, answer, now, out),
             (Owner::Invite(dialog), heard, _) => self.invite_failed(dialog, heard, now, out),
-            (Owner::Offer(dialog), Heard::Response, Some(response)) => {
-                self.reoffer_answered(dialog, notice, response, now, out);
-            }
-            (Owner::Bye(dialog), Heard::Response, Some(response)) => self.bye_answered(dialog, notice, response, now, out),
+            (Owner::Offer(dialog), Heard::Response, Some(answer)) => self.reoffer_answered(dialog, answer, now, out),
+            (Owner::Bye(dialog), Heard::Response, Some(answer)) => self.bye_answered(dialog, answer, now, out),
             (Owner::Bye(dialog), ..) => self.advance(dialog, Happens::Left, now, out),
-            (Owner::Probe(dialog) | Owner::Digit(dialog), Heard::Response, Some(response)) => {
-                self.in_dialog_answered(dialog, notice, response, now, out);
+            (Owner::Probe(dialog) | Owner::Digit(dialog), Heard::Response, Some(answer)) => {
+                self.in_dialog_answered(dialog, answer, now, out);
             }
-            (Owner::Prack(dialog), Heard::Response, Some(response)) => {
-                self.prack_answered(dialog, notice, response, now, out);
-            }
+            (Owner::Prack(dialog), Heard::Response, Some(answer)) => self.prack_answered(dialog, answer, now, out),
             (Owner::Nobody | Owner::Prack(_), ..) => {}
-            (Owner::Refresh(dialog), Heard::Response, Some(response)) => {
-                self.refresh_answered(dialog, notice, response, now, out);
-            }
-            (Owner::Refer(dialog), Heard::Response, Some(response)) => {
-                self.refer_answered(dialog, notice, response, now, out);
-            }
-            (Owner::Referral(referral), heard, response) => {
-                self.referral_notified(referral, notice.tx, heard, response, now, out);
-            }
-            (Owner::Watch(watch), heard, response) => self.watch_answered(watch, notice.tx, heard, response, now, out),
-            (Owner::Notify(subscription), heard, response) => {
-                self.notified(subscription, notice.tx, heard, response, now, out);
-            }
+            (Owner::Refresh(dialog), Heard::Response, Some(answer)) => self.refresh_answered(dialog, answer, now, out),
+            (Owner::Refer(dialog), Heard::Response, Some(answer)) => self.refer_answered(dialog, answer, now, out),
+            (Owner::Referral(referral), heard, _) => self.referral_notified(referral, notice.tx, heard, response, now, out),
+            (Owner::Watch(watch), heard, _) => self.watch_answered(watch, notice.tx, heard, response, now, out),
+            (Owner::Notify(subscription), heard, _) => self.notified(subscription, notice.tx, heard, response, now, out),
             (
                 Owner::Offer(dialog)
                 | Owner::Probe(dialog)

@@ -102,7 +102,10 @@ impl Endpoint {
         let id = *self.by_tag.get(request.to_().tag()?)?;
         let session = self.sessions.get(&id)?;
         let dialog = &session.dialog;
-        let is_its_own = dialog.call_id == request.call_id() && dialog.remote.tag() == request.from_().tag();
+        let from = request.from_().tag();
+        // Who has not answered our call yet, but has settled our offer, may make one (RFC 3311 section 5.1).
+        let is_early = || request.method == Method::Update && session.is_ours && session.settled_early(from);
+        let is_its_own = dialog.call_id == request.call_id() && (dialog.remote.tag() == from || is_early());
         (is_its_own && self.is_peer(session, path.remote.ip())).then_some(id)
     }
 
@@ -172,6 +175,7 @@ impl Endpoint {
                 let seconds = self.rng.below(11).to_string();
                 self.refuse_with(request, tx, Status(500), &[(Header::RetryAfter, &seconds)], now, out);
             }
+            (Phase::Proceeding, Exchange::Settled) if session.settled_early(request.from_().tag()) => return true,
             (Phase::Confirmed, Exchange::Settled | Exchange::Glare { .. }) if session.unacknowledged.is_none() => return true,
             _ => self.refuse(request, tx, Status(491), now, out),
         }
@@ -192,6 +196,9 @@ impl Endpoint {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.dialog.refresh(&request.headers);
         session.note_abilities(&request.headers);
+        if let (Phase::Proceeding, Some(heeded)) = (session.phase, &mut session.heeded) {
+            heeded.offered = offer.clone();
+        }
         let mut response = Response::to(request, Status(200));
         response.headers.copy(&request.headers, Header::RecordRoute);
         refresh::confirm(&mut response, refreshing);

@@ -201,9 +201,7 @@ impl Endpoint {
         if let Some(reason) = &session.reason {
             bye.headers.push(Header::Reason, reason);
         }
-        let dialog = session.dialog.clone();
-        let way = self.living_way(&dialog);
-        self.transactions.send(bye, way, owner, &mut self.rng, now.mono, out);
+        self.send_inside(id, bye, owner, now, out);
     }
 
     /// A request inside the session.

@@ -1,14 +1,14 @@
 //! Offers inside a session: ours by re-INVITE or UPDATE, our answers to theirs (RFC 3261 section 14, RFC 3264). Before a call is
-//! answered only the caller makes them, by UPDATE or in a PRACK, once one of our answers to the first has arrived (RFC 3262, 3311).
+//! answered only they make them, by UPDATE or in a PRACK, once a reliable answer has settled the first (RFC 3262, 3311).
 //!
 //! Invariant: one offer is under way at a time; an offer of ours that cannot be made yet waits, and a later one replaces it.
 
 use super::endpoint::{ALLOW, Endpoint, SUPPORTED, introduce};
 use super::life::description;
-use super::message::{Method, Name as Header, NameAddr, Response};
+use super::message::{Method, Name as Header, NameAddr};
 use super::refresh;
 use super::session::{Clock, Event as Happens, Exchange, Phase};
-use super::transaction::{GIVE_UP, Notice, Owner};
+use super::transaction::{Answer, GIVE_UP, Owner};
 use super::{DialogId, Ending, Event, Output, Status};
 use crate::sdp::Description;
 use crate::time::{Duration, Now};
@@ -67,14 +67,8 @@ impl Endpoint {
         }
     }
 
-    pub(super) fn reoffer_answered(
-        &mut self,
-        id: DialogId,
-        notice: Notice,
-        response: &Response,
-        now: Now,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn reoffer_answered(&mut self, id: DialogId, answer: Answer<'_>, now: Now, out: &mut Vec<Output>) {
+        let Answer { notice, response } = answer;
         let is_awaited = |exchange: &Exchange| matches!(exchange, Exchange::Ours { tx, .. } if *tx == notice.tx);
         if !self.sessions.get(&id).is_some_and(|session| is_awaited(&session.exchange)) {
             if response.status.is_success() && response.cseq().method == Method::Invite {
@@ -84,7 +78,7 @@ impl Endpoint {
         }
         match response.status.0 {
             ..=199 => return,
-            401 | 407 if self.challenged(id, &notice, response, now, out) => return,
+            401 | 407 if self.challenged(id, answer, now, out) => return,
             408 => return self.in_dialog_failed(id, super::transaction::Heard::Timeout, now, out),
             481 => return self.gone(id, Ending::Gone, now, out),
             _ => {}
@@ -145,6 +139,9 @@ impl Endpoint {
             Exchange::Theirs { tx, mut response, cseq, is_invite, offered, refreshing } => match answer {
                 Ok(sdp) => {
                     session.local = Some(Box::new(sdp.clone()));
+                    if let Some(heeded) = &mut session.heeded {
+                        heeded.renew();
+                    }
                     if session.phase == Phase::Confirmed {
                         self.keep_alive(id, refreshing, now);
                     }

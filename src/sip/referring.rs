@@ -5,7 +5,7 @@
 use super::endpoint::Endpoint;
 use super::message::{Method, Name as Header, NameAddr, Request, Response, Uri};
 use super::session::Phase;
-use super::transaction::{Notice, Owner, TxId};
+use super::transaction::{Answer, Owner, TxId};
 use super::{DialogId, Event, Output, Status};
 use crate::time::Now;
 
@@ -32,17 +32,11 @@ impl Endpoint {
         self.send_inside(id, refer, Owner::Refer(id), now, out);
     }
 
-    pub(super) fn refer_answered(
-        &mut self,
-        id: DialogId,
-        notice: Notice,
-        response: &Response,
-        now: Now,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn refer_answered(&mut self, id: DialogId, answer: Answer<'_>, now: Now, out: &mut Vec<Output>) {
+        let response = answer.response;
         let outcome = match response.status.0 {
             ..=199 => return,
-            401 | 407 if self.challenged(id, &notice, response, now, out) => return,
+            401 | 407 if self.challenged(id, answer, now, out) => return,
             200..=299 => Ok(()),
             _ => Err(response.status),
         };

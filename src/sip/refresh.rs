@@ -7,7 +7,7 @@
 use super::endpoint::Endpoint;
 use super::message::{Headers, Method, Name as Header, Request, Response};
 use super::session::{Clock, Event as Happens, Phase, Session};
-use super::transaction::{Notice, Owner, TxId};
+use super::transaction::{Answer, Owner, TxId};
 use super::{DialogId, Ending, Output, SessionTimers, Status};
 use crate::time::{Duration, Now};
 use serde::{Deserialize, Serialize};
@@ -180,14 +180,8 @@ impl Endpoint {
         self.send_inside(id, update, Owner::Refresh(id), now, out);
     }
 
-    pub(super) fn refresh_answered(
-        &mut self,
-        id: DialogId,
-        notice: Notice,
-        response: &Response,
-        now: Now,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn refresh_answered(&mut self, id: DialogId, answer: Answer<'_>, now: Now, out: &mut Vec<Output>) {
+        let response = answer.response;
         match response.status.0 {
             ..=199 => {}
             200..=299 => {
@@ -198,14 +192,14 @@ impl Endpoint {
                 });
                 self.keep_alive(id, agreed(&response.headers).or(standing), now);
             }
-            401 | 407 if self.challenged(id, &notice, response, now, out) => {}
+            401 | 407 if self.challenged(id, answer, now, out) => {}
             405 | 420 | 501 => {
                 if let Some(session) = self.sessions.get_mut(&id) {
                     session.takes_updates = false;
                 }
                 self.refresh(id, now, out);
             }
-            408 | 481 => self.in_dialog_answered(id, notice, response, now, out),
+            408 | 481 => self.in_dialog_answered(id, answer, now, out),
             422 => self.refresh_longer(id, response, now, out),
             // Something is under way that refreshes as well, or the peer is out of sorts: the end comes in its time.
             _ => self.refresh_soon(id, now),

@@ -1,7 +1,9 @@
 //! The registrar: where each extension's phones are (RFC 3261 section 10.3).
 //!
-//! A binding keeps the path that its REGISTER came over, because that is how a phone behind a NAT is reached. Invariant: a user
-//! has at most `max_contacts` bindings, no two for the same URI, and every binding has a timer.
+//! A binding keeps the path that its REGISTER came over, because that is how a phone behind a NAT is reached. Phones register
+//! again and again to say nothing new: that is told only when less than half of the time is left that was told last, so a phone
+//! that comes twice in its time is never forgotten over a restart, and most of its coming costs no write. Invariant: a user has at
+//! most `max_contacts` bindings, no two for the same URI, and every binding has a timer.
 
 use super::message::{Contact, NameAddr, Params, Uri};
 use super::{Binding, ConnectionId, Event, Output, Path, RegistrarSettings, Status};
@@ -15,7 +17,8 @@ pub struct Registrar {
     users: BTreeMap<Name, Vec<Kept>>,
     /// Which users have bindings over which stream.
     by_connection: BTreeSet<(ConnectionId, Name)>,
-    timers: Timers<(Name, u64)>,
+    /// By the binding's number first, which is quicker to compare than a name.
+    timers: Timers<(u64, Name)>,
     next: u64,
 }
 
@@ -25,6 +28,8 @@ struct Kept {
     binding: Binding,
     /// The Contact's own parameters, which are given back as they came.
     params: Params,
+    /// Until when the binding lasts as it was told last: what is known of it after a restart.
+    told: Moment,
 }
 
 /// What one REGISTER asks for, read from its headers.
@@ -105,7 +110,7 @@ impl Registrar {
     /// All bindings of a user as Contacts, each with the seconds that remain (RFC 3261 section 10.3, step 8).
     pub fn contacts(&self, user: &Name, now: Moment) -> Vec<NameAddr> {
         let contact = |kept: &Kept| {
-            let deadline = self.timers.deadline(&(user.clone(), kept.id)).unwrap_or(now);
+            let deadline = self.timers.deadline(&(kept.id, user.clone())).unwrap_or(now);
             let seconds = deadline.since(now).as_millis().div_ceil(1000);
             let mut contact = NameAddr::new(kept.binding.contact.clone());
             contact.params = kept.params.clone();
@@ -152,7 +157,7 @@ impl Registrar {
 
     /// Removes one binding that has expired; false when none has.
     pub fn handle_timeout(&mut self, now: Moment, out: &mut Vec<Output>) -> bool {
-        let Some((user, id)) = self.timers.pop(now) else { return false };
+        let Some((id, user)) = self.timers.pop(now) else { return false };
         self.unbind(&user, id, out);
         true
     }
@@ -183,31 +188,60 @@ impl Registrar {
         };
         let mut params = contact.params.clone();
         params.remove("expires");
-        let oldest = self.kept(asked.user).next().map(|kept| kept.id);
-        match (old, oldest) {
-            (Some(id), _) => drop(self.remove(asked.user, id)),
-            (None, Some(oldest)) if self.kept(asked.user).count() >= max_contacts.max(1) => {
+        let deadline = now.mono + life;
+        let Some(kept) = old.and_then(|id| self.last(asked.user, id)) else {
+            let oldest = self.kept(asked.user).next().map(|kept| kept.id);
+            let is_full = self.kept(asked.user).count() >= max_contacts.max(1);
+            if let Some(oldest) = oldest.filter(|_| is_full) {
                 self.unbind(asked.user, oldest, out);
             }
-            _ => {}
+            out.push(Output::Event(Event::Bound { binding: binding.clone() }));
+            return self.keep(binding, params, deadline);
+        };
+        let is_same = is_same_phone(&kept.binding, &binding);
+        if !is_same || kept.told > deadline || kept.told.since(now.mono) * 2 < life {
+            kept.told = deadline;
+            let binding = binding.clone();
+            out.push(Output::Event(if is_same { Event::Renewed { binding } } else { Event::Bound { binding } }));
         }
-        self.keep(binding.clone(), params, now.mono + life);
-        out.push(Output::Event(Event::Bound { binding }));
+        let (id, before, connection) = (kept.id, kept.binding.path.connection, binding.path.connection);
+        (kept.binding, kept.params) = (binding, params);
+        self.timers.set((id, asked.user.clone()), deadline);
+        if before != connection {
+            self.streams_of(asked.user, before, connection);
+        }
+    }
+
+    /// A binding of the user, put behind the others: the first is always the one that has not been heard of for longest.
+    fn last(&mut self, user: &Name, id: u64) -> Option<&mut Kept> {
+        let list = self.users.get_mut(user)?;
+        let place = list.iter().position(|kept| kept.id == id)?;
+        list[place..].rotate_left(1);
+        list.last_mut()
     }
 
     fn keep(&mut self, binding: Binding, params: Params, deadline: Moment) {
         self.next += 1;
         let id = self.next;
-        let user = binding.user.clone();
-        if let Some(connection) = binding.path.connection {
-            self.by_connection.insert((connection, user.clone()));
-        }
-        self.timers.set((user.clone(), id), deadline);
-        // The renewed go to the end, so the first is always the one that has not been heard of for longest.
+        let (user, connection) = (binding.user.clone(), binding.path.connection);
+        self.timers.set((id, user.clone()), deadline);
         // Nearly everybody has one phone, and room for four would cost more than all the rest of it.
-        let list = self.users.entry(user).or_default();
+        let list = self.users.entry(user.clone()).or_default();
         list.reserve_exact(1);
-        list.push(Kept { id, binding, params });
+        list.push(Kept { id, binding, params, told: deadline });
+        self.streams_of(&user, None, connection);
+    }
+
+    /// A binding of the user has come from one stream to another.
+    fn streams_of(&mut self, user: &Name, before: Option<ConnectionId>, now: Option<ConnectionId>) {
+        if let Some(before) = before
+            && !self.kept(user).any(|kept| kept.binding.path.connection == Some(before))
+        {
+            self.by_connection.remove(&(before, user.clone()));
+        }
+        if let Some(now) = now {
+            self.by_connection.insert((now, user.clone()));
+        }
     }
 
     fn unbind(&mut self, user: &Name, id: u64, out: &mut Vec<Output>) {
@@ -217,20 +251,23 @@ impl Registrar {
     }
 
     fn remove(&mut self, user: &Name, id: u64) -> Option<Kept> {
-        self.timers.cancel(&(user.clone(), id));
+        self.timers.cancel(&(id, user.clone()));
         let list = self.users.get_mut(user)?;
         let kept = list.remove(list.iter().position(|kept| kept.id == id)?);
-        let connection = kept.binding.path.connection;
-        if let Some(connection) = connection
-            && !list.iter().any(|other| other.binding.path.connection == Some(connection))
-        {
-            self.by_connection.remove(&(connection, user.clone()));
-        }
         if list.is_empty() {
             self.users.remove(user);
         }
+        self.streams_of(user, kept.binding.path.connection, None);
         Some(kept)
     }
+}
+
+/// True when only the time has changed, and the number of the request.
+fn is_same_phone(one: &Binding, other: &Binding) -> bool {
+    one.contact == other.contact
+        && one.path == other.path
+        && one.sip_call_id == other.sip_call_id
+        && one.user_agent == other.user_agent
 }
 
 /// An older request of the same registration that was overtaken (RFC 3261 section 10.3, step 7).

@@ -138,7 +138,7 @@ impl Endpoint {
     pub(super) fn register_answered(
         &mut self,
         id: RegistrationId,
-        notice: Notice,
+        notice: &Notice,
         response: Option<&Response>,
         now: Now,
         out: &mut Vec<Output>,
@@ -152,7 +152,7 @@ impl Endpoint {
                 life => Ok(life),
             },
             (Heard::Response, Some(response)) => {
-                if let Some(request) = again(kept, &notice, response, &mut self.rng) {
+                if let Some(request) = again(kept, notice, response, &mut self.rng) {
                     let path = kept.account.registrar;
                     kept.tx = Some(self.transactions.send(request, path, notice.owner, &mut self.rng, now.mono, out));
                     return;

@@ -8,8 +8,8 @@ use super::dialog::Dialog;
 use super::endpoint::Endpoint;
 use super::life::description;
 use super::message::{Method, Name as Header, Request, Response};
-use super::session::{Clock, Event as Happens, Exchange, Phase};
-use super::transaction::{GIVE_UP, Notice, Owner, T1, TxId};
+use super::session::{Clock, Event as Happens, Exchange, Phase, Session};
+use super::transaction::{Answer, GIVE_UP, Owner, T1, TxId};
 use super::{DialogId, Ending, Output, Status};
 use crate::sdp::Description;
 use crate::time::{Duration, Moment, Now};
@@ -58,11 +58,35 @@ pub struct Heeded {
     last: Option<(String, u32)>,
     /// The answer to our offer, if one of them had it: the 2xx need not have it again.
     answer: Option<(String, Description)>,
+    /// What they have offered since by UPDATE, and wait for our answer to.
+    pub(super) offered: Option<Description>,
+    /// Such an offer has taken the place of the answer: whatever the 2xx repeats is older.
+    is_renewed: bool,
 }
 
 impl Heeded {
-    pub(super) fn answer_of(&self, tag: Option<&str>) -> Option<Description> {
-        self.answer.as_ref().filter(|(whose, _)| Some(whose.as_str()) == tag).map(|(_, answer)| answer.clone())
+    /// The description that stands between us and the peer with this tag; `repeated` is the one in its 2xx.
+    pub(super) fn standing(&self, tag: Option<&str>, repeated: Option<Description>) -> Option<Description> {
+        let answer = self.answer.as_ref().filter(|(whose, _)| Some(whose.as_str()) == tag).map(|(_, answer)| answer);
+        match repeated {
+            Some(repeated) if answer.is_none() || !self.is_renewed => Some(repeated),
+            _ => answer.cloned(),
+        }
+    }
+
+    /// Our answer to their offer: what they have offered stands.
+    pub(super) fn renew(&mut self) {
+        if let (Some((_, answer)), Some(offer)) = (&mut self.answer, self.offered.take()) {
+            (*answer, self.is_renewed) = (offer, true);
+        }
+    }
+}
+
+impl Session {
+    /// The peer with this tag has not answered our call yet, but one of its reliable answers has settled our offer.
+    pub(super) fn settled_early(&self, tag: Option<&str>) -> bool {
+        let answer = self.heeded.as_ref().and_then(|heeded| heeded.answer.as_ref());
+        self.phase == Phase::Proceeding && answer.is_some_and(|(whose, _)| Some(whose.as_str()) == tag)
     }
 }
 
@@ -227,16 +251,10 @@ impl Endpoint {
     }
 
     /// What comes of it is no news; only a challenge is answered.
-    pub(super) fn prack_answered(
-        &mut self,
-        id: DialogId,
-        notice: Notice,
-        response: &Response,
-        now: Now,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn prack_answered(&mut self, id: DialogId, answer: Answer<'_>, now: Now, out: &mut Vec<Output>) {
+        let response = answer.response;
         if matches!(response.status, Status(401 | 407)) {
-            self.challenged(id, &notice, response, now, out);
+            self.challenged(id, answer, now, out);
         }
     }
 }

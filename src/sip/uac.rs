@@ -14,7 +14,7 @@ use super::refresh;
 use super::registrar::without_headers;
 use super::reliable::{Heed, OPTION};
 use super::session::{Clock, Event as Happens, Exchange, Phase, Session, UNAVAILABLE};
-use super::transaction::{Heard, Notice, Owner, TxId};
+use super::transaction::{Answer, Heard, Notice, Owner, TxId};
 use super::{DialogId, Ending, Event, OutgoingCall, Output, Path, Status, Transport};
 use crate::time::{Duration, Now};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -148,14 +148,8 @@ impl Endpoint {
     }
 
     /// A response to the INVITE that began a session of ours.
-    pub(super) fn invite_answered(
-        &mut self,
-        id: DialogId,
-        notice: Notice,
-        response: &Response,
-        now: Now,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn invite_answered(&mut self, id: DialogId, answer: Answer<'_>, now: Now, out: &mut Vec<Output>) {
+        let Answer { notice, response } = answer;
         let sdp = description(response.content_type(), &response.body);
         let is_current = self.sessions.get(&id).is_some_and(|session| session.invite == Some(notice.tx));
         match response.status.0 {
@@ -175,8 +169,8 @@ impl Endpoint {
             ..=199 => {}
             200..=299 => self.invite_accepted(id, notice.tx, is_current, response, sdp, now, out),
             _ if !is_current => {}
-            401 | 407 if self.challenged(id, &notice, response, now, out) => {}
-            422 if self.lengthened(id, &notice, response, now, out) => {}
+            401 | 407 if self.challenged(id, answer, now, out) => {}
+            422 if self.lengthened(id, answer, now, out) => {}
             _ => {
                 if let Some(session) = self.sessions.get_mut(&id)
                     && matches!(session.phase, Phase::Calling | Phase::Proceeding)
@@ -216,9 +210,17 @@ impl Endpoint {
             }
             return;
         }
+        let tag = response.to_().tag();
+        if !session.settled_early(tag) {
+            // Their requests so far, if there were any, came from another who rang.
+            session.dialog.remote_cseq = None;
+        }
         session.dialog.answered(&response.headers);
         session.challenges = 0;
-        let sdp = sdp.or_else(|| session.heeded.as_ref()?.answer_of(response.to_().tag()));
+        let sdp = match &session.heeded {
+            Some(heeded) => heeded.standing(tag, sdp),
+            None => sdp,
+        };
         let event = match (session.offered, &sdp) {
             (true, Some(_)) => Happens::Success,
             (false, Some(_)) => Happens::SuccessWithOffer,
@@ -280,14 +282,8 @@ impl Endpoint {
     }
 
     /// Sends a request of the session again with credentials. False when there are none, or they were not good enough.
-    pub(super) fn challenged(
-        &mut self,
-        id: DialogId,
-        notice: &Notice,
-        response: &Response,
-        now: Now,
-        out: &mut Vec<Output>,
-    ) -> bool {
+    pub(super) fn challenged(&mut self, id: DialogId, answer: Answer<'_>, now: Now, out: &mut Vec<Output>) -> bool {
+        let Answer { notice, response } = answer;
         let Some(session) = self.sessions.get_mut(&id) else { return false };
         let (Some(credentials), Some(sent)) = (&session.credentials, &notice.request) else { return false };
         let is_unwanted = session.invite == Some(notice.tx) && !matches!(session.phase, Phase::Calling | Phase::Proceeding);
@@ -304,7 +300,8 @@ impl Endpoint {
     }
 
     /// 422: our INVITE once more, with the interval that the peer wants (RFC 4028 section 7.4).
-    fn lengthened(&mut self, id: DialogId, notice: &Notice, response: &Response, now: Now, out: &mut Vec<Output>) -> bool {
+    fn lengthened(&mut self, id: DialogId, answer: Answer<'_>, now: Now, out: &mut Vec<Output>) -> bool {
+        let Answer { notice, response } = answer;
         let Some(session) = self.sessions.get_mut(&id) else { return false };
         let is_wanted = matches!(session.phase, Phase::Calling | Phase::Proceeding) && !session.is_lengthened;
         let Some((request, path)) = notice.request.as_deref().filter(|_| is_wanted) else { return false };
@@ -340,26 +337,20 @@ impl Endpoint {
         }
     }
 
-    pub(super) fn bye_answered(&mut self, id: DialogId, notice: Notice, response: &Response, now: Now, out: &mut Vec<Output>) {
-        match response.status.0 {
+    pub(super) fn bye_answered(&mut self, id: DialogId, answer: Answer<'_>, now: Now, out: &mut Vec<Output>) {
+        match answer.response.status.0 {
             ..=199 => {}
-            401 | 407 if self.challenged(id, &notice, response, now, out) => {}
+            401 | 407 if self.challenged(id, answer, now, out) => {}
             _ => self.advance(id, Happens::Left, now, out),
         }
     }
 
     /// The answer to a probe or a digit.
-    pub(super) fn in_dialog_answered(
-        &mut self,
-        id: DialogId,
-        notice: Notice,
-        response: &Response,
-        now: Now,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn in_dialog_answered(&mut self, id: DialogId, answer: Answer<'_>, now: Now, out: &mut Vec<Output>) {
+        let Answer { notice, response } = answer;
         match response.status.0 {
             ..=199 => {}
-            401 | 407 if self.challenged(id, &notice, response, now, out) => {}
+            401 | 407 if self.challenged(id, answer, now, out) => {}
             408 => self.in_dialog_failed(id, Heard::Timeout, now, out),
             481 => self.gone(id, Ending::Gone, now, out),
             _ => {

@@ -253,8 +253,11 @@ pub enum Event {
     Alive { dialog: DialogId },
     /// Nothing more will be said of this dialog.
     Ended { dialog: DialogId, ending: Ending },
-    /// A phone's binding came, was renewed, or changed address.
+    /// A phone's binding came, or changed: its address, its way, its software.
     Bound { binding: Binding },
+    /// A phone is where it was, for longer. Told only when what was told before would run out too soon: it is to be kept, and is no
+    /// news.
+    Renewed { binding: Binding },
     /// A phone's binding expired or was removed.
     Unbound { user: Name, contact: Uri },
     /// Our registration at somebody's registrar: granted for so long (zero: taken back), or refused. Tried again by itself.

@@ -33,6 +33,7 @@ fn damage(file: &Path, number: usize) {
     fs::write(file, bytes).expect("our copy");
 }
 
+/// MED-14.
 #[test]
 fn sounds_damaged_under_a_running_exchange_cost_no_call_and_are_named() {
     let folder = Folder::new("broken-sounds-lab");

@@ -8,6 +8,7 @@ const A_WHILE: usize = 30;
 const ANNA: u8 = 0x11;
 const BARTEK: u8 = 0x22;
 
+/// MED-11.
 #[test]
 fn however_hold_is_asked_for_the_other_has_music_and_both_hear_each_other_after_it() {
     let exchange = Exchange::lab("hold");

@@ -18,6 +18,7 @@ const INJECTED: u8 = 0x2a;
 /// With the two who talk, fifty calls are up.
 const CALLERS: u8 = 49;
 
+/// MED-04.
 #[test]
 fn strangers_at_every_media_port_are_not_heard_and_hear_nothing() {
     let folder = Folder::new("rtp-safety-lab");

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(5);
 
+/// SIG-11.
 #[test]
 fn two_messages_in_one_segment_are_two_messages() {
     let exchange = Exchange::lab("two-in-one");
@@ -30,6 +31,7 @@ fn two_messages_in_one_segment_are_two_messages() {
     exchange.becomes_quiet(Duration::from_secs(10), false);
 }
 
+/// SIG-11.
 #[test]
 fn a_message_that_comes_byte_by_byte_is_one_message() {
     let exchange = Exchange::lab("bytewise");

@@ -116,6 +116,7 @@ fn a_provider_that_is_out_of_order_is_passed_over_and_left_in_peace() {
     assert_eq!(exchange.records(2)[0]["legs"].as_array().map(Vec::len), Some(3));
 }
 
+/// SIG-17.
 #[test]
 fn a_call_to_a_silent_provider_goes_to_the_next_half_a_second_after_the_second_missed_probe() {
     let folder = Folder::new("silent");
@@ -215,6 +216,7 @@ fn heard(socket: &UdpSocket, limit: Duration, method: &str, wanted: usize) -> Ve
     times
 }
 
+/// SIG-20.
 #[test]
 fn a_provider_that_dies_in_the_middle_of_a_call_ends_it_with_its_cause() {
     let folder = Folder::new("dies");

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures the exchange and prints its figures beside those of its peers (`make bench`).
 
-  bench.py [--reps N] [--secs S] [--work W1,W2S,W3,W4,W5] [--core 0] [--load-core 1]
+  bench.py [--reps N] [--secs S] [--work W1,W2S,W3,W4,W5,REG] [--core 0] [--load-core 1]
 
 Starts the release build with the lab (tests/lab) on one core, the load tool on another, and reads the exchange's CPU time
 (utime + stime of /proc/PID/stat, all threads); what it uses while idle is measured first and subtracted. CPU time holds on a
@@ -16,6 +16,7 @@ table goes to target/bench/table.md.
   W3     50 agents with 50 callers waiting, and 200 with 1,000: each agent talks for 2 s and is given the next
   W4     100 bridged pairs, RTP both ways
   W5     500 and 2,000 calls to 501 that only wait: resident memory per call
+  REG    10,000 phones that say 5,000 times a second, with digest, that they are still there; and phones that each time start anew
 """
 import argparse
 import json
@@ -57,6 +58,9 @@ ROWS = {
     "W4-100-ms": ("its relay delay, p50/p99", "ms", "0.27/1.1", "11.4/30", ""),
     "W5-500": ("resident per idle call, 500 calls", "KB", "133", "350-446", ""),
     "W5-2000": ("resident per idle call, 2,000 calls", "KB", "133", "", "<= 12"),
+    "REG-same": ("phone that registers again, 5,000/s", "us CPU", "", "", "<= 100"),
+    "REG-move": ("the same, kept on the disk each time", "us CPU", "", "", "<= 100"),
+    "REG-same-ms": ("REGISTER to 200 at 5,000/s, p50/p99", "ms", "", "", ""),
 }
 
 
@@ -71,7 +75,7 @@ def pinned(core, command):
 
 
 class Exchange:
-    def __init__(self, core):
+    def __init__(self, core, config="tests/lab"):
         self.data = OUT + "/data"
         shutil.rmtree(self.data, ignore_errors=True)
         os.makedirs(OUT, exist_ok=True)
@@ -79,7 +83,7 @@ class Exchange:
             probe.bind(("127.0.0.1", 0))
             self.address = probe.getsockname()
         self.target = "%s:%d" % self.address
-        command = [EXCHANGE, "run", "--config", "tests/lab", "--sip", self.target, "--data", self.data, "--trunk-uas", AGENTS]
+        command = [EXCHANGE, "run", "--config", config, "--sip", self.target, "--data", self.data, "--trunk-uas", AGENTS]
         self.log = open(OUT + "/log", "w")
         began = time.monotonic()
         self.process = subprocess.Popen(pinned(core, command), cwd=HOUSE, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
@@ -116,16 +120,21 @@ class Exchange:
         fields = open(f"/proc/{self.pid}/stat").read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 
-    def commits(self):
-        """CPU time of the thread that commits, in seconds."""
+    def threads(self):
+        """CPU seconds by thread; threads of one name are one."""
+        used = {}
         for task in os.listdir(f"/proc/{self.pid}/task"):
             try:
-                if open(f"/proc/{self.pid}/task/{task}/comm").read().strip() == "store":
-                    # Nanoseconds on a core: the ticks of `stat` are too coarse for one thread of many short turns.
-                    return int(open(f"/proc/{self.pid}/task/{task}/schedstat").read().split()[0]) / 1e9
+                name = open(f"/proc/{self.pid}/task/{task}/comm").read().strip()
+                # Nanoseconds on a core: the ticks of `stat` are too coarse for one thread of many short turns.
+                used[name] = used.get(name, 0) + int(open(f"/proc/{self.pid}/task/{task}/schedstat").read().split()[0]) / 1e9
             except OSError:
                 continue
-        return 0.0
+        return used
+
+    def commits(self):
+        """CPU time of the thread that commits, in seconds."""
+        return self.threads().get("store", 0.0)
 
     def memory(self):
         """VmRSS in KB, and how many threads."""
@@ -318,6 +327,34 @@ class Bench:
             print(f"W5 {calls} calls: {kb:.1f} KB a call ({run['rss0_kb']} -> {run['rss_kb']} KB, {run['threads']} threads), {run['failed']} failed, "
                   f"{100 * run['cpu_s'] / run['window_s']:.1f} % CPU", flush=True)
 
+    def reg(self):
+        phones, rate = 10_000, 5_000
+        house = OUT + "/lab"
+        shutil.rmtree(house, ignore_errors=True)
+        shutil.copytree(HOUSE + "/tests/lab", house)
+        with open(house + "/extensions.yaml", "a") as file:
+            file.writelines(f"  {user}: {{password: pw{user}}}\n" for user in range(100_000, 100_000 + phones))
+        for how in ("same", "move"):
+            self.exchange.stop()
+            self.exchange = Exchange(self.ask.core, house)
+            for _ in range(self.ask.reps):
+                command = favoured(self.ask.load_core) + [sys.executable, HERE + "/phones.py", self.exchange.target, LOCAL, str(phones), str(rate),
+                                                          str(self.ask.secs), "pw"] + ([how] if how == "move" else [])
+                load = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+                bound = json.loads(load.stdout.readline())["bound"]
+                cpu0, threads0, at0 = self.exchange.cpu(), self.exchange.threads(), time.monotonic()
+                heard = json.loads(load.stdout.readline())
+                load.wait()
+                time.sleep(0.3)   # the last commits
+                spent = self.exchange.cpu() - cpu0 - self.idle * (time.monotonic() - at0)
+                threads = {name: used - threads0.get(name, 0) for name, used in self.exchange.threads().items()}
+                told = max(1, heard["answered"])
+                self.note(f"REG-{how}", 1e6 * spent / told)
+                self.note(f"REG-{how}-ms", (heard["reg200"]["p50_ms"], heard["reg200"]["p99_ms"]))
+                parts = ", ".join(f"{name} {1e6 * used / told:.1f}" for name, used in sorted(threads.items(), key=lambda it: -it[1]) if used > 0.02)
+                print(f"REG {rate}/s, {how}: {1e6 * spent / told:.1f} us each ({parts}), {bound} bound, {heard['answered']} answered, {heard['challenged']} of them "
+                      f"challenged, failed {heard['fails']}, in p50 {heard['reg200']['p50_ms']} p99 {heard['reg200']['p99_ms']} ms, {self.exchange.memory()[0]} KB", flush=True)
+
     @staticmethod
     def disturbed(run):
         return f"(disturbed for {run['disturbed_s']} s by other real-time processes)" if run["disturbed_s"] else ""
@@ -342,7 +379,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--reps", type=int, default=3)
     parser.add_argument("--secs", type=float, default=10, help="the measured window of a run")
-    parser.add_argument("--work", default="W1,W2S,W3,W4,W5")
+    parser.add_argument("--work", default="W1,W2S,W3,W4,W5,REG")
     parser.add_argument("--core", type=int, default=0)
     parser.add_argument("--load-core", type=int, default=1 if (os.cpu_count() or 1) > 1 else 0)
     ask = parser.parse_args()
@@ -350,7 +387,7 @@ def main():
         if not os.path.exists(program):
             raise SystemExit(f"{program} is missing: run `make bench`")
     bench = Bench(ask)
-    works = {"W1": bench.w1, "W2S": bench.w2s, "W3": bench.w3, "W4": bench.w4, "W5": bench.w5}
+    works = {"W1": bench.w1, "W2S": bench.w2s, "W3": bench.w3, "W4": bench.w4, "W5": bench.w5, "REG": bench.reg}
     try:
         for work in ask.work.split(","):
             if work not in works:

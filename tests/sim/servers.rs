@@ -7,7 +7,7 @@ use centrala::media::{Command, Report};
 use centrala::pbx::{Action, Event, Pbx};
 use centrala::sim;
 use centrala::sip::message::{Message, Response, parse};
-use centrala::sip::{Input, Path, Status, Transport};
+use centrala::sip::{Input, Path, Status, Transport, TrunkSource};
 use centrala::time::{Duration, Moment, Now, Wall};
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -23,9 +23,18 @@ struct Exchange {
 
 impl Exchange {
     fn new(send_to: &str) -> Exchange {
+        Exchange::listening(sim::EXCHANGE, &[], send_to)
+    }
+
+    /// One that listens there; the provider's calls come from these networks.
+    fn listening(own: SocketAddr, accept_from: &[&str], send_to: &str) -> Exchange {
         let send_to = Some(send_to.parse().expect("a host"));
         let trunk = Trunk { send_to, probe: Some(Duration::from_secs(30)), ..Trunk::default() };
         let mut config = Config { trunks: [("carrier".into(), trunk)].into(), ..Config::clone(&sim::lab::config()) };
+        let settings = Arc::make_mut(&mut config.sip);
+        settings.listeners.iter_mut().for_each(|listener| listener.address = own);
+        let addresses = accept_from.iter().map(|network| network.parse().expect("a network")).collect();
+        settings.trunks.push(TrunkSource { name: "carrier".into(), addresses });
         let line = Destination::Trunk { trunk: "carrier".into(), user: "600".into(), open: true };
         config.numbers.insert("900".into(), line);
         let now = Now { mono: Moment::ZERO + Duration::from_secs(1), wall: Wall::from_unix_nanos(1_790_000_000_000_000_000) };
@@ -68,7 +77,7 @@ impl Exchange {
 
 impl Exchange {
     /// A call to the provider, and the INVITE that leaves for it: where to, and its bytes.
-    fn called(&mut self) -> (SocketAddr, Vec<u8>) {
+    fn called(&mut self) -> Option<(SocketAddr, Vec<u8>)> {
         let body = "v=0\r\no=- 1 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\nm=audio 9000 RTP/AVP 8\r\n";
         let invite = format!(
             "INVITE sip:900@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.2:5060;branch=z9hG4bKcall\r\nMax-Forwards: 70\r\n\
@@ -76,7 +85,7 @@ impl Exchange {
              Contact: <sip:127.0.0.2>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
-        self.received("127.0.0.2:5060", invite.into_bytes()).expect("the call goes out")
+        self.received("127.0.0.2:5060", invite.into_bytes())
     }
 
     /// A message comes; the INVITE that leaves because of it.
@@ -159,7 +168,7 @@ fn a_server_of_no_use_is_passed_over_in_the_call_and_from_then_on() {
     let Err((id, _)) = exchange.next() else { panic!("no question") };
     let servers = vec![server(1, 0, "127.0.0.5:5060"), server(2, 0, "127.0.0.6:5060"), server(3, 0, "127.0.0.7:5060")];
     exchange.told(id, Reply::Servers(servers));
-    let (first, invite) = exchange.called();
+    let (first, invite) = exchange.called().expect("the call goes out");
     assert_eq!(Some(first), at("127.0.0.5:5060"));
     let (second, _) = exchange.received("127.0.0.5:5060", refusal(&invite, 503)).expect("another try");
     assert_eq!(Some(second), at("127.0.0.6:5060"));
@@ -168,4 +177,47 @@ fn a_server_of_no_use_is_passed_over_in_the_call_and_from_then_on() {
     assert_eq!(Some(third), at("127.0.0.7:5060"));
     // A refusal that says something of the callee is no fault of the server; and each server is tried once.
     assert_eq!(exchange.received("127.0.0.7:5060", refusal(&invite, 486)), None);
+}
+
+/// SIG-26.
+#[test]
+fn a_name_leads_neither_to_our_own_host_nor_into_a_network_of_ours() {
+    let check = |own: &str, accept_from: &[&str], answers: &[&str], expected: &str| {
+        let own = SocketAddr::new(own.parse().expect("an address"), 5060);
+        let mut exchange = Exchange::listening(own, accept_from, "carrier.example");
+        let Err((id, _)) = exchange.next() else { panic!("no question") };
+        let servers = answers.iter().map(|address| server(1, 0, &format!("{address}:5060"))).collect();
+        let probed = exchange.told(id, Reply::Servers(servers));
+        assert_eq!(probed.map(|place| place.ip().to_string()).unwrap_or_default(), expected, "{answers:?}");
+        let called = exchange.called().map(|(place, _)| place.ip().to_string());
+        assert_eq!(called.unwrap_or_default(), expected, "{answers:?}");
+    };
+    for own in ["203.0.113.1", "10.0.0.1"] {
+        check(own, &[], &["198.51.100.7"], "198.51.100.7");
+        check(own, &[], &["127.0.0.1", "169.254.169.254", "198.51.100.7"], "198.51.100.7");
+        for inside in ["127.0.0.1", "127.9.9.9", "0.0.0.0", "224.0.0.1", "10.0.0.2", "172.31.1.1", "192.168.1.1", "169.254.1.1"]
+        {
+            check(own, &[], &[inside], "");
+            check(own, &["198.51.100.0/24", "10.7.0.0/24"], &[inside], "");
+        }
+        check(own, &["10.7.0.0/24"], &["10.7.0.9"], "10.7.0.9");
+    }
+}
+
+/// SIG-26: records that are never twice the same, and want to be asked for each time.
+#[test]
+fn a_name_that_leads_elsewhere_each_time_is_followed_and_asked_for_no_oftener_than_others() {
+    let mut exchange = Exchange::new("carrier.example");
+    let begun = exchange.now.mono;
+    let mut asked = 0u8;
+    while exchange.now.mono.since(begun) < Duration::from_secs(3600) {
+        match exchange.next() {
+            Ok(place) => assert_eq!(Some(place), at(&format!("127.0.1.{asked}:5060")), "only where it is now"),
+            Err((id, _)) => {
+                asked += 1;
+                exchange.told(id, Reply::Servers(vec![server(1, 0, &format!("127.0.1.{asked}:5060"))]));
+            }
+        }
+    }
+    assert_eq!(asked, 13, "in an hour");
 }

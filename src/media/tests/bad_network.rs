@@ -169,16 +169,19 @@ fn check(what: &str, weather: Weather, held: std::ops::Range<u32>, marks: bool) 
     assert!(missing <= 6, "{what}: {missing} of {} packets were not passed on", outcome.came);
 }
 
+/// MED-01.
 #[test]
 fn of_ten_thousand_keys_none_is_lost_or_doubled_where_one_packet_in_twenty_is_lost_on_both_ways() {
     check("loss", Weather { lost: 50, ..CALM }, 60..140, true);
 }
 
+/// MED-02.
 #[test]
 fn of_ten_thousand_keys_none_is_doubled_by_jitter_and_nothing_that_came_is_kept_back() {
     check("jitter", Weather { jitter_ms: 120, overtaken: 10, doubled: 10, ..CALM }, 60..140, true);
 }
 
+/// MED-13.
 #[test]
 fn of_ten_thousand_short_keys_without_a_marker_each_is_heard_once_though_its_ends_are_overtaken() {
     check("short", Weather { overtaken: 400, ..CALM }, 40..41, false);

@@ -170,6 +170,7 @@ fn bridged_behind_nat() -> Studio {
     studio
 }
 
+/// MED-05.
 #[test]
 fn after_a_nat_rebind_both_sides_hear_again_within_a_second() {
     let mut studio = bridged_behind_nat();
@@ -187,6 +188,7 @@ fn after_a_nat_rebind_both_sides_hear_again_within_a_second() {
     assert!(studio.sent.iter().rev().take(20).all(|sent| sent.leg == BOB || sent.to == address(moved)));
 }
 
+/// MED-10.
 #[test]
 fn a_codec_that_was_not_agreed_is_no_noise_for_the_other_and_the_call_goes_on() {
     let mut studio = bridged_behind_nat();

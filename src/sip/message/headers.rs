@@ -1,17 +1,20 @@
 //! The header fields of a message: their values as bytes, in their order, and the ones every message has, typed.
 //!
 //! All values lie one after another in one buffer. Values are bytes because a peer's Latin-1, and the NUL that a quoted string
-//! may hold, must go back as they came. Invariant: no value holds a line break, and the typed headers always say what the
-//! bytes beside them say.
+//! may hold, must go back as they came. Of a message that came everything typed is read at once, so that what is malformed is
+//! refused; of one that we write only what somebody asks for. Invariant: no value holds a line break, and the typed headers always
+//! say what the bytes beside them say.
 
 use super::address::{Contact, NameAddr};
 use super::method::Method;
 use super::name::Name;
+use super::params::Params;
 use super::scan::{self, Cursor};
 use super::uri::Uri;
 use super::via::Via;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::fmt;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -29,6 +32,7 @@ pub struct CSeq {
 pub struct Headers {
     text: Vec<u8>,
     fields: Vec<Field>,
+    #[serde(skip)]
     typed: Typed,
 }
 
@@ -39,22 +43,28 @@ struct Field {
     end: u32,
 }
 
-/// What is read once, when it comes, because everybody asks for it.
-#[derive(Clone, Default, Serialize, Deserialize)]
+/// What is read once, because everybody asks for it. An empty cell has not been read yet; `None` in it says that there is nothing
+/// that could be.
+#[derive(Clone, Default)]
 struct Typed {
     /// Shared with the responses that copy them.
-    via: Option<Arc<Via>>,
-    from: Option<Arc<NameAddr>>,
-    to: Option<Arc<NameAddr>>,
-    cseq: Option<CSeq>,
-    contacts: Vec<Contact>,
+    via: OnceCell<Option<Arc<Via>>>,
+    from: OnceCell<Option<Arc<NameAddr>>>,
+    to: OnceCell<Option<Arc<NameAddr>>>,
+    cseq: OnceCell<Option<CSeq>>,
+    contacts: OnceCell<Contacts>,
+}
+
+#[derive(Clone, Default)]
+struct Contacts {
+    list: Vec<Contact>,
     star: bool,
 }
 
 /// Bytes of the fields that a response usually adds to those of its request.
 const ROOM_FOR_OURS: usize = 256;
-/// Bytes of `;received=` with an address, and of the port that is written behind `rport`.
-const ROOM_FOR_RECEIVED: usize = 64;
+/// Bytes of the fields of a request that we write.
+const ROOM_FOR_REQUEST: usize = 768;
 
 /// What a message that is still being written has for a Via, From, To.
 static NO_VIA: Via = Via::none();
@@ -63,6 +73,11 @@ static NOBODY: LazyLock<NameAddr> = LazyLock::new(|| NameAddr::new(Uri::invalid(
 impl Headers {
     pub(super) fn with_capacity(text: usize) -> Headers {
         Headers { text: Vec::with_capacity(text), fields: Vec::with_capacity(20), typed: Typed::default() }
+    }
+
+    /// Of a request that is to be written.
+    pub(super) fn of_request() -> Headers {
+        Headers::with_capacity(ROOM_FOR_REQUEST)
     }
 
     /// The value of the first field of that name.
@@ -93,15 +108,39 @@ impl Headers {
     pub fn push(&mut self, name: Name, value: impl AsRef<[u8]>) {
         if name != Name::ContentLength {
             let field = self.keep(name, value.as_ref());
-            self.fields.push(field);
-            self.refresh_last();
+            self.add(field);
         }
     }
 
     /// Replaces every field of that name by this one, where the first of them stood.
     pub fn set(&mut self, name: Name, value: impl AsRef<[u8]>) {
-        let Some(place) = self.fields.iter().position(|field| field.name == name) else { return self.push(name, value) };
-        let field = self.keep(name.clone(), value.as_ref());
+        if name != Name::ContentLength {
+            let field = self.keep(name, value.as_ref());
+            self.place(field);
+        }
+    }
+
+    /// The same with what one of our own types writes, which has no line breaks.
+    pub(in crate::sip) fn write_field(&mut self, name: Name, value: impl fmt::Display) {
+        let field = self.print(name, value);
+        self.place(field);
+    }
+
+    /// As `push`, with what one of our own types writes.
+    pub(in crate::sip) fn push_written(&mut self, name: Name, value: impl fmt::Display) {
+        let field = self.print(name, value);
+        self.add(field);
+    }
+
+    fn add(&mut self, field: Field) {
+        self.typed.forget(&field.name);
+        self.fields.push(field);
+    }
+
+    fn place(&mut self, field: Field) {
+        self.typed.forget(&field.name);
+        let Some(place) = self.fields.iter().position(|other| other.name == field.name) else { return self.fields.push(field) };
+        let name = field.name.clone();
         self.fields[place] = field;
         let mut index = 0;
         self.fields.retain(|field| {
@@ -109,12 +148,11 @@ impl Headers {
             index += 1;
             kept
         });
-        self.refresh(&name);
     }
 
     pub fn remove(&mut self, name: Name) {
+        self.typed.forget(&name);
         self.fields.retain(|field| field.name != name);
-        self.refresh(&name);
     }
 
     /// Adds all fields of that name that `other` has, byte for byte.
@@ -126,7 +164,8 @@ impl Headers {
 
     /// The topmost Via; an empty one in a message that is still being written.
     pub fn via(&self) -> &Via {
-        self.typed.via.as_deref().unwrap_or(&NO_VIA)
+        let read = || Via::read(&mut Cursor::new(self.get(Name::Via)?)).ok().map(Arc::new);
+        self.typed.via.get_or_init(read).as_deref().unwrap_or(&NO_VIA)
     }
 
     /// All values of all Via fields, topmost first.
@@ -140,11 +179,11 @@ impl Headers {
     }
 
     pub fn from_(&self) -> &NameAddr {
-        self.typed.from.as_deref().unwrap_or(&NOBODY)
+        self.typed.from.get_or_init(|| self.address(Name::From)).as_deref().unwrap_or(&NOBODY)
     }
 
     pub fn to_(&self) -> &NameAddr {
-        self.typed.to.as_deref().unwrap_or(&NOBODY)
+        self.typed.to.get_or_init(|| self.address(Name::To)).as_deref().unwrap_or(&NOBODY)
     }
 
     /// Empty in a message that is still being written.
@@ -154,7 +193,8 @@ impl Headers {
 
     /// Zero and an empty method in a message that is still being written.
     pub fn cseq(&self) -> CSeq {
-        self.typed.cseq.clone().unwrap_or(CSeq { number: 0, method: Method::Other(String::new()) })
+        let read = || read_cseq(self.only(Name::CSeq)?).ok();
+        self.typed.cseq.get_or_init(read).clone().unwrap_or(CSeq { number: 0, method: Method::Other(String::new()) })
     }
 
     pub fn max_forwards(&self) -> Option<u8> {
@@ -162,12 +202,12 @@ impl Headers {
     }
 
     pub fn contacts(&self) -> &[Contact] {
-        &self.typed.contacts
+        &self.read_contacts().list
     }
 
     /// `Contact: *`: all bindings of the user are meant (RFC 3261 section 10.2.2).
     pub fn is_star(&self) -> bool {
-        self.typed.star
+        self.read_contacts().star
     }
 
     /// Seconds; `u32::MAX` for more than that, `None` when it is missing or no number.
@@ -258,38 +298,48 @@ impl Headers {
 
     /// Puts a Via above the others.
     pub fn push_via(&mut self, via: &Via) {
-        let field = self.keep(Name::Via, via.to_string().as_bytes());
+        let field = self.print(Name::Via, via);
         let place = self.fields.iter().position(|field| field.name == Name::Via).unwrap_or(0);
+        self.typed.forget(&Name::Via);
         self.fields.insert(place, field);
-        self.refresh(&Name::Via);
     }
 
     /// Marks the topmost Via with where the message came from ([`Via::received_from`]); the others keep their bytes.
     pub fn received_from(&mut self, source: SocketAddr) {
-        let Some(via) = self.typed.via.as_mut().filter(|via| !via.host.is_empty()) else { return };
-        // A message that has just been read shares its Via with nobody: nothing is copied here.
-        if !Arc::make_mut(via).received_from(source) {
+        if self.via().host.is_empty() {
             return;
         }
-        let Some(place) = self.fields.iter().position(|field| field.name == Name::Via) else { return };
-        let old = self.value(&self.fields[place]);
-        let mut value = Vec::with_capacity(old.len() + ROOM_FOR_RECEIVED);
+        let Some(Some(via)) = self.typed.via.get_mut() else { return };
+        // A message that has just been read shares its Via with nobody: nothing is copied here.
+        let via = Arc::make_mut(via);
+        if !via.received_from(source) {
+            return;
+        }
+        let Some(field) = self.fields.iter_mut().find(|field| field.name == Name::Via) else { return };
+        let (begun, end) = (field.start as usize, field.end as usize);
+        let others = begun + first_value_end(&self.text[begun..end]);
+        field.start = offset(self.text.len());
         // Writing into memory does not fail.
-        let _ = write!(value, "{}", self.via());
-        value.extend_from_slice(&old[first_value_end(old)..]);
-        self.fields[place] = self.keep(Name::Via, &value);
+        let _ = write!(self.text, "{via}");
+        self.text.extend_from_within(others..end);
+        field.end = offset(self.text.len());
     }
 
     /// Adds a tag to the To header if it has none; the bytes before it stay.
     pub fn set_to_tag(&mut self, tag: &str) {
         let Some(place) = self.fields.iter().position(|field| field.name == Name::To) else { return };
-        let Some(to) = self.typed.to.as_mut().filter(|to| to.tag().is_none()) else { return };
-        let to = Arc::make_mut(to);
-        to.params.set("tag", tag);
-        let added = to.params.iter().last().map(|(name, value)| format!(";{name}={value}")).unwrap_or_default();
-        let mut value = self.value(&self.fields[place]).to_vec();
-        value.extend_from_slice(added.as_bytes());
-        self.fields[place] = self.keep(Name::To, &value);
+        if self.to_().tag().is_some() || self.typed.to.get().is_none_or(Option::is_none) {
+            return;
+        }
+        self.typed.forget(&Name::To);
+        let Field { start, end, .. } = self.fields[place];
+        let mut params = Params::new();
+        params.set("tag", tag);
+        let begun = self.text.len();
+        self.text.extend_from_within(start as usize..end as usize);
+        // Writing into memory does not fail.
+        let _ = write!(self.text, "{params}");
+        self.fields[place] = Field { name: Name::To, start: offset(begun), end: offset(self.text.len()) };
     }
 
     /// What a response takes over from its request (RFC 3261 section 8.2.6.2).
@@ -304,8 +354,7 @@ impl Headers {
                 from: request.typed.from.clone(),
                 to: request.typed.to.clone(),
                 cseq: request.typed.cseq.clone(),
-                contacts: Vec::new(),
-                star: false,
+                contacts: OnceCell::new(),
             },
         };
         for (name, value) in fields() {
@@ -347,10 +396,11 @@ impl Headers {
 
     /// From, To and CSeq, which every message has.
     pub(super) fn check_mandatory(&self) -> Result<(), &'static str> {
-        match &self.typed {
-            Typed { from: None, .. } => Err("no From"),
-            Typed { to: None, .. } => Err("no To"),
-            Typed { cseq: None, .. } => Err("no CSeq"),
+        let Typed { from, to, cseq, .. } = &self.typed;
+        match (from.get(), to.get(), cseq.get()) {
+            (None | Some(None), ..) => Err("no From"),
+            (_, None | Some(None), _) => Err("no To"),
+            (_, _, None | Some(None)) => Err("no CSeq"),
             _ => Ok(()),
         }
     }
@@ -360,23 +410,22 @@ impl Headers {
         Typed::default().read(name, value.trim_ascii()).is_ok()
     }
 
-    fn refresh_last(&mut self) {
-        if self.read_last().is_err()
-            && let Some(name) = self.fields.last().map(|field| field.name.clone())
-        {
-            self.typed.forget(&name);
-        }
+    /// The value of that name, when there is one and no second.
+    fn only(&self, name: Name) -> Option<&[u8]> {
+        let mut values = self.all(name);
+        values.next().filter(|_| values.next().is_none())
     }
 
-    fn refresh(&mut self, name: &Name) {
-        self.typed.forget(name);
-        for field in self.fields.iter().filter(|field| field.name == *name) {
-            let value = &self.text[field.start as usize..field.end as usize];
-            if self.typed.read(name, value).is_err() {
-                self.typed.forget(name);
-                return;
-            }
-        }
+    fn address(&self, name: Name) -> Option<Arc<NameAddr>> {
+        NameAddr::parse(self.only(name)?).ok().map(Arc::new)
+    }
+
+    fn read_contacts(&self) -> &Contacts {
+        self.typed.contacts.get_or_init(|| {
+            let mut contacts = Contacts::default();
+            let all = self.all(Name::Contact).try_for_each(|value| contacts.read(value).map(|_| ()));
+            if all.is_ok() { contacts } else { Contacts::default() }
+        })
     }
 
     fn keep(&mut self, name: Name, value: &[u8]) -> Field {
@@ -391,10 +440,17 @@ impl Headers {
 
     /// The same for a value without line breaks.
     fn keep_line(&mut self, name: Name, value: &[u8]) -> Field {
-        let place = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
-        let start = place(self.text.len());
+        let start = offset(self.text.len());
         self.text.extend_from_slice(value);
-        Field { name, start, end: place(self.text.len()) }
+        Field { name, start, end: offset(self.text.len()) }
+    }
+
+    /// The same for what one of our own types writes.
+    fn print(&mut self, name: Name, value: impl fmt::Display) -> Field {
+        let start = offset(self.text.len());
+        // Writing into memory does not fail.
+        let _ = write!(self.text, "{value}");
+        Field { name, start, end: offset(self.text.len()) }
     }
 
     fn value(&self, field: &Field) -> &[u8] {
@@ -422,19 +478,21 @@ impl Typed {
     fn read(&mut self, name: &Name, value: &[u8]) -> Result<usize, &'static str> {
         match name {
             Name::Via => {
-                let top = &mut self.via;
-                return read_vias(value, |via| {
+                let mut top = self.via.take().flatten();
+                let count = read_vias(value, |via| {
                     top.get_or_insert_with(|| Arc::new(via));
                 });
+                self.via = OnceCell::from(top);
+                return count;
             }
             Name::From => once(&mut self.from, Arc::new(NameAddr::parse(value)?), "more than one From")?,
             Name::To => once(&mut self.to, Arc::new(NameAddr::parse(value)?), "more than one To")?,
             Name::CSeq => once(&mut self.cseq, read_cseq(value)?, "more than one CSeq")?,
-            Name::Contact if value == b"*" => self.star = true,
             Name::Contact => {
-                let before = self.contacts.len();
-                NameAddr::read_list(value, &mut self.contacts)?;
-                return Ok(self.contacts.len() - before);
+                let mut contacts = self.contacts.take().unwrap_or_default();
+                let count = contacts.read(value);
+                self.contacts = OnceCell::from(contacts);
+                return count;
             }
             Name::Route | Name::RecordRoute => NameAddr::read_list(value, &mut Vec::new())?,
             _ => {}
@@ -444,24 +502,38 @@ impl Typed {
 
     fn forget(&mut self, name: &Name) {
         match name {
-            Name::Via => self.via = None,
-            Name::From => self.from = None,
-            Name::To => self.to = None,
-            Name::CSeq => self.cseq = None,
-            Name::Contact => {
-                self.contacts.clear();
-                self.star = false;
-            }
+            Name::Via => self.via = OnceCell::new(),
+            Name::From => self.from = OnceCell::new(),
+            Name::To => self.to = OnceCell::new(),
+            Name::CSeq => self.cseq = OnceCell::new(),
+            Name::Contact => self.contacts = OnceCell::new(),
             _ => {}
         }
     }
 }
 
-fn once<T>(place: &mut Option<T>, value: T, why: &'static str) -> Result<(), &'static str> {
-    match place.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(why),
+impl Contacts {
+    /// How many values the field held.
+    fn read(&mut self, value: &[u8]) -> Result<usize, &'static str> {
+        if value == b"*" {
+            self.star = true;
+            return Ok(1);
+        }
+        let before = self.list.len();
+        NameAddr::read_list(value, &mut self.list)?;
+        Ok(self.list.len() - before)
     }
+}
+
+fn once<T>(place: &mut OnceCell<Option<T>>, value: T, why: &'static str) -> Result<(), &'static str> {
+    let before = place.take().flatten();
+    *place = OnceCell::from(Some(value));
+    if before.is_none() { Ok(()) } else { Err(why) }
+}
+
+/// A place in the text; messages are far shorter than this holds.
+fn offset(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
 }
 
 fn read_vias(value: &[u8], mut each: impl FnMut(Via)) -> Result<usize, &'static str> {

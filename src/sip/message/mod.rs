@@ -40,14 +40,15 @@ pub use headers::{CSeq, Headers};
 pub use method::Method;
 pub use name::Name;
 pub use params::Params;
-pub(in crate::sip) use parse::content_length;
 pub use parse::{MAX_CONTACTS, MAX_FIELD, MAX_FIELDS, MAX_MESSAGE, MAX_VIAS, Malformed, parse, refusal};
+pub(in crate::sip) use parse::{content_length, excerpt};
 pub use uri::{MAX_URI, Scheme, Uri};
 pub use via::{MAGIC_COOKIE, Via};
 
 use super::Status;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::io::Write;
 use std::net::SocketAddr;
 
 /// What a datagram or a cut of a stream turned out to be.
@@ -78,24 +79,24 @@ pub struct Response {
 impl Request {
     /// A request of ours: its Via, From, To, Call-ID and CSeq are still to be set.
     pub fn new(method: Method, uri: Uri) -> Request {
-        Request { method, uri, headers: Headers::default(), body: Vec::new() }
+        Request { method, uri, headers: Headers::of_request(), body: Vec::new() }
     }
 
     /// The next request's CSeq: its own method with this number.
     pub fn set_cseq(&mut self, number: u32) {
-        self.headers.set(Name::CSeq, format!("{number} {}", self.method));
+        self.headers.write_field(Name::CSeq, format_args!("{number} {}", self.method));
     }
 
     pub fn set_max_forwards(&mut self, hops: u8) {
-        self.headers.set(Name::MaxForwards, hops.to_string());
+        self.headers.write_field(Name::MaxForwards, hops);
     }
 
     pub fn set_authorization(&mut self, credentials: &Credentials) {
-        self.headers.set(Name::Authorization, credentials.to_string());
+        self.headers.write_field(Name::Authorization, credentials);
     }
 
     pub fn set_proxy_authorization(&mut self, credentials: &Credentials) {
-        self.headers.set(Name::ProxyAuthorization, credentials.to_string());
+        self.headers.write_field(Name::ProxyAuthorization, credentials);
     }
 
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -123,7 +124,8 @@ impl Response {
 
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.reason.len() + self.headers.size() + self.body.len() + 32);
-        out.extend_from_slice(format!("SIP/2.0 {} ", self.status.0).as_bytes());
+        // Writing into memory does not fail.
+        let _ = write!(out, "SIP/2.0 {} ", self.status.0);
         out.extend(self.reason.bytes().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }));
         out.extend_from_slice(b"\r\n");
         self.headers.write(&self.body, &mut out);
@@ -150,11 +152,11 @@ macro_rules! asks_its_headers {
             }
 
             pub fn set_from(&mut self, from: &NameAddr) {
-                self.headers.set(Name::From, from.to_string());
+                self.headers.write_field(Name::From, from);
             }
 
             pub fn set_to(&mut self, to: &NameAddr) {
-                self.headers.set(Name::To, to.to_string());
+                self.headers.write_field(Name::To, to);
             }
 
             pub fn set_call_id(&mut self, call_id: &str) {
@@ -162,7 +164,7 @@ macro_rules! asks_its_headers {
             }
 
             pub fn set_contact(&mut self, contact: &Contact) {
-                self.headers.set(Name::Contact, contact.to_string());
+                self.headers.write_field(Name::Contact, contact);
             }
 
             /// Replaces the body; an empty one has no type.

@@ -83,6 +83,21 @@ pub fn parse(bytes: &[u8]) -> Result<Message, Malformed> {
     })
 }
 
+/// Of a request that we have sent ourselves only these fields, which are not looked into, and no body.
+pub(in crate::sip) fn excerpt(bytes: &[u8], wanted: &[Name]) -> Option<Request> {
+    let mut lines = Lines { bytes, at: 0 };
+    let mut words = lines.line().ok()?.split(|byte| *byte == b' ');
+    let (method, uri) = (Method::parse(words.next()?)?, Uri::parse(words.next()?).ok()?);
+    let mut request = Request::new(method, uri);
+    while let Some(Line { bytes: line, folded }) = lines.field().ok()? {
+        let (name, value) = split_field(line).ok()?;
+        if wanted.contains(&name) {
+            request.headers.append(name, value, folded);
+        }
+    }
+    Some(request)
+}
+
 fn is_response(bytes: &[u8]) -> bool {
     bytes.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/"))
 }

@@ -5,7 +5,7 @@
 use super::scan;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::net::{IpAddr, Ipv6Addr};
 use std::ops::Range;
 
@@ -97,19 +97,21 @@ impl Uri {
     /// `sip:user@host:port`; `user` is escaped as needed, an IPv6 `host` is given its brackets. The host is ours or was parsed
     /// before: what no URI may hold is left out of it.
     pub fn sip(user: &str, host: &str, port: Option<u16>) -> Uri {
-        let mut text = String::from("sip:");
+        let mut text = String::with_capacity(user.len() + host.len() + 16);
+        text.push_str("sip:");
         if !user.is_empty() {
             escape_user(user, &mut text);
             text.push('@');
         }
         let bare = host.trim_start_matches('[').trim_end_matches(']');
-        if bare.parse::<Ipv6Addr>().is_ok() {
+        if bare.contains(':') && bare.parse::<Ipv6Addr>().is_ok() {
             text.extend(["[", bare, "]"]);
         } else {
             text.extend(host.bytes().filter(|byte| scan::is_host_byte(*byte)).map(char::from));
         }
         if let Some(port) = port {
-            text.push_str(&format!(":{port}"));
+            // Writing into memory does not fail.
+            let _ = write!(text, ":{port}");
         }
         Uri::parse(text).unwrap_or_else(|_| Uri::invalid())
     }
@@ -395,7 +397,8 @@ fn escape_user(user: &str, out: &mut String) {
         if byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            // Writing into memory does not fail.
+            let _ = write!(out, "%{byte:02X}");
         }
     }
 }

@@ -169,6 +169,7 @@ fn two_requests_without_a_proper_branch_are_not_one() {
     }
 }
 
+/// SIG-02.
 #[test]
 fn a_call_that_comes_by_two_ways_is_taken_once() {
     let mut pair = Pair::trunk(4, Transport::Udp);

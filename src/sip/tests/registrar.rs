@@ -110,7 +110,8 @@ fn a_registration_is_kept_renewed_and_taken_back() {
         let Event::Bound { binding } = pair.last(EXCHANGE) else { panic!("{:?}", pair.sides[EXCHANGE].events) };
         assert_eq!((&*binding.user, binding.path), ("1001", pair.path(EXCHANGE)));
         pair.run(Duration::from_secs(300));
-        assert!(pair.sides[EXCHANGE].events.iter().all(|event| matches!(event, Event::Bound { .. })), "never lost");
+        let renewed = |event: &Event| matches!(event, Event::Renewed { .. });
+        assert!(pair.sides[EXCHANGE].events.iter().skip(1).all(renewed), "never lost: {:?}", pair.sides[EXCHANGE].events);
         assert!(pair.sides[EXCHANGE].events.len() > 10);
         pair.command(PHONE, Command::Unregister { registration });
         pair.settle();
@@ -118,6 +119,52 @@ fn a_registration_is_kept_renewed_and_taken_back() {
         assert_eq!(pair.sides[EXCHANGE].endpoint.census().bindings, 0);
         pair.check_that_nothing_is_left();
     }
+}
+
+/// However a phone keeps its time, what was told of it lasts until it comes again.
+#[test]
+fn a_phone_that_comes_often_is_told_of_seldom_and_never_forgotten_over_a_restart() {
+    // How long it asks to be kept, how often it comes, how often that is told in an hour.
+    for (life, pause, told) in [(600, 40, 12), (3600, 60, 2), (600, 290, 7), (600, 310, 12), (600, 540, 7), (60, 40, 91)] {
+        let mut script = Script::new();
+        let contact = "<sip:1001@10.0.0.2>";
+        let mut known = script.pair.now.wall;
+        for time in (0..=3600).step_by(pause) {
+            assert!(time == 0 || script.pair.now.wall < known, "{life} s, each {pause} s: lost after {time} s");
+            script.register(&[contact], Some(&life.to_string()));
+            if let Event::Bound { binding } | Event::Renewed { binding } = script.pair.last(EXCHANGE) {
+                known = binding.expires;
+            }
+            // A nonce is not kept for so long.
+            script.challenge = None;
+            script.pair.run(Duration::from_secs(pause as u64));
+        }
+        let events = &script.pair.sides[EXCHANGE].events;
+        assert!(matches!(events[0], Event::Bound { .. }));
+        assert!(events.iter().skip(1).all(|event| matches!(event, Event::Renewed { .. })), "{events:?}");
+        assert_eq!(events.len(), told, "{life} s, each {pause} s");
+    }
+}
+
+#[test]
+fn a_phone_that_moves_or_asks_for_less_time_is_told_of_at_once() {
+    let mut script = Script::new();
+    let contact = "<sip:1001@10.0.0.2>";
+    let mut told = 0;
+    let mut check = |script: &mut Script, seconds: &str, expected: Option<bool>| {
+        script.register(&[contact], Some(seconds));
+        let events = &script.pair.sides[EXCHANGE].events;
+        let news = (events.len() > told).then(|| matches!(events[told], Event::Bound { .. }));
+        told = events.len();
+        assert_eq!(news, expected, "{seconds} s");
+    };
+    check(&mut script, "3600", Some(true));
+    check(&mut script, "3600", None);
+    check(&mut script, "600", Some(false));
+    check(&mut script, "600", None);
+    script.path.remote.set_port(40_000);
+    check(&mut script, "600", Some(true));
+    check(&mut script, "600", None);
 }
 
 #[test]

@@ -220,3 +220,56 @@ fn a_call_without_an_offer_does_not_ask_for_reliable_answers() {
     pair.dial("600", "100", Some(description(4000, 1)));
     assert!(pair.request(PHONE, "INVITE").supported().contains(&"100rel".to_string()));
 }
+
+/// The UPDATE with an offer of whoever is called and has not answered yet; what is said to it.
+fn offer_early(pair: &mut Pair, tag: &str, cseq: u32) -> u16 {
+    let invite = pair.request(PHONE, "INVITE");
+    let mut update = Request::new(Method::Update, invite.contacts()[0].uri.clone());
+    update.push_via(&message::Via::new("UDP", super::pair::at("10.0.0.1:5060"), &format!("z9hG4bKup{tag}{cseq}")));
+    update.set_from(&NameAddr::new(invite.to_().uri.clone()).with_tag(tag));
+    update.set_to(invite.from_());
+    update.set_call_id(invite.call_id());
+    update.set_cseq(cseq);
+    update.set_contact(&NameAddr::new(Uri::sip("far", "10.0.0.1", None)));
+    update.set_body("application/sdp", description(6000, cseq.into()).to_bytes());
+    let before = pair.sides[PHONE].events.len();
+    pair.inject(PHONE, &update.to_bytes());
+    if let Some(Event::Offer { dialog, offer: Some(_) }) = pair.sides[PHONE].events.get(before).cloned() {
+        pair.command(PHONE, Command::Reply { dialog, answer: Ok(description(4000, 2)) });
+    }
+    pair.response(PHONE).status.0
+}
+
+#[test]
+fn who_is_called_may_offer_anew_once_their_answer_has_arrived_and_not_before() {
+    let mut pair = Pair::trunk(4, Transport::Udp);
+    pair.is_cut = true;
+    let dialog = pair.dial("600", "100", Some(description(4000, 1)));
+    pair.inject(PHONE, &answer(&pair, 180, 0, false));
+    assert_eq!(offer_early(&mut pair, "far", 7), 481, "nothing is settled");
+    pair.inject(PHONE, &answer(&pair, 183, 1, true));
+    assert_eq!(offer_early(&mut pair, "other", 8), 481, "another who rings has settled nothing");
+    assert_eq!(offer_early(&mut pair, "far", 9), 200);
+    assert_eq!(parse(&pair.response(PHONE).body).ok(), Some(description(4000, 2)));
+    assert_eq!(offer_early(&mut pair, "far", 8), 500, "an older one");
+    // Their 200 repeats the first answer; what they have offered since stands.
+    let accepted = answer(&pair, 200, 0, true);
+    pair.inject(PHONE, &accepted);
+    assert_eq!(*pair.last(PHONE), Event::Accepted { dialog, sdp: Some(description(6000, 9)) });
+}
+
+#[test]
+fn another_who_answers_begins_to_count_anew() {
+    let mut pair = Pair::trunk(5, Transport::Udp);
+    pair.is_cut = true;
+    let dialog = pair.dial("600", "100", Some(description(4000, 1)));
+    pair.inject(PHONE, &answer(&pair, 183, 1, true));
+    assert_eq!(offer_early(&mut pair, "far", 100), 200);
+    let mut accepted = Response::to(&pair.request(PHONE, "INVITE"), Status(200));
+    accepted.set_to_tag("other");
+    accepted.set_contact(&NameAddr::new(Uri::sip("other", "10.0.0.1", None)));
+    accepted.set_body("application/sdp", description(5000, 1).to_bytes());
+    pair.inject(PHONE, &accepted.to_bytes());
+    assert_eq!(*pair.last(PHONE), Event::Accepted { dialog, sdp: Some(description(5000, 1)) });
+    assert_eq!(offer_early(&mut pair, "other", 1), 200);
+}

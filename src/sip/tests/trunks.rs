@@ -91,7 +91,7 @@ fn a_registration_is_proved_by_either_algorithm_and_a_stale_nonce_costs_one_more
     }
 }
 
-/// CVE-2020-28242: a new nonce for every answer.
+/// SIG-22 (CVE-2020-28242): a new nonce for every answer.
 #[test]
 fn whoever_challenges_for_ever_is_given_up_after_two_answers() {
     let mut provider = Provider::new(Transport::Udp);
@@ -242,6 +242,7 @@ fn bearings(provider: &Provider) -> Vec<Result<(), u16>> {
     provider.pair.sides[PHONE].events.iter().filter_map(bearing).collect()
 }
 
+/// SIG-17.
 #[test]
 fn two_misses_make_a_peer_down_and_two_answers_up() {
     let mut provider = Provider::new(Transport::Udp);

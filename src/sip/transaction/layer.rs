@@ -65,6 +65,13 @@ pub struct Notice {
     pub request: Option<Box<(Request, Path)>>,
 }
 
+/// A response to a request of ours, with what is known of the request.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<'a> {
+    pub notice: &'a Notice,
+    pub response: &'a Response,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Heard {
     Response,
@@ -230,8 +237,7 @@ impl Transactions {
             return;
         }
         let path = transaction.path;
-        let Some(invite) = own_request(&transaction.bytes) else { return };
-        let mut cancel = in_the_name_of(&invite, Method::Cancel);
+        let Some(mut cancel) = in_the_name_of(&transaction.bytes, Method::Cancel) else { return };
         if let Some(reason) = reason {
             cancel.headers.push(Name::Reason, reason);
         }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a CANCEL or the ACK of a refusal has the key of its INVITE, when asked for with the method INVITE.
 
-use crate::sip::message::{Message, Method, Name, Request, Response, parse};
+use crate::sip::message::{Message, Method, Name, Request, Response, excerpt, parse};
 use std::fmt::Write;
 
 /// What makes two requests the same transaction (RFC 3261 section 17.2.3): branch, sent-by and method; for senders that do
@@ -37,21 +37,22 @@ pub fn own_request(bytes: &[u8]) -> Option<Request> {
     }
 }
 
-/// The CANCEL or ACK that belongs to our INVITE: same Request-URI, top Via, Route, From, To, Call-ID and CSeq number
-/// (RFC 3261 sections 9.1 and 17.1.1.3).
-pub fn in_the_name_of(invite: &Request, method: Method) -> Request {
-    let mut request = Request::new(method, invite.uri.clone());
-    for name in [Name::Via, Name::MaxForwards, Name::Route, Name::From, Name::To, Name::CallId] {
-        request.headers.copy(&invite.headers, name);
-    }
-    request.set_cseq(invite.cseq().number);
-    request
+/// What a CANCEL or ACK has of its INVITE.
+const SHARED: [Name; 7] = [Name::Via, Name::MaxForwards, Name::Route, Name::From, Name::To, Name::CallId, Name::CSeq];
+
+/// The CANCEL or ACK that belongs to our INVITE, from the bytes of the INVITE: same Request-URI, top Via, Route, From, To, Call-ID
+/// and CSeq number (RFC 3261 sections 9.1 and 17.1.1.3).
+pub fn in_the_name_of(invite: &[u8], method: Method) -> Option<Request> {
+    let mut request = excerpt(invite, &SHARED)?;
+    let number = request.cseq().number;
+    request.method = method;
+    request.set_cseq(number);
+    Some(request)
 }
 
 /// The ACK of a refusal of our INVITE, from the bytes of the INVITE.
 pub fn ack_of_refusal(invite: &[u8], response: &Response) -> Option<Vec<u8>> {
-    let invite = own_request(invite)?;
-    let mut ack = in_the_name_of(&invite, Method::Ack);
+    let mut ack = in_the_name_of(invite, Method::Ack)?;
     if let Some(to) = response.headers.get(Name::To) {
         ack.headers.set(Name::To, to);
     }

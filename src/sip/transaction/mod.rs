@@ -28,7 +28,7 @@ mod layer;
 mod matching;
 pub mod server;
 
-pub(super) use layer::{Heard, Notice, Owner, Transactions, TxId};
+pub(super) use layer::{Answer, Heard, Notice, Owner, Transactions, TxId};
 pub(super) use matching::request_key;
 
 use crate::time::Duration;
