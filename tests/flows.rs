@@ -114,7 +114,7 @@ fn the_fields_of_each_verb_are_judged() {
         ("menu: {prompt: main-menu, keys: {1: m, 1: n}}", &["3:46 `1` stands here twice; first on line 3"]),
         (
             "menu: {prompt: main-menu, wait: 0s, tries: 101, keys: {1: m}}",
-            &["3:39 `wait` is from 1ms to 10m, not 0ms", "3:50 `tries` is from 1 to 100, not 101"],
+            &["3:39 `wait` is from 1ms to 10m, not 0s", "3:50 `tries` is from 1 to 100, not 101"],
         ),
         ("language: {to: en}", &["3:7 `language` lacks `next`"]),
         ("language: {next: m}", &["3:7 `language` lacks `to`"]),
@@ -128,7 +128,7 @@ fn the_fields_of_each_verb_are_judged() {
         ("queue: {name: support, answerd: m, failed: m}", &["3:30 `queue` has no field `answerd`; did you mean answered?"]),
         ("queue: {name: support, failed: n}", &["3:3 a loop without the caller's input or a wait: n -> n"]),
         ("dial: {to: 1003, failed: m}", &["3:18 no extension `1003`; did you mean 1001?"]),
-        ("dial: {to: 1001, ring: 0s}", &["3:7 `dial` lacks `failed`", "3:30 `ring` is from 1s to 10m, not 0ms"]),
+        ("dial: {to: 1001, ring: 0s}", &["3:7 `dial` lacks `failed`", "3:30 `ring` is from 1s to 10m, not 0s"]),
         ("dial: {to: 1001, no_answer: n, busy: n, failed: m}", &["3:3 a loop without the caller's input or a wait: n -> n"]),
         ("transfer: {to: anna, failed: m}", &["3:22 no extension `anna`"]),
         ("transfer: {to: 1001, answered: m, failed: m}", &["3:28 `transfer` has no field `answered`"]),

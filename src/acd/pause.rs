@@ -21,6 +21,10 @@ impl Acd {
     /// The agent's own wish.
     pub(super) fn agent_pause(&mut self, agent: Name, reason: Name, now: Moment, out: &mut Vec<Action>) {
         let Some(id) = self.desks.find(&agent) else { return };
+        if self.desks.at(id).pause.as_ref().is_some_and(|pause| pause.reason == reason && !pause.forced) {
+            // As it is already.
+            return;
+        }
         if let Err(why) = self.may_pause(id, &reason, now) {
             out.push(Action::PauseRefused { agent, reason, why });
         } else if self.rule_of(&reason).is_some_and(|rule| rule.approval) {

@@ -142,7 +142,9 @@ pub fn ask(command: &Command) -> ExitCode {
     match answered {
         Ok(()) => ExitCode::SUCCESS,
         Err(sentence) => {
-            eprintln!("centrala: {}", table::clean(&sentence));
+            // Some are of several lines: a fault with its excerpt.
+            let lines: Vec<String> = sentence.lines().map(table::clean).collect();
+            eprintln!("centrala: {}", lines.join("\n"));
             ExitCode::FAILURE
         }
     }

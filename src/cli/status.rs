@@ -32,7 +32,13 @@ pub fn run(arguments: &Status) -> Result<(), String> {
         ("", format!("{} finished transactions kept for retransmissions", status.transactions_finished)),
         ("registrations", status.registrations.to_string()),
         ("open", format!("{} questions, {} writes", status.questions_open, status.writes_open)),
-        ("lost", format!("{} datagrams, {} media commands or reports", status.datagrams_dropped, status.media_dropped)),
+        (
+            "lost",
+            format!(
+                "{} datagrams, {} media commands or reports, {} writes",
+                status.datagrams_dropped, status.media_dropped, status.writes_lost
+            ),
+        ),
         ("media ticks late", status.media_late_ticks.to_string()),
         ("queues", format!("{} agents stuck, decisions at most {} ms late", status.agents_stuck, status.dispatch_lag_ms)),
         ("faults contained", status.panics_contained.to_string()),

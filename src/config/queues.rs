@@ -193,6 +193,7 @@ struct Service {
 /// The fields that queues and families share.
 fn service(fields: &mut Fields<'_>, known: &Known<'_>, reader: &mut Reader<'_>) -> Service {
     let mut service = acd::Queue::default();
+    let mut capped = false;
     if let Some(order) = fields.value("strategy").and_then(|node| routing::order(node, reader)) {
         service.order = order;
     }
@@ -204,6 +205,7 @@ fn service(fields: &mut Fields<'_>, known: &Known<'_>, reader: &mut Reader<'_>) 
     ] {
         if let Some(node) = fields.value(name) {
             *value = reader.duration(&format!("`{name}`"), node, range).unwrap_or(*value);
+            capped |= name == "max_head_start";
         }
     }
     if let Some(node) = fields.value("back_off") {
@@ -221,12 +223,17 @@ fn service(fields: &mut Fields<'_>, known: &Known<'_>, reader: &mut Reader<'_>) 
     for node in fields.value("dispositions").map(|node| reader.items(node)).unwrap_or_default().iter().take(MAX_DISPOSITIONS) {
         service.dispositions.extend(reader.name("a disposition", node));
     }
-    routed(service, fields, known, reader)
+    routed(service, capped, fields, known, reader)
 }
 
-/// What decides about who is asked and what becomes of callers.
-fn routed(mut service: acd::Queue, fields: &mut Fields<'_>, known: &Known<'_>, reader: &mut Reader<'_>) -> Service {
-    let capped = fields.value("max_head_start").is_some();
+/// What decides about who is asked and what becomes of callers. `capped`: it is said how much head starts give together.
+fn routed(
+    mut service: acd::Queue,
+    capped: bool,
+    fields: &mut Fields<'_>,
+    known: &Known<'_>,
+    reader: &mut Reader<'_>,
+) -> Service {
     if let Some((rules, cap)) = fields.value("head_start").and_then(|node| routing::head_starts(node, capped, reader)) {
         service.head_starts = rules;
         service.max_head_start = cap.unwrap_or(service.max_head_start);

@@ -199,6 +199,8 @@ pub struct Status {
     pub registrations: u64,
     pub questions_open: u64,
     pub writes_open: u64,
+    /// Given up by the store since the start: a full disk, a broken one.
+    pub writes_lost: u64,
     pub calls_total: u64,
     pub answered_total: u64,
     pub rejected_total: u64,

@@ -153,7 +153,8 @@ impl Exchange {
         changes.iter().for_each(|line| info!("reloaded: {line}"));
         info!(changes = changes.len(), "reloaded");
         let before = std::mem::replace(&mut self.reload.library, Arc::clone(&library));
-        let gone = self.reload.before.replace((old, before));
+        // What changed nothing is nothing to go back from.
+        let gone = if changes.is_empty() { Some((old, before)) } else { self.reload.before.replace((old, before)) };
         // Where there is no thread for it, it is dropped here.
         let _ = std::thread::Builder::new().name("retire".into()).spawn(move || drop(gone));
         self.parts.media.set_library(library);

@@ -219,11 +219,6 @@ impl Exchange {
             }
             DIARY => {
                 self.parts.diary.drain(&mut self.committed);
-                for committed in &self.committed {
-                    if let Err(why) = &committed.outcome {
-                        error!(why, "something was not kept");
-                    }
-                }
                 self.events.extend(self.committed.drain(..).map(Event::Committed));
             }
             RELOAD => self.reloaded(),

@@ -169,14 +169,13 @@ fn change_line(it: &ItemExplanation, now: Now) -> String {
     words.extend(
         it.agents.iter().filter_map(until).min().map(|at| format!("an agent may take it in {}", span(at.since(now.mono)))),
     );
-    words.extend(it.next_change.map(|time| format!("its steps change in {}", span(time))));
     if it.agents.iter().all(|agent| matches!(agent.obstacle, Some(Obstacle::Lacks { .. }))) {
         words.push("somebody who may take it logs in, or a step asks for less".into());
+    } else if words.is_empty() {
+        words.push("an agent logs in or resumes".into());
     }
-    match words.is_empty() {
-        true => "what would change it: an agent logs in or resumes".into(),
-        false => format!("what would change it: {}", words.join("; ")),
-    }
+    words.extend(it.next_change.map(|time| format!("its queue's steps and overflows act in {}", span(time))));
+    format!("what would change it: {}", words.join("; "))
 }
 
 fn obstacle_words(obstacle: &Obstacle, now: Now) -> String {

@@ -65,6 +65,7 @@ impl Pbx {
         let call_has_it = call.legs.contains(&caller);
         let others: Vec<LegId> = call.legs.iter().copied().filter(|leg| *leg != caller).collect();
         self.timers.cancel(&Timer::CallLimit(id));
+        self.timers.cancel(&Timer::Lasting(id));
         if self.stopping {
             // Nobody will be here to hear what the flow still asks.
             self.tell_session(id, ivr::Event::HungUp, now);

@@ -197,6 +197,8 @@ enum Timer {
     Session(CallId),
     /// The longest a call may last.
     CallLimit(CallId),
+    /// A call was answered so long ago that this is worth keeping before its end.
+    Lasting(CallId),
     /// The longest a flow may go on after its caller has hung up.
     Aftermath(CallId),
     /// The statistics of a leg that is over have not come.
@@ -258,6 +260,9 @@ struct Totals {
     panics: u64,
     /// Calls that somebody tried and may not.
     not_permitted: u64,
+    /// Writes that the store gave up, and when the log last said so.
+    writes_lost: u64,
+    lost_told: Option<Moment>,
 }
 
 impl Pbx {
@@ -343,6 +348,7 @@ impl Pbx {
                     self.end_flow(call, now, out);
                 }
                 Timer::Aftermath(call) => self.aftermath_over(call, now, out),
+                Timer::Lasting(call) => self.keep_answer(call, now, out),
                 Timer::CallLimit(call) => self.hang_up(call, Outcome::Completed, now, out),
                 Timer::Closing(leg) => self.retire_leg(leg, now, out),
                 Timer::Ring(attempt) => self.rang_out(attempt, now, out),
@@ -386,6 +392,9 @@ impl Pbx {
             })
             .collect();
         self.tell_sip(sip::Input::Command(sip::Command::Restore(bindings)), now);
+        self.settle(now, out);
+        // Phones that are back are news to nobody but the agents' queues.
+        self.announce_agents(now);
         self.settle(now, out);
     }
 

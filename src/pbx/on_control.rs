@@ -66,6 +66,7 @@ impl Pbx {
             registrations: count(census.bindings),
             questions_open: count(self.asks.len()),
             writes_open: self.writes_open,
+            writes_lost: self.totals.writes_lost,
             calls_total: self.totals.calls,
             answered_total: self.totals.answered,
             rejected_total: self.totals.rejected,

@@ -4,14 +4,17 @@ use super::call::{self, Wish};
 use super::dial::Summons;
 use super::on_control::count;
 use super::policy::{Errand, Payer, Wanted, Way};
-use super::{Action, Outcome, Pbx, Phase, Purpose};
+use super::{Action, Outcome, Pbx, Phase, Purpose, Timer};
 use crate::acd;
 use crate::id::{CallId, Name};
 use crate::ivr::{Cause, Command, Hours, Keep, KeepEnd, QueueGlance};
 use crate::sip::Status;
-use crate::time::Now;
-use crate::{ivr, media, sip};
+use crate::time::{Duration, Now};
+use crate::{ivr, media, sip, store};
 use std::collections::BTreeMap;
+
+/// A call that lasts so long is known to have been answered, whatever becomes of the exchange.
+const LASTING: Duration = Duration::from_secs(2);
 
 impl Pbx {
     pub(super) fn on_ivr(&mut self, id: CallId, command: Command, now: Now, out: &mut Vec<Action>) {
@@ -122,6 +125,14 @@ impl Pbx {
         views.map(glance).collect()
     }
 
+    /// Most calls to a flow are short: their record comes soon enough by itself.
+    pub(super) fn keep_answer(&mut self, id: CallId, now: Now, out: &mut Vec<Action>) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let Some(answered) = call.answered else { return };
+        let reference = call.reference.clone();
+        self.write(store::What::CallAnswered { reference, answered }, now, out);
+    }
+
     /// 200 with the description that was prepared when the port was bound. The flow hears `Answered` when the caller's
     /// acknowledgement is here: from then on no word of ours is lost.
     pub(super) fn answer(&mut self, id: CallId, now: Now, out: &mut Vec<Action>) {
@@ -133,6 +144,7 @@ impl Pbx {
         leg.answered = Some(answered);
         let (dialog, leg) = (leg.dialog, leg.id);
         self.totals.answered += 1;
+        self.timers.set(Timer::Lasting(id), now.mono + LASTING);
         // Before the 200 leaves: what the caller says at once must find an open ear.
         self.connect_audio(leg, out);
         self.touch(leg);

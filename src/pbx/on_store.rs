@@ -3,7 +3,10 @@
 use super::{Action, Pbx};
 use crate::control::Response;
 use crate::store::Committed;
-use crate::time::Now;
+use crate::time::{Duration, Now};
+
+/// So long the log is spared the next of the same.
+const LOST_AGAIN: Duration = Duration::from_secs(1);
 
 impl Pbx {
     pub(super) fn on_store(&mut self, committed: Committed, now: Now, out: &mut Vec<Action>) {
@@ -13,13 +16,21 @@ impl Pbx {
         }
         let reply = self.replies.remove(&committed.id);
         if let Err(why) = &committed.outcome {
-            // Nobody was promised this row; the log is where it survives.
-            tracing::error!(write = committed.id.0, why, "a record could not be kept");
+            self.lost(why, now);
         }
         if let Some(reply) = reply {
             let kept =
                 committed.outcome.map_err(|why| format!("it holds now, but could not be kept for after a restart: {why}"));
             out.push(Action::Reply { reply, response: kept.map_or_else(Response::Failed, |()| Response::Done) });
+        }
+    }
+
+    /// Nobody was promised this row. A full disk refuses hundreds: the log says how many, the status too.
+    fn lost(&mut self, why: &str, now: Now) {
+        self.totals.writes_lost += 1;
+        if self.totals.lost_told.is_none_or(|told| now.mono.since(told) >= LOST_AGAIN) {
+            self.totals.lost_told = Some(now.mono);
+            tracing::error!(why, lost = self.totals.writes_lost, "records could not be kept: so many since the start");
         }
     }
 }

@@ -258,8 +258,9 @@ impl Pbx {
         if !self.config.trunks.contains_key(name) {
             return;
         }
-        self.trunks.standing.entry(name.clone()).or_default().bearing = Some(bearing);
+        let before = self.trunks.standing.entry(name.clone()).or_default().bearing.replace(bearing);
         match bearing {
+            Bearing::Up { .. } if matches!(before, Some(Bearing::Up { .. })) => {}
             Bearing::Up { round_trip } => {
                 tracing::info!(trunk = %name, ms = round_trip.as_millis(), "the trunk answers");
                 self.policy.trunk_is(name, true);

@@ -34,6 +34,9 @@ impl Pbx {
             self.policy.trunk_rests(&trunk, (*pause).min(MAX_REST), now);
         }
         self.try_next_place(attempt, leg, ending, now);
+        if matches!(ending, Ending::Refused { status: Status(486 | 600..=699), .. }) {
+            self.nobody_else_asks(attempt, leg);
+        }
         self.phone_failed(attempt, leg, dial_end(ending), now, out);
     }
 
@@ -49,6 +52,18 @@ impl Pbx {
         if usize::from(it.stage.passed_over) + 1 < places {
             let stage = Stage { passed_over: it.stage.passed_over + 1, ..it.stage.clone() };
             it.then.push_front(stage);
+        }
+    }
+
+    /// Whoever was called is busy, or declines: another provider would only ring them again (RFC 3261 section 21.6).
+    fn nobody_else_asks(&mut self, attempt: AttemptId, leg: LegId) {
+        let Some(permit) = self.legs.get(&leg).and_then(|leg| leg.permit.as_deref()) else { return };
+        let Some(number) = permit.place().telephone() else { return };
+        let asks = |stage: &Stage| !stage.goals.is_empty() && stage.goals.iter().all(|goal| goal.telephone() == Some(number));
+        if let Some(it) = self.attempts.get_mut(&attempt) {
+            while it.then.front().is_some_and(asks) {
+                it.then.pop_front();
+            }
         }
     }
 

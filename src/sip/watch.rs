@@ -137,9 +137,10 @@ impl Endpoint {
         if is_doubtful && !is_believed {
             return self.ask_watched(id, now, out);
         }
-        if is_doubtful {
-            watched.is_up = Some(finding.is_ok());
-            watched.doubts = 0;
+        watched.is_up = Some(finding.is_ok());
+        watched.doubts = 0;
+        // How fast it answers is news each time.
+        if is_doubtful || finding.is_ok() {
             let bearing = match finding {
                 Ok(round_trip) => Bearing::Up { round_trip },
                 Err(status) => Bearing::Down { status },

@@ -45,6 +45,11 @@ pub struct Write {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum What {
     CallStarted(CallStarted),
+    /// A call that lasts was answered: should the exchange die, its record says so.
+    CallAnswered {
+        reference: String,
+        answered: Wall,
+    },
     /// The finished record: its row replaces the one of `CallStarted`.
     CallEnded(CallRecord),
     /// A phone's binding, whole; replaces that of the same user and contact.

@@ -108,7 +108,7 @@ impl QueueLog {
             "offer ended" => self.rang(&fact, &body),
             "queue answered" => self.connected(&fact, &body),
             "queue left" => self.left(&fact, &body),
-            "call lost" => self.exit(&fact, "ABANDON", &[], 0),
+            "call lost" => self.lost(&fact),
             "agent state" => self.turned(&fact, &body),
             _ => {}
         }
@@ -161,6 +161,15 @@ impl QueueLog {
             "full" | "no_such_queue" | "too_many_needs" => {}
             _ => self.exit(fact, "EXITWITHTIMEOUT", &[], waited),
         }
+    }
+
+    /// The exchange died. Who talked was served; for how long, nobody knows.
+    fn lost(&mut self, fact: &Fact) {
+        let Some(open) = self.stays.get(&fact.call) else { return };
+        let Some(agent) = open.agent.clone() else { return self.exit(fact, "ABANDON", &[], 0) };
+        let (queue, data) = (open.queue.clone(), [open.waited.to_string(), "0".into(), open.first.to_string()]);
+        self.stays.remove(&fact.call);
+        self.say(fact.at, &fact.call, &queue, &agent, "COMPLETEAGENT", &data);
     }
 
     /// Out without having been answered.
@@ -244,6 +253,11 @@ mod tests {
             (70, "queue joined", "c", "", r#"{"queue":"support"}"#),
             (80, "queue left", "c", "", r#"{"queue":"support","outcome":"abandoned","waited_ms":10000}"#),
             (81, "queue joined", "d", "+48 12", r#"{"queue":"support"}"#),
+            (82, "queue joined", "e", "+48 13", r#"{"queue":"support"}"#),
+            (84, "queue answered", "e", "", r#"{"queue":"support","agent":"anna","waited_ms":2000}"#),
+            (85, "call lost", "e", "", r#"{}"#),
+            (86, "queue joined", "f", "+48 14", r#"{"queue":"support"}"#),
+            (87, "call lost", "f", "", r#"{}"#),
             (88, "queue moved", "d", "", r#"{"queue":"sales","from":"support"}"#),
             (89, "queue left", "d", "", r#"{"queue":"sales","outcome":"abandoned","waited_ms":8000}"#),
             (90, "agent state", "", "", r#"{"agent":"anna","state":"available"}"#),
@@ -263,6 +277,11 @@ mod tests {
             "70|c|support|NONE|ENTERQUEUE|||1",
             "80|c|support|NONE|ABANDON|1|1|10",
             "81|d|support|NONE|ENTERQUEUE||+48 12|1",
+            "82|e|support|NONE|ENTERQUEUE||+48 13|2",
+            "84|e|support|anna|CONNECT|2|e|0",
+            "85|e|support|anna|COMPLETEAGENT|2|0|2",
+            "86|f|support|NONE|ENTERQUEUE||+48 14|2",
+            "87|f|support|NONE|ABANDON|2|2|0",
             "88|d|support|NONE|EXITWITHTIMEOUT|1|1|7",
             "88|d|sales|NONE|ENTERQUEUE||+48 12|1",
             "89|d|sales|NONE|ABANDON|1|1|8",

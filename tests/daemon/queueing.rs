@@ -57,7 +57,8 @@ fn order(exchange: &Exchange, queue: &str) -> Vec<String> {
     rows.iter().map(|row| row["from"].as_str().expect("a number").to_owned()).collect()
 }
 
-fn state(exchange: &Exchange, agent: &str) -> String {
+/// As `centrala agents` says it.
+pub fn state(exchange: &Exchange, agent: &str) -> String {
     let agents = rows(exchange.ask(&["agents"]));
     let row = agents.iter().find(|row| row["name"] == agent).expect("the agent is there");
     row["state"].as_str().expect("a state").to_owned()

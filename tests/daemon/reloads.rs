@@ -54,6 +54,9 @@ fn a_reload_says_what_it_changes_a_bad_file_changes_nothing_and_a_rollback_goes_
     assert_eq!(changes, serde_json::json!(["flows: ~tour"]), "{}", exchange.log());
     assert_eq!(status(&exchange), 603);
 
+    // One that changes nothing takes away nothing to go back to.
+    assert_eq!(exchange.ask(&["reload"])["changes"], serde_json::json!([]));
+
     write(&flow, "start: a\nnodes:\n  a: {hangpu: {}}\n");
     let told = fails(&exchange, "reload");
     assert!(told.contains("tour.yaml:3:") && told.contains("did you mean `hangup`?"), "{told}");

@@ -3,18 +3,23 @@
 use crate::endings::answered;
 use crate::exchange::{Exchange, until};
 use crate::line::{Call, Line};
+use crate::queueing::state;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(5);
 
 #[test]
-fn registrations_and_records_survive_kill_9() {
+fn registrations_agents_and_records_survive_kill_9() {
     let mut exchange = Exchange::lab("kill");
     for user in ["1001", "1002", "1003"] {
         let mut line = Line::udp("127.0.0.1", exchange.sip);
         let mut phone = Call::new(&line, user, "100", exchange.sip);
         assert_eq!(phone.registers(&mut line, &format!("pw{user}")), 200, "{user}");
     }
+    // Both are agents by registering, in the lab.
+    exchange.ask(&["agent", "pause", "1002", "--reason", "lunch"]);
+    let at_work = ["1001", "1002"].map(|agent| state(&exchange, agent));
+    assert_eq!(at_work, ["available", "paused (lunch)"]);
     // A call that is up when the process dies.
     let mut line = Line::udp("127.0.0.2", exchange.sip);
     let call = answered(&mut line, &exchange, "101");
@@ -29,6 +34,8 @@ fn registrations_and_records_survive_kill_9() {
     for field in ["user", "contact", "address", "transport", "expires"] {
         assert_eq!(same(field, &after), same(field, &before), "{field}: {after:#?}");
     }
+    // Nobody registered anew.
+    assert_eq!(["1001", "1002"].map(|agent| state(&exchange, agent)), at_work, "{}", exchange.log());
     let records = exchange.records(1);
     assert_eq!(records[0]["legs"][0]["sip_call_id"].as_str().unwrap_or(&call.id), call.id, "{records:#?}");
     assert_ne!(records[0]["outcome"], "completed", "{records:#?}");

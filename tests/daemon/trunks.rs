@@ -116,6 +116,39 @@ fn a_provider_that_is_out_of_order_is_passed_over_and_left_in_peace() {
     assert_eq!(exchange.records(2)[0]["legs"].as_array().map(Vec::len), Some(3));
 }
 
+#[test]
+fn who_is_busy_or_declines_is_not_rung_again_by_the_next_provider() {
+    let folder = Folder::new("declines");
+    let refuses =
+        |status: &str| format!("{}{}{}", receive("request=\"INVITE\""), answer(status, "", ""), receive("request=\"ACK\""));
+    let mut first = Sipp::start(&folder, "first", PROVIDER, &refuses("486 Busy Here"), 1);
+    let mut declining = Sipp::start(&folder, "declining", "127.0.0.7", &refuses("603 Decline"), 1);
+    // Nobody serves there: a call to it would be seen, and be unreachable.
+    let spare = UdpSocket::bind(("127.0.0.6", 0)).expect("a loopback port");
+    let trunks = format!(
+        "  first: {{send_to: \"{PROVIDER}:{}\"}}\n  declining: {{send_to: \"127.0.0.7:{}\"}}\n  spare: {{send_to: \"{}\"}}\n",
+        first.port,
+        declining.port,
+        spare.local_addr().expect("bound")
+    );
+    spare.set_nonblocking(true).expect("a flag");
+    for (group, status) in [("first", 486), ("declining", 603)] {
+        let groups = format!("trunk_groups: {{both: [{group}, spare]}}\n");
+        let outbound = format!("{groups}outbound: {{via: both, classes: [national]}}\n");
+        let exchange = Exchange::with("declines-daemon", &lab_with(&folder, &trunks, &outbound));
+        let (_line, _call, told) = dials(&exchange, "221234567", S(5));
+        assert_eq!(told, Some(status), "{}", exchange.log());
+        exchange.becomes_quiet(S(5), false);
+    }
+    first.is_content(S(5)).unwrap_or_else(|why| panic!("{why}"));
+    declining.is_content(S(5)).unwrap_or_else(|why| panic!("{why}"));
+    let mut buffer = [0; 4096];
+    while let Ok(length) = spare.recv(&mut buffer) {
+        let asked = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        assert!(!asked.starts_with("INVITE"), "{asked}");
+    }
+}
+
 /// SIG-17.
 #[test]
 fn a_call_to_a_silent_provider_goes_to_the_next_half_a_second_after_the_second_missed_probe() {

@@ -129,6 +129,7 @@ queues:
       - {after: 15m, play: sorry}
 agents:
   anna: {address: 'sip:x@127.0.0.1:7000', queues: {support: {weight: 3}}, groups: [backup], skills: {english: 9}}
+mailboxes: {support: {name: Support}}
 pauses:
   lunch: {paid: false, quota: 30m}
   training: {paid: true, approval: true, only_if: support.service_level > 80%}

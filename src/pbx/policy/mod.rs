@@ -143,6 +143,11 @@ impl Goal {
         &self.errand
     }
 
+    /// The telephone outside that is called, whatever provider carries it.
+    pub fn telephone(&self) -> Option<&Number> {
+        self.place.telephone()
+    }
+
     /// In a word or two, for the log.
     pub fn words(&self) -> &str {
         match &self.place {
@@ -161,6 +166,15 @@ pub enum Place {
     Address { agent: Name, uri: Uri },
     /// At a provider, as this user there: a telephone where `number` says so.
     Trunk { trunk: Name, user: String, number: Option<Number> },
+}
+
+impl Place {
+    pub fn telephone(&self) -> Option<&Number> {
+        match self {
+            Place::Trunk { number, .. } => number.as_ref(),
+            Place::Extension(_) | Place::Address { .. } => None,
+        }
+    }
 }
 
 /// Phones that ring together, before the next ones do.

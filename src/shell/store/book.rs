@@ -229,6 +229,7 @@ fn close_lost_calls(transaction: &Transaction<'_>, now: Wall) -> rusqlite::Resul
 fn record(transaction: &Transaction<'_>, write: &Write) -> rusqlite::Result<()> {
     match &write.what {
         What::CallStarted(call) => call_started(transaction, write.at, call),
+        What::CallAnswered { reference, answered } => call_answered(transaction, write.at, reference, *answered),
         What::CallEnded(call) => call_ended(transaction, write.at, call),
         What::Bound(binding) => bound(transaction, write.at, binding),
         What::Unbound { user, contact } => unbound(transaction, write.at, user, contact),
@@ -265,6 +266,13 @@ fn call_started(transaction: &Transaction<'_>, at: Wall, call: &CallStarted) -> 
         .execute(params![reference, started.unix_nanos(), caller, dialled, source])?;
     let body = StartedFact { started: *started, caller, dialled, source };
     fact(transaction, at, "call started", Some(reference), Some(caller), &body)
+}
+
+fn call_answered(transaction: &Transaction<'_>, at: Wall, reference: &str, answered: Wall) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached("UPDATE calls SET answered = ?2 WHERE reference = ?1 AND ended IS NULL")?
+        .execute(params![reference, answered.unix_nanos()])?;
+    fact(transaction, at, "call answered", Some(reference), None, &serde_json::json!({ "answered": answered }))
 }
 
 #[derive(Serialize)]

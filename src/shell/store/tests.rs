@@ -182,12 +182,22 @@ fn a_flow_is_reported_node_by_node_and_by_whom_it_let_through() {
 fn calls_going_on_at_a_crash_are_closed_as_lost() {
     let folder = Folder::new("crash");
     let (diary, _) = open(&folder, 1);
-    for write in writes([started("aaaaaaaaaaaaaaaa"), started("bbbbbbbbbbbbbbbb"), ended("bbbbbbbbbbbbbbbb")]) {
+    let answered = |reference: &str| What::CallAnswered { reference: reference.into(), answered: at(2) };
+    let late = answered("bbbbbbbbbbbbbbbb");
+    for write in writes([
+        started("aaaaaaaaaaaaaaaa"),
+        answered("aaaaaaaaaaaaaaaa"),
+        started("bbbbbbbbbbbbbbbb"),
+        ended("bbbbbbbbbbbbbbbb"),
+        late,
+    ]) {
         diary.write(write);
     }
     diary.stop();
     let (diary, restored) = open(&folder, 2);
     assert_eq!(restored.crash_lost.len(), 1);
+    let answered = calls(&folder).iter().filter(|call| call.answered.is_some()).count();
+    assert_eq!(answered, 2, "what is lost was answered all the same");
     diary.stop();
     let outcomes: Vec<_> = calls(&folder).into_iter().map(|call| (call.reference, call.outcome, call.duration_s)).collect();
     assert_eq!(
