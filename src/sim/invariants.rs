@@ -5,7 +5,7 @@
 
 use crate::control::Status;
 use crate::id::{AskId, LegId, PlayId, WriteId};
-use crate::media::{Command, Report};
+use crate::media::{Command, MAX_PARTIES, Report};
 use crate::pbx::{Action, Event};
 use crate::store::{CallRecord, LegRecord, OUTCOMES, What};
 use crate::time::Moment;
@@ -38,6 +38,7 @@ pub enum Invariant {
     CountsAgree,
     BooksAgree,
     OneBridgePerLeg,
+    OneMixPerLeg,
     NothingRemains,
     NoPanic,
     PlainData,
@@ -63,6 +64,7 @@ impl fmt::Display for Invariant {
             Invariant::CountsAgree => "the status counts what there is",
             Invariant::BooksAgree => "the exchange's own books, the queue engine's included, agree with each other",
             Invariant::OneBridgePerLeg => "each leg is in at most one bridge",
+            Invariant::OneMixPerLeg => "each leg that is mixed is in exactly one mix, of three at least",
             Invariant::NothingRemains => "when all have hung up and the timers have passed, nothing remains",
             Invariant::NoPanic => "the exchange never panics",
             Invariant::PlainData => "the exchange's state is plain data: written down and read back it goes on the same way",
@@ -96,7 +98,8 @@ pub struct Ledger {
     legs: BTreeMap<LegId, LegEntry>,
     ports: BTreeMap<SocketAddr, LegId>,
     plays: BTreeSet<(LegId, PlayId)>,
-    bridges: BTreeMap<LegId, LegId>,
+    /// Those whom each leg hears.
+    company: BTreeMap<LegId, BTreeSet<LegId>>,
     calls: BTreeMap<String, CallEntry>,
     records: BTreeMap<String, CallRecord>,
     writes: BTreeMap<WriteId, Written>,
@@ -208,9 +211,8 @@ impl Ledger {
 
     fn media(&mut self, command: &Command) -> Verdict {
         if let Command::Unbridge { leg } | Command::Export { leg } | Command::Close { leg } = command
-            && let Some(other) = self.bridges.remove(leg)
         {
-            self.bridges.remove(&other);
+            self.parts(*leg);
         }
         let unknown = |leg: &LegId| format!("{leg:?} is not open: {command:?}");
         match command {
@@ -243,13 +245,14 @@ impl Ledger {
             Command::Bridge { a, b } => {
                 for (leg, other) in [(a, b), (b, a)] {
                     judge(Invariant::NoActionForAnUnknownLeg, self.is_open(leg), || unknown(leg))?;
-                    let before = self.bridges.insert(*leg, *other);
+                    let before = self.company.insert(*leg, [*other].into());
                     judge(Invariant::OneBridgePerLeg, before.is_none(), || {
                         format!("{leg:?} goes from {before:?} to {other:?}")
                     })?;
                 }
                 Ok(())
             }
+            Command::Mix { legs } => self.mixed(legs, || format!("{command:?}")),
             Command::Import { state } => {
                 let leg = state.leg();
                 judge(Invariant::NoActionForAnUnknownLeg, self.is_open(&leg), || unknown(&leg))
@@ -260,6 +263,36 @@ impl Ledger {
             | Command::Unbridge { leg }
             | Command::SendDigit { leg, .. }
             | Command::Export { leg } => judge(Invariant::NoActionForAnUnknownLeg, self.is_open(leg), || unknown(leg)),
+        }
+    }
+
+    /// Takes in whoever talks already, with all whom they talk with.
+    fn mixed(&mut self, legs: &[LegId], told: impl Fn() -> String) -> Verdict {
+        let members: BTreeSet<LegId> = legs.iter().copied().collect();
+        let some = members.len() == legs.len() && (3..=MAX_PARTIES).contains(&legs.len());
+        judge(Invariant::OneMixPerLeg, some, || format!("{} parties: {}", members.len(), told()))?;
+        for leg in &members {
+            judge(Invariant::NoActionForAnUnknownLeg, self.is_open(leg), || format!("{leg:?} is not open: {}", told()))?;
+            let before = self.company.get(leg);
+            let stays = before.is_none_or(|before| before.is_subset(&members));
+            judge(Invariant::OneMixPerLeg, stays, || format!("{leg:?} leaves {before:?}: {}", told()))?;
+        }
+        for leg in &members {
+            let others = members.iter().copied().filter(|other| other != leg).collect();
+            self.company.insert(*leg, others);
+        }
+        Ok(())
+    }
+
+    /// The others go on without it, if they are two at least.
+    fn parts(&mut self, leg: LegId) {
+        for other in self.company.remove(&leg).unwrap_or_default() {
+            if let Some(others) = self.company.get_mut(&other) {
+                others.remove(&leg);
+                if others.is_empty() {
+                    self.company.remove(&other);
+                }
+            }
         }
     }
 
