@@ -170,6 +170,24 @@ impl Shard {
         self.with(leg, |_| -> () { panic!("planted by a test") });
     }
 
+    /// Whether the books agree with each other; panics otherwise.
+    #[cfg(test)]
+    pub fn check(&self) {
+        let legs = || self.phases.iter().flat_map(|phase| phase.legs.values());
+        let mixed = |leg: LegId| self.phases.iter().flat_map(|phase| &phase.mixes).filter(|mix| mix.has(leg)).count();
+        for leg in legs() {
+            assert_eq!(mixed(leg.id()), usize::from(leg.is_mixed()), "{leg:?}");
+            let back = |other: LegId| legs().any(|it| it.id() == other && it.other() == Some(leg.id()));
+            assert!(leg.other().is_none_or(back), "{leg:?}");
+        }
+        for mix in self.phases.iter().flat_map(|phase| &phase.mixes) {
+            let members: Vec<_> = mix.members().collect();
+            assert!(members.len() > 2 && members.iter().all(|(_, leg)| self.has(*leg)), "{mix:?}");
+        }
+        assert_eq!(legs().filter(|leg| leg.other().is_some()).count(), 2 * self.bridges);
+        assert_eq!(legs().count(), self.legs);
+    }
+
     fn admit(&mut self, leg: Box<Leg>, now: Moment) {
         if self.legs == 0 {
             // Nothing was due while there was nobody: no catching up.

@@ -148,6 +148,7 @@ impl Pbx {
         self.release_permit(id, now);
         if let Some(joining) = self.joining.remove(&id) {
             self.stranded(&joining, now, out);
+            self.end_when_left(id, now, out);
         }
         let Some(leg) = self.legs.remove(&id) else { return };
         self.timers.cancel(&Timer::Closing(id));

@@ -40,19 +40,33 @@ pub enum How {
     Peer(With),
     /// It becomes the caller of that call: waits, walks the flow, or hears ringing in the place of whoever did.
     Caller,
+    /// It talks with the caller of that call and whoever does.
+    Third(With),
 }
 
 impl Pbx {
     /// Lets a leg go over into another call.
     pub(super) fn join(&mut self, leg: LegId, into: CallId, how: How, now: Now, out: &mut Vec<Action>) {
-        let (Some(it), Some(call)) = (self.legs.get(&leg), self.calls.get(&into)) else { return };
-        let (from, to) = (it.shard, call.shard);
-        let joining = Joining { into, how, shard: to };
-        if from == to {
+        self.join_all(&[(leg, how)], into, now, out);
+    }
+
+    /// Lets some legs go over together: none is the last of its call before they all are there.
+    pub(super) fn join_all(&mut self, legs: &[(LegId, How)], into: CallId, now: Now, out: &mut Vec<Action>) {
+        let Some(shard) = self.calls.get(&into).map(|call| call.shard) else { return };
+        for (leg, how) in legs.iter().filter(|(leg, _)| self.legs.contains_key(leg)) {
+            self.joining.insert(*leg, Joining { into, how: *how, shard });
+        }
+        for (leg, _) in legs {
+            match self.legs.get(leg).map(|it| it.shard) {
+                Some(from) if from != shard => out.push(Action::Media { shard: from, command: Media::Export { leg: *leg } }),
+                _ => self.arrived(*leg, now, out),
+            }
+        }
+    }
+
+    fn arrived(&mut self, leg: LegId, now: Now, out: &mut Vec<Action>) {
+        if let Some(joining) = self.joining.remove(&leg) {
             self.joined(leg, joining, now, out);
-        } else {
-            out.push(Action::Media { shard: from, command: Media::Export { leg } });
-            self.joining.insert(leg, joining);
         }
     }
 
@@ -74,6 +88,16 @@ impl Pbx {
             _ => {}
         }
         self.stranded(&joining, now, out);
+        self.end_when_left(leg, now, out);
+    }
+
+    /// A leg that was to go over with the caller of its call will not: when that one has, nobody is left of it.
+    pub(super) fn end_when_left(&mut self, leg: LegId, now: Now, out: &mut Vec<Action>) {
+        let Some(id) = self.legs.get(&leg).map(|leg| leg.call) else { return };
+        let left = self.calls.get(&id).is_some_and(|call| call.phase == Phase::Joining && !call.legs.contains(&call.caller));
+        if left && !self.is_leaving(id) {
+            self.finish(id, Outcome::Completed, EndedBy::Exchange, Farewell::HangUp, now, out);
+        }
     }
 
     /// Whoever was to come will not: the one who waited for them is let go.
@@ -92,12 +116,15 @@ impl Pbx {
             return self.hang_up(from, Outcome::Completed, now, out);
         }
         if from != into {
-            self.link(from, into, now);
+            if !self.is_leaving(from) {
+                self.link(from, into, now);
+            }
             self.go_over(leg, from, into, now);
         }
         match how {
             How::Peer(with) => self.joined_as_peer(leg, into, with, now, out),
             How::Caller => self.joined_as_caller(leg, into, now, out),
+            How::Third(with) => self.joined_as_third(leg, into, with, now, out),
         }
         self.end_when_empty(from, into, now, out);
     }
@@ -139,7 +166,10 @@ impl Pbx {
         match call.phase.clone() {
             Phase::Waiting { .. } | Phase::Parked { .. } => self.music(into, leg, out),
             Phase::Ringing { .. } => self.ringback(into, now, out),
-            Phase::Bridged { peer, with } => self.bridge(into, peer, with, now, out),
+            Phase::Bridged { peer, with } => {
+                self.unbridge(into, before, out);
+                self.bridge(into, peer, with, now, out);
+            }
             Phase::Routing { .. } | Phase::InFlow | Phase::Told | Phase::Joining | Phase::Ended { .. } => {}
         }
         self.drop_leg(before, Farewell::HangUp, now, out);
@@ -147,9 +177,14 @@ impl Pbx {
 
     /// The call that a party has left for another ends; what is left of it is hung up.
     fn end_when_empty(&mut self, id: CallId, other: CallId, now: Now, out: &mut Vec<Action>) {
-        if id != other {
+        if id != other && !self.is_leaving(id) {
             self.finish(id, Outcome::Completed, EndedBy::Exchange, Farewell::HangUp, now, out);
         }
+    }
+
+    /// One of its legs is still on the way to another call.
+    fn is_leaving(&self, id: CallId) -> bool {
+        self.joining.keys().any(|leg| self.legs.get(leg).is_some_and(|leg| leg.call == id))
     }
 
     /// Each of the two records names the other.

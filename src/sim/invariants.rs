@@ -100,6 +100,7 @@ pub struct Ledger {
     plays: BTreeSet<(LegId, PlayId)>,
     /// Those whom each leg hears.
     company: BTreeMap<LegId, BTreeSet<LegId>>,
+    mixes: u64,
     calls: BTreeMap<String, CallEntry>,
     records: BTreeMap<String, CallRecord>,
     writes: BTreeMap<WriteId, Written>,
@@ -140,6 +141,11 @@ impl Ledger {
     /// Finished calls by their reference.
     pub fn records(&self) -> &BTreeMap<String, CallRecord> {
         &self.records
+    }
+
+    /// How often three were brought together.
+    pub fn mixes(&self) -> u64 {
+        self.mixes
     }
 
     pub fn open_legs(&self) -> usize {
@@ -255,7 +261,9 @@ impl Ledger {
             Command::Mix { legs } => self.mixed(legs, || format!("{command:?}")),
             Command::Import { state } => {
                 let leg = state.leg();
-                judge(Invariant::NoActionForAnUnknownLeg, self.is_open(&leg), || unknown(&leg))
+                // It may have been told to close on its way: it is taken in, to be closed.
+                let here = self.is_open(&leg) || matches!(self.legs.get(&leg), Some(LegEntry::Closing(_) | LegEntry::Closed));
+                judge(Invariant::NoActionForAnUnknownLeg, here, || unknown(&leg))
             }
             Command::Connect { leg, .. }
             | Command::Stop { leg }
@@ -281,6 +289,7 @@ impl Ledger {
             let others = members.iter().copied().filter(|other| other != leg).collect();
             self.company.insert(*leg, others);
         }
+        self.mixes += 1;
         Ok(())
     }
 
