@@ -81,11 +81,9 @@ impl Pbx {
 
     pub(super) fn imported(&mut self, leg: LegId, now: Now, out: &mut Vec<Action>) {
         let Some(joining) = self.joining.remove(&leg) else { return };
-        match self.legs.get(&leg).map(|it| (it.audio, it.shard)) {
-            // It was dropped on the way, and nobody heard.
-            Some((Audio::Closing { .. }, shard)) => out.push(Action::Media { shard, command: Media::Close { leg } }),
-            Some((Audio::Open { .. }, _)) => return self.joined(leg, joining, now, out),
-            _ => {}
+        // One that was dropped on the way has been told to close, and is told so where it arrives.
+        if self.legs.get(&leg).is_some_and(|it| matches!(it.audio, Audio::Open { .. })) {
+            return self.joined(leg, joining, now, out);
         }
         self.stranded(&joining, now, out);
         self.end_when_left(leg, now, out);

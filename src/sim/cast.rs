@@ -154,8 +154,9 @@ pub fn cast(rng: &mut Rng) -> Vec<Life> {
 /// and what the others do meanwhile, is as in any other world.
 fn trio(lives: &mut Vec<Life>, rng: &mut Rng) {
     // An agent, or no agent.
-    let middle = if rng.chance(500) { 0 } else { 2 };
-    for life in [1, middle].map(|place| &mut lives[place]) {
+    let (middle, other) = if rng.chance(500) { (0, 2) } else { (2, 1) };
+    for place in [middle, other] {
+        let life = &mut lives[place];
         (life.registers, life.unregisters) = (Some(draw(MS(500), rng)), None);
         life.manners[0] = Manner::Answers { after: draw(MS(2_000), rng), talks: rng.chance(300).then(|| draw(RUSH, rng)) };
     }
