@@ -421,8 +421,8 @@ impl Line {
 
 fn encoder(codec: Codec) -> fn(i16) -> u8 {
     match codec {
-        Codec::Pcma => g711::linear_to_alaw,
-        Codec::Pcmu => g711::linear_to_ulaw,
+        Codec::Pcma => g711::quick_alaw,
+        Codec::Pcmu => g711::quick_ulaw,
     }
 }
 

@@ -61,7 +61,8 @@ impl Typed {
         }
         let typed: String = code.chars().take(self.keys).chain([key]).collect();
         // As much of the code as what was typed ends in.
-        self.keys = (1..=typed.len()).rev().find(|keys| code.get(..*keys).is_some_and(|begun| typed.ends_with(begun))).unwrap_or(0);
+        self.keys =
+            (1..=typed.len()).rev().find(|keys| code.get(..*keys).is_some_and(|begun| typed.ends_with(begun))).unwrap_or(0);
         let complete = self.keys == code.len();
         if complete {
             self.keys = 0;
@@ -298,7 +299,8 @@ impl Pbx {
             return Err(format!("{:?} has a third and nobody talks: {:?}", call.id, call.phase));
         };
         let members = [call.caller, peer, third.leg];
-        let here = |leg: &LegId| self.legs.get(leg).filter(|leg| leg.call == call.id && leg.shard == call.shard && leg.session_open);
+        let here =
+            |leg: &LegId| self.legs.get(leg).filter(|leg| leg.call == call.id && leg.shard == call.shard && leg.session_open);
         if let Some(gone) = members.iter().find(|leg| here(leg).is_none()) {
             return Err(format!("{gone:?} is one of three in {:?} and is not there", call.id));
         }

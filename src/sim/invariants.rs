@@ -7,6 +7,7 @@ use crate::control::Status;
 use crate::id::{AskId, LegId, PlayId, WriteId};
 use crate::media::{Command, MAX_PARTIES, Report};
 use crate::pbx::{Action, Event};
+use crate::store::queueing::QueueFact;
 use crate::store::{CallRecord, LegRecord, OUTCOMES, What};
 use crate::time::Moment;
 use crate::{ask, store};
@@ -101,6 +102,7 @@ pub struct Ledger {
     /// Those whom each leg hears.
     company: BTreeMap<LegId, BTreeSet<LegId>>,
     mixes: u64,
+    queueing: Vec<QueueFact>,
     calls: BTreeMap<String, CallEntry>,
     records: BTreeMap<String, CallRecord>,
     writes: BTreeMap<WriteId, Written>,
@@ -141,6 +143,11 @@ impl Ledger {
     /// Finished calls by their reference.
     pub fn records(&self) -> &BTreeMap<String, CallRecord> {
         &self.records
+    }
+
+    /// What was kept of the queues, in order.
+    pub fn queueing(&self) -> &[QueueFact] {
+        &self.queueing
     }
 
     /// How often three were brought together.
@@ -216,8 +223,7 @@ impl Ledger {
     }
 
     fn media(&mut self, command: &Command) -> Verdict {
-        if let Command::Unbridge { leg } | Command::Export { leg } | Command::Close { leg } = command
-        {
+        if let Command::Unbridge { leg } | Command::Export { leg } | Command::Close { leg } = command {
             self.parts(*leg);
         }
         let unknown = |leg: &LegId| format!("{leg:?} is not open: {command:?}");
@@ -330,6 +336,10 @@ impl Ledger {
                 self.one_call_per_invite(record)?;
                 self.records.insert(record.reference.clone(), record.clone());
                 Written::Ended(record.reference.clone())
+            }
+            What::Queue(fact) => {
+                self.queueing.push(fact.clone());
+                Written::Other
             }
             _ => Written::Other,
         };

@@ -86,9 +86,14 @@ impl Three {
     }
 
     fn hear_each_other(&self) {
+        self.hear_more(ENOUGH);
+    }
+
+    /// Each hears so many packets of the other two.
+    fn hear_more(&self, packets: usize) {
         let why = || self.exchange.log();
         for (at, others) in [(0, [BARTEK, CELINA]), (1, [ANNA, CELINA]), (2, [ANNA, BARTEK])] {
-            self.talks[at].hears_or(together(&others), ENOUGH, &why);
+            self.talks[at].hears_or(together(&others), packets, &why);
         }
     }
 
@@ -199,12 +204,20 @@ fn a_code_dialled_on_a_third_line_does_the_same() {
     let talk = third.speaks(CELINA, there);
     std::mem::replace(&mut three.talks[2], talk).ends();
     three.hear_each_other();
-    third.hangs_up();
+    // Celina goes on at another phone of hers, which takes the place of that line.
+    let mut desk = Telephone::new(&three.exchange, "127.0.0.1", "1003", "1001");
+    desk.dial_with(Some("pw1003"), &format!("Replaces: {}\r\nRequire: replaces\r\n", third.call.name()));
+    let there = desk.connected();
+    third.let_go();
+    let talk = desk.speaks(CELINA, there);
+    std::mem::replace(&mut three.talks[2], talk).ends();
+    three.hear_more(2 * ENOUGH);
+    desk.hangs_up();
     three.talks[0].hears_voice(BARTEK, ENOUGH);
     three.bartek.hangs_up();
     three.anna.let_go();
     let (exchange, _) = three.end();
-    let records = exchange.records(3);
+    let records = exchange.records(4);
     assert!(records.iter().all(|record| record["outcome"] == "completed"), "{records:#?}");
     exchange.becomes_quiet(S(10), false);
 }

@@ -2,6 +2,7 @@
 
 use super::scenarios::{MS, S, calm, lived, records};
 use centrala::sim::{Leaves, Life, Manner, Outcome, Plan, Quirk, Received, World};
+use centrala::store::queueing::{QueueEvent, QueueFact};
 use centrala::time::Duration;
 
 const CALLER: &str = "+48221234567";
@@ -43,6 +44,17 @@ fn outcome(world: &World, who: usize) -> Option<Outcome> {
 /// How often a caller heard hold music.
 fn music(world: &World, who: usize) -> usize {
     world.people()[who].attempts[0].heard.iter().filter(|sound| &*sound.name == "hold-music").count()
+}
+
+/// The talks of agents, in the order in which they ended: the reference of the call, and milliseconds.
+fn talks(world: &World) -> Vec<(&str, u64)> {
+    fn talk(fact: &QueueFact) -> Option<(&str, u64)> {
+        match &fact.event {
+            QueueEvent::Left { talked_ms, .. } => Some((&fact.reference, *talked_ms)),
+            _ => None,
+        }
+    }
+    world.ledger().queueing().iter().filter_map(talk).collect()
 }
 
 /// The two records name each other.
@@ -171,6 +183,12 @@ fn an_agent_is_served_no_caller_until_they_have_left_the_three_and_is_then_at_on
         assert_eq!(outcome(&world, 3), Some(Outcome::Released), "{first}");
         let stays = outcome(&world, 2);
         assert_eq!(stays, Some(if first == "agent" { Outcome::Released } else { Outcome::HungUp }), "{first}");
+        // Talked with the caller from 3 s on, and until the agent left: at 13 or at 25 s.
+        let [(reference, talk), _] = talks(&world)[..] else { panic!("{first}: two talks") };
+        let expected = if first == "agent" { 9_500..11_100 } else { 21_500..23_100 };
+        assert!(expected.contains(&talk), "{first}: {talk}");
+        let caller = records(&world).into_iter().find(|record| record.reference == reference).expect("its record");
+        assert_eq!(caller.dialled, "600", "{first}: the queue's call is the one that goes on");
     }
 }
 

@@ -12,7 +12,13 @@ const ADDRESSES: [&str; 3] = [PEER, "192.0.2.20:4000", "192.0.2.30:4000"];
 const VOICES: [u8; 3] = [0xd0, 0xf0, 0xa0];
 
 fn to(place: usize) -> Stream {
-    Stream { remote: address(ADDRESSES[place]), ssrc: 100 + place as u32, first_sequence: 40, first_timestamp: 1000, ..stream() }
+    Stream {
+        remote: address(ADDRESSES[place]),
+        ssrc: 100 + place as u32,
+        first_sequence: 40,
+        first_timestamp: 1000,
+        ..stream()
+    }
 }
 
 fn speakers() -> [Speaker; 3] {
