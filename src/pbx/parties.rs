@@ -86,12 +86,13 @@ impl Pbx {
             return self.joined(leg, joining, now, out);
         }
         self.stranded(&joining, now, out);
-        self.end_when_left(leg, now, out);
+        if let Some(from) = self.legs.get(&leg).map(|leg| leg.call) {
+            self.end_when_left(from, now, out);
+        }
     }
 
     /// A leg that was to go over with the caller of its call will not: when that one has, nobody is left of it.
-    pub(super) fn end_when_left(&mut self, leg: LegId, now: Now, out: &mut Vec<Action>) {
-        let Some(id) = self.legs.get(&leg).map(|leg| leg.call) else { return };
+    pub(super) fn end_when_left(&mut self, id: CallId, now: Now, out: &mut Vec<Action>) {
         let left = self.calls.get(&id).is_some_and(|call| call.phase == Phase::Joining && !call.legs.contains(&call.caller));
         if left && !self.is_leaving(id) {
             self.finish(id, Outcome::Completed, EndedBy::Exchange, Farewell::HangUp, now, out);

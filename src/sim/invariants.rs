@@ -3,9 +3,10 @@
 //!
 //! Invariant: the ledger only watches; a world with it and one without it go the same way.
 
+use super::company::Company;
 use crate::control::Status;
 use crate::id::{AskId, LegId, PlayId, WriteId};
-use crate::media::{Command, MAX_PARTIES, Report};
+use crate::media::{Command, Report};
 use crate::pbx::{Action, Event};
 use crate::store::queueing::QueueFact;
 use crate::store::{CallRecord, LegRecord, OUTCOMES, What};
@@ -99,9 +100,7 @@ pub struct Ledger {
     legs: BTreeMap<LegId, LegEntry>,
     ports: BTreeMap<SocketAddr, LegId>,
     plays: BTreeSet<(LegId, PlayId)>,
-    /// Those whom each leg hears.
-    company: BTreeMap<LegId, BTreeSet<LegId>>,
-    mixes: u64,
+    company: Company,
     queueing: Vec<QueueFact>,
     calls: BTreeMap<String, CallEntry>,
     records: BTreeMap<String, CallRecord>,
@@ -150,9 +149,8 @@ impl Ledger {
         &self.queueing
     }
 
-    /// How often three were brought together.
-    pub fn mixes(&self) -> u64 {
-        self.mixes
+    pub fn company(&self) -> &Company {
+        &self.company
     }
 
     pub fn open_legs(&self) -> usize {
@@ -224,7 +222,7 @@ impl Ledger {
 
     fn media(&mut self, command: &Command) -> Verdict {
         if let Command::Unbridge { leg } | Command::Export { leg } | Command::Close { leg } = command {
-            self.parts(*leg);
+            self.company.part(*leg);
         }
         let unknown = |leg: &LegId| format!("{leg:?} is not open: {command:?}");
         match command {
@@ -255,16 +253,17 @@ impl Ledger {
                 judge(Invariant::PlaysAreDistinct, self.plays.insert((*leg, *play)), || format!("{play:?} twice on {leg:?}"))
             }
             Command::Bridge { a, b } => {
-                for (leg, other) in [(a, b), (b, a)] {
+                for leg in [a, b] {
                     judge(Invariant::NoActionForAnUnknownLeg, self.is_open(leg), || unknown(leg))?;
-                    let before = self.company.insert(*leg, [*other].into());
-                    judge(Invariant::OneBridgePerLeg, before.is_none(), || {
-                        format!("{leg:?} goes from {before:?} to {other:?}")
-                    })?;
                 }
-                Ok(())
+                self.company.bridge(*a, *b)
             }
-            Command::Mix { legs } => self.mixed(legs, || format!("{command:?}")),
+            Command::Mix { legs } => {
+                for leg in legs {
+                    judge(Invariant::NoActionForAnUnknownLeg, self.is_open(leg), || unknown(leg))?;
+                }
+                self.company.mix(legs)
+            }
             Command::Import { state } => {
                 let leg = state.leg();
                 // It may have been told to close on its way: it is taken in, to be closed.
@@ -277,37 +276,6 @@ impl Ledger {
             | Command::Unbridge { leg }
             | Command::SendDigit { leg, .. }
             | Command::Export { leg } => judge(Invariant::NoActionForAnUnknownLeg, self.is_open(leg), || unknown(leg)),
-        }
-    }
-
-    /// Takes in whoever talks already, with all whom they talk with.
-    fn mixed(&mut self, legs: &[LegId], told: impl Fn() -> String) -> Verdict {
-        let members: BTreeSet<LegId> = legs.iter().copied().collect();
-        let some = members.len() == legs.len() && (3..=MAX_PARTIES).contains(&legs.len());
-        judge(Invariant::OneMixPerLeg, some, || format!("{} parties: {}", members.len(), told()))?;
-        for leg in &members {
-            judge(Invariant::NoActionForAnUnknownLeg, self.is_open(leg), || format!("{leg:?} is not open: {}", told()))?;
-            let before = self.company.get(leg);
-            let stays = before.is_none_or(|before| before.is_subset(&members));
-            judge(Invariant::OneMixPerLeg, stays, || format!("{leg:?} leaves {before:?}: {}", told()))?;
-        }
-        for leg in &members {
-            let others = members.iter().copied().filter(|other| other != leg).collect();
-            self.company.insert(*leg, others);
-        }
-        self.mixes += 1;
-        Ok(())
-    }
-
-    /// The others go on without it, if they are two at least.
-    fn parts(&mut self, leg: LegId) {
-        for other in self.company.remove(&leg).unwrap_or_default() {
-            if let Some(others) = self.company.get_mut(&other) {
-                others.remove(&leg);
-                if others.is_empty() {
-                    self.company.remove(&other);
-                }
-            }
         }
     }
 

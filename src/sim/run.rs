@@ -159,7 +159,7 @@ pub fn tale(world: &World) -> Tale {
         steps: world.steps(),
         age: world.age(),
         records: world.ledger().records().len() as u64,
-        mixes: world.ledger().mixes(),
+        mixes: world.ledger().company().mixes(),
         network: world.network().tally(),
         visited: world.visited(),
         ..Tale::default()
