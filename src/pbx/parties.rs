@@ -130,11 +130,14 @@ impl Pbx {
 
     /// The books follow the leg; its part in the call that it leaves stays in that call's record.
     fn go_over(&mut self, leg: LegId, from: CallId, into: CallId, now: Now) {
-        let clock = self.clock_of(from, now);
+        let (clock, theirs) = (self.clock_of(from, now), self.clock_of(into, now));
         let Some(it) = self.legs.get_mut(&leg) else { return };
-        it.call = into;
         let mut part = it.clone();
         part.end(clock.wall, "joined");
+        it.call = into;
+        // The same moments as the other call counts them: the machine's clock may have been set between the two.
+        let counted = |wall| theirs.wall_of(clock.moment_of(wall));
+        (it.started, it.answered) = (counted(it.started), it.answered.map(counted));
         if let Some(call) = self.calls.get_mut(&from) {
             call.legs.remove(&leg);
             call.gone.push(cdr::leg_record(&part, clock));

@@ -1,7 +1,7 @@
 //! Scenarios with a name, of three who talk: how they come together, who leaves first, what becomes of the others.
 
 use super::scenarios::{MS, S, calm, lived, records};
-use centrala::sim::{Leaves, Life, Manner, Outcome, Plan, Quirk, Received, World};
+use centrala::sim::{Circumstances, Leaves, Life, Manner, Outcome, Plan, Quirk, Received, World};
 use centrala::store::queueing::{QueueEvent, QueueFact};
 use centrala::time::Duration;
 
@@ -254,6 +254,22 @@ fn a_phone_that_dies_among_three_leaves_the_other_two() {
         let talk = talked(&received(&world, 1)[0]);
         assert!((39_900..40_200).contains(&talk), "{number}: the caller is not sent back to the queue: {talk}");
         assert_eq!(outcome(&world, 2), Some(Outcome::Released), "{number}");
+    }
+}
+
+/// Each call counts its own time from its start; who goes over from one to the other is counted by the other's clock.
+#[test]
+fn a_clock_that_is_set_between_the_two_calls_turns_no_time_around() {
+    for (user, number) in [("1003", "1003"), ("1001", "600")] {
+        let middle = gathers(user, "1004", Leaves::AfterAnswer(S(8)));
+        let other = Life::agent("1004", vec![answers(S(1), Some(S(20)))]);
+        let circumstances = Circumstances { clock_set: Some((S(3), 3600)), ..calm() };
+        let world = lived(number, vec![middle, other, calls(number, never())], circumstances);
+        for record in records(&world) {
+            let lasted = record.ended.since(record.started);
+            assert!(record.legs.iter().all(|leg| leg.started <= leg.ended && leg.ended.since(leg.started) <= lasted + S(5)));
+            assert!(lasted < S(60), "{number}: {lasted:?}");
+        }
     }
 }
 
