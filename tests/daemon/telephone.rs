@@ -238,10 +238,14 @@ impl Talk {
         self.hears_or(voice, packets, &String::new);
     }
 
+    /// Packets of this voice that came.
+    pub fn heard(&self, voice: u8) -> usize {
+        self.ear.voices.lock().expect("no panic").get(&voice).copied().unwrap_or(0)
+    }
+
     /// The same; otherwise says why.
     pub fn hears_or(&self, voice: u8, packets: usize, why: &dyn Fn() -> String) {
-        let heard = || self.ear.voices.lock().expect("no panic").get(&voice).copied().unwrap_or(0);
-        let enough = until(SOON, || (heard() >= packets).then_some(()));
+        let enough = until(SOON, || (self.heard(voice) >= packets).then_some(()));
         let all = || self.ear.voices.lock().expect("no panic").clone();
         assert!(enough.is_some(), "of the voice {voice:#x} not {packets} packets came: {:x?}\n{}", all(), why());
     }

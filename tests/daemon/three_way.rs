@@ -85,15 +85,17 @@ impl Three {
         three
     }
 
+    /// From now on, each the other two.
     fn hear_each_other(&self) {
-        self.hear_more(ENOUGH);
+        self.hear(&[(0, &[BARTEK, CELINA]), (1, &[ANNA, CELINA]), (2, &[ANNA, BARTEK])]);
     }
 
-    /// Each hears so many packets of the other two.
-    fn hear_more(&self, packets: usize) {
-        let why = || self.exchange.log();
-        for (at, others) in [(0, [BARTEK, CELINA]), (1, [ANNA, CELINA]), (2, [ANNA, BARTEK])] {
-            self.talks[at].hears_or(together(&others), packets, &why);
+    /// From now on, each of these those.
+    fn hear(&self, whom: &[(usize, &[u8])]) {
+        let wanted: Vec<_> = whom.iter().map(|(at, voices)| (&self.talks[*at], together(voices))).collect();
+        let so_far: Vec<usize> = wanted.iter().map(|(talk, sum)| talk.heard(*sum)).collect();
+        for ((talk, sum), had) in wanted.into_iter().zip(so_far) {
+            talk.hears_or(sum, had + ENOUGH, &|| self.exchange.log());
         }
     }
 
@@ -135,10 +137,9 @@ fn three_hear_each_other_one_holds_and_comes_back_and_when_she_leaves_two_go_on(
     assert!(call["from"] == "1003" && holder.contains("1001") && holder.contains("1002"), "{call:#}");
     // Anna holds: the other two hear each other, and no music.
     assert_eq!(three.anna.asks(HOLD).status(), 200);
-    three.talks[1].hears_voice(CELINA, ENOUGH);
-    three.talks[2].hears_voice(BARTEK, ENOUGH);
+    three.hear(&[(1, &[CELINA]), (2, &[BARTEK])]);
     assert_eq!(three.anna.asks(ON).status(), 200);
-    three.talks[0].hears_voice(together(&[BARTEK, CELINA]), 2 * ENOUGH);
+    three.hear_each_other();
     // A transfer would leave it open who is meant.
     let contact = format!("Contact: <sip:1002@{}>\r\n", three.bartek.line.local());
     let target = format!("Refer-To: <sip:1004@{}>\r\n{contact}", three.exchange.sip);
@@ -149,8 +150,7 @@ fn three_hear_each_other_one_holds_and_comes_back_and_when_she_leaves_two_go_on(
     // A key is nobody's.
     three.active.presses("7");
     three.anna.hangs_up();
-    three.talks[1].hears_voice(CELINA, 2 * ENOUGH);
-    three.talks[2].hears_voice(BARTEK, 3 * ENOUGH);
+    three.hear(&[(1, &[CELINA]), (2, &[BARTEK])]);
     three.active.hangs_up();
     three.bartek.let_go();
     let (exchange, [at_anna, at_bartek, at_celina]) = three.end();
@@ -170,8 +170,7 @@ fn three_hear_each_other_one_holds_and_comes_back_and_when_she_leaves_two_go_on(
 fn when_who_brought_them_together_leaves_the_other_two_miss_nothing() {
     let mut three = Three::gathered("three-leaves");
     three.active.hangs_up();
-    three.talks[0].hears_voice(BARTEK, ENOUGH);
-    three.talks[1].hears_voice(ANNA, ENOUGH);
+    three.hear(&[(0, &[BARTEK]), (1, &[ANNA])]);
     three.anna.hangs_up();
     three.bartek.let_go();
     let (exchange, [at_anna, at_bartek, _]) = three.end();
@@ -211,9 +210,9 @@ fn a_code_dialled_on_a_third_line_does_the_same() {
     third.let_go();
     let talk = desk.speaks(CELINA, there);
     std::mem::replace(&mut three.talks[2], talk).ends();
-    three.hear_more(2 * ENOUGH);
+    three.hear_each_other();
     desk.hangs_up();
-    three.talks[0].hears_voice(BARTEK, ENOUGH);
+    three.hear(&[(0, &[BARTEK]), (1, &[ANNA])]);
     three.bartek.hangs_up();
     three.anna.let_go();
     let (exchange, _) = three.end();
