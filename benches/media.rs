@@ -1,5 +1,5 @@
 //! What media costs: CPU time of one media thread while it plays to and listens to many legs, while it bridges them two by two,
-//! and of opening and closing one; and how long a packet takes over a bridge.
+//! while it mixes them three by three, and of opening and closing one; and how long a packet takes over a bridge.
 //!
 //! `cargo bench --bench media -- [legs] [seconds]`. The peers run in the same process; only the media thread's own CPU time (and,
 //! for opening, the time that the control thread takes) is counted.
@@ -32,6 +32,7 @@ fn main() {
     opening(&mut media, 2000);
     talking(&mut media, legs, seconds, Talk::Prompts);
     talking(&mut media, legs, seconds, Talk::Bridges);
+    talking(&mut media, legs - legs % 3, seconds, Talk::Mixes);
     println!("{:?}", media.counters());
 }
 
@@ -62,9 +63,10 @@ fn opening(media: &mut Media, count: u64) {
 enum Talk {
     Prompts,
     Bridges,
+    Mixes,
 }
 
-/// Plays to `legs` legs, or bridges them, each of which hears a peer, for `seconds`.
+/// Plays to `legs` legs, bridges or mixes them, each of which hears a peer, for `seconds`.
 fn talking(media: &mut Media, legs: u16, seconds: u64, talk: Talk) {
     let peer = UdpSocket::bind("127.0.0.1:0").expect("a port");
     peer.set_read_timeout(Some(Duration::from_millis(100))).expect("a timeout");
@@ -75,6 +77,10 @@ fn talking(media: &mut Media, legs: u16, seconds: u64, talk: Talk) {
         if talk == Talk::Prompts {
             let sounds = vec![Sound { language: "en".into(), name: "tone".into() }];
             media.command(SHARD, Command::Play { leg, play: PlayId(1), sounds, repeat: true });
+        } else if talk == Talk::Mixes {
+            if n % 3 == 2 {
+                media.command(SHARD, Command::Mix { legs: vec![LegId(leg.0 - 2), LegId(leg.0 - 1), leg] });
+            }
         } else if n % 2 == 1 {
             media.command(SHARD, Command::Bridge { a: LegId(leg.0 - 1), b: leg });
         }
@@ -92,6 +98,7 @@ fn talking(media: &mut Media, legs: u16, seconds: u64, talk: Talk) {
                     delays.push((start.elapsed().as_micros() as u64).saturating_sub(sent));
                 }
             }
+            // What is mixed carries no time of its own.
             if talk == Talk::Bridges {
                 delays.sort_unstable();
                 let at = |part: f64| delays.get((delays.len() as f64 * part) as usize).copied().unwrap_or(0);
@@ -108,6 +115,7 @@ fn talking(media: &mut Media, legs: u16, seconds: u64, talk: Talk) {
         let (what, cost) = match talk {
             Talk::Prompts => ("legs with a prompt, both ways: ms of CPU for a call-second:", spent / leg_seconds),
             Talk::Bridges => ("legs, bridged: ms of CPU for a pair-second:", 2.0 * spent / leg_seconds),
+            Talk::Mixes => ("legs, mixed by threes: ms of CPU for a second of three:", 3.0 * spent / leg_seconds),
         };
         println!("{legs} {what} {cost:.3}; {:.1} packets a second to each leg's peer", packets as f64 / leg_seconds);
     });

@@ -528,6 +528,10 @@ fn who_may_call_outside_is_judged_at_its_place() {
             "extensions: {1003: {password: '${file:1001}', forward: {always: 1009}}}",
             "`always`: `1009` is no extension, no number of the house and no telephone; did you mean 1001?",
         ),
+        ("feature_codes: {three_way: '*3', park: '*31'}", "`*3` cannot be told from `*31`"),
+        ("feature_codes: {three_way: '*3', pickup: '*3'}", "`*3` cannot be told from `*3`"),
+        ("feature_codes: {three_way: '3'}", "a code begins with `*` or `#`, at most 6 in all, as \"*21\", not `3`"),
+        ("feature_codes: {three-way: '*3'}", "did you mean three_way?"),
         ("parking: {slots: 710-701}", "`slots` is the first and the last, as 701-710, at most 1000, not `710-701`"),
         (
             "ring_groups: {sales: {members: [1001, 1009]}}",

@@ -15,6 +15,8 @@ mod queues;
 mod scenarios;
 #[path = "sim/servers.rs"]
 mod servers;
+#[path = "sim/three_way.rs"]
+mod three_way;
 #[path = "sim/transfers.rs"]
 mod transfers;
 #[path = "sim/verbs.rs"]
@@ -63,6 +65,7 @@ fn a_thousand_worlds_keep_every_promise() {
     print(&total, seeds);
     let missing = total.visited.missing();
     assert!(seeds < SEEDS || missing.is_empty(), "never visited: {missing:?}");
+    assert!(seeds < SEEDS || total.mixes > 50, "three talked only {} times", total.mixes);
 }
 
 fn print(total: &Tale, seeds: u64) {
@@ -71,6 +74,7 @@ fn print(total: &Tale, seeds: u64) {
     println!("became of the callers: {:?}", total.outcomes);
     println!("records:               {:?}", total.recorded);
     println!("misbehaviour:          {:?}", total.quirks);
+    println!("three talked together: {} times", total.mixes);
     println!("phones that rang:      {} picked up; {:?}", total.picked_up, total.manners);
     let mut machines: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (machine, state, visited) in total.visited.states() {

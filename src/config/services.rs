@@ -9,6 +9,7 @@
 //!   pause: {"*13": break, "*14": lunch}
 //!   forward: "*21"                        # *21221234567; what takes it back: forward_off
 //!   pickup: "*8"                          # *81002 takes the call that rings at 1002
+//!   three_way: "*3"                       # pressed in one call while another is on hold: all three talk
 //! ```
 //!
 //! Invariant: no code is another's beginning, so that what is dialled means one thing.
@@ -79,6 +80,8 @@ pub enum Code {
     Pickup,
     /// Parks at the first free slot whoever is transferred there.
     Park,
+    /// Brings the phone's two calls together.
+    ThreeWay,
     /// Leads to this flow.
     Voicemail(Name),
 }
@@ -105,6 +108,11 @@ pub struct Services {
 }
 
 impl Services {
+    /// What is dialled for this.
+    pub fn of(&self, what: &Code) -> Option<&str> {
+        self.codes.iter().find(|(_, it)| *it == what).map(|(code, _)| code.as_str())
+    }
+
     /// What a dialled code asks for, and the number that follows it.
     pub fn code<'d>(&self, dialled: &'d str) -> Option<(&Code, &'d str)> {
         self.codes.iter().find_map(|(code, what)| {
@@ -223,6 +231,7 @@ fn codes(section: Section<'_>, known: &Known<'_>, codes: &mut BTreeMap<String, C
         ("forward_off", Code::ForwardOff),
         ("pickup", Code::Pickup),
         ("park", Code::Park),
+        ("three_way", Code::ThreeWay),
     ] {
         if let Some(node) = fields.value(name)
             && let Some(text) = reader.text(&format!("`{name}`"), node)

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | a key that we press | before everything else |
 //! | what it is played, or hold music | otherwise |
-//! | what the other leg of its bridge hears, as soon as it came | otherwise |
+//! | what the other leg of its bridge hears, as soon as it came; in a mix, every frame, the sum of the others | otherwise |
 //! | silence | after each Connect, and every 15 s when there is nothing else |
 //!
 //! Invariant: before Connect nothing is sent or accepted; while the peer may not hear us, what is played waits.
@@ -12,10 +12,11 @@
 use super::keys::Keys;
 use super::outbox::Outbox;
 use super::player::{Music, Player, silence};
+use super::playout::Playout;
 use super::source::{Source, Verdict};
 use super::voice::{Relayed, Voice};
 use super::{Codec, Library, Report, Sound, Statistics, Stream};
-use crate::audio::g711;
+use crate::audio::{FRAME, g711};
 use crate::id::{LegId, PlayId};
 use crate::rtp::{Header, Packet, Reception, events};
 use crate::time::{Duration, Moment};
@@ -43,8 +44,7 @@ pub struct Leg {
     #[serde(skip)]
     playing: Playing,
     keys: Keys,
-    /// Whom it talks with.
-    other: Option<LegId>,
+    company: Company,
     line: Option<Line>,
     reception: Reception,
     digits: events::Receiver,
@@ -63,6 +63,19 @@ enum Playing {
     Nothing,
     Sounds(Player),
     Music(Music),
+}
+
+/// Whom it talks with.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub enum Company {
+    #[default]
+    Nobody,
+    One(LegId),
+    /// In a mix that is served in this millisecond of the frame.
+    Mix {
+        at: usize,
+        said: Playout,
+    },
 }
 
 /// What exists from the first Connect on.
@@ -94,6 +107,15 @@ struct Hearing {
     missed: bool,
 }
 
+/// A frame whose time has come.
+#[derive(Clone, Copy, Debug)]
+pub struct Due {
+    pub frame: i64,
+    pub now: Moment,
+    /// How long nothing is heard before it is reported.
+    pub silent_after: Duration,
+}
+
 /// An accepted packet that the leg may hear: for whoever it talks with.
 #[derive(Clone, Copy, Debug)]
 pub struct Heard<'a> {
@@ -116,7 +138,7 @@ impl Leg {
             library,
             playing: Playing::Nothing,
             keys: Keys::default(),
-            other: None,
+            company: Company::Nobody,
             line: None,
             reception: Reception::default(),
             digits: events::Receiver::default(),
@@ -177,27 +199,56 @@ impl Leg {
         }
     }
 
-    /// Whom it talks with.
+    /// The one whom it talks with.
     pub fn other(&self) -> Option<LegId> {
-        self.other
+        match self.company {
+            Company::One(other) => Some(other),
+            Company::Nobody | Company::Mix { .. } => None,
+        }
     }
 
-    /// From now on it hears that leg at once, not the end of a piece of music first.
-    pub fn join(&mut self, other: LegId) {
-        self.other = Some(other);
+    /// Its frames are served with those of the others in its mix.
+    pub fn is_mixed(&self) -> bool {
+        matches!(self.company, Company::Mix { .. })
+    }
+
+    /// From now on it hears that company at once, not the end of a piece of music first.
+    pub fn join(&mut self, company: Company) {
+        self.company = company;
         if matches!(self.playing, Playing::Music(_)) {
             self.playing = Playing::Nothing;
         }
     }
 
     /// Whom it no longer hears.
-    pub fn part(&mut self) -> Option<LegId> {
-        self.other.take()
+    pub fn part(&mut self) -> Company {
+        std::mem::take(&mut self.company)
+    }
+
+    /// Says to its mix what was heard from it. Who does not listen does not speak either: no phone's own hold music is passed on.
+    pub fn say(&mut self, heard: &Heard<'_>) {
+        let listens = self.line.as_ref().is_some_and(|line| line.agreed.sending);
+        if let Company::Mix { said, .. } = &mut self.company
+            && !heard.is_key
+            && heard.payload.len() <= MAX_PAYLOAD
+        {
+            match listens {
+                true => said.put(&heard.header, heard.payload, heard.codec),
+                false => said.forget(),
+            }
+        }
+    }
+
+    /// What the others in its mix hear of it in the frame that is due.
+    pub fn said(&mut self, frame: &mut [i16; FRAME]) {
+        if let Company::Mix { said, .. } = &mut self.company {
+            said.take(frame);
+        }
     }
 
     /// Came from another shard, or was restored, and then it takes up the library that is current.
     pub fn arrive(&mut self, library: &Arc<Library>) {
-        self.other = None;
+        self.company = Company::Nobody;
         if self.library.is_empty() {
             self.library = library.clone();
         }
@@ -263,8 +314,9 @@ impl Leg {
         self.digits.receive(event, now, |press| out.push(digit(leg, press)));
     }
 
-    /// The leg's frame is due: what it sends, and what time alone brings about.
-    pub fn tick(&mut self, frame: i64, now: Moment, silent_after: Duration, out: &mut Outbox, reports: &mut Vec<Report>) {
+    /// The leg's frame is due: what it sends, and what time alone brings about. `others` is what the others in its mix say.
+    pub fn tick(&mut self, due: Due, others: Option<&[i16; FRAME]>, out: &mut Outbox, reports: &mut Vec<Report>) {
+        let Due { frame, now, silent_after } = due;
         let leg = self.id;
         self.digits.tick(now, |press| reports.push(digit(leg, press)));
         if self.hearing.nothing_since.is_some_and(|since| now.since(since) >= silent_after) {
@@ -285,7 +337,7 @@ impl Leg {
         if let Some(line) = &mut self.line
             && line.agreed.sending
         {
-            line.send(leg, frame, now, &mut self.keys, &mut self.playing, out);
+            line.send(leg, due, &mut self.keys, &mut self.playing, others, out);
         }
     }
 }
@@ -298,8 +350,16 @@ impl Agreed {
 }
 
 impl Line {
-    fn send(&mut self, leg: LegId, frame: i64, now: Moment, keys: &mut Keys, playing: &mut Playing, out: &mut Outbox) {
-        let codec = self.agreed.codec;
+    fn send(
+        &mut self,
+        leg: LegId,
+        Due { frame, now, .. }: Due,
+        keys: &mut Keys,
+        playing: &mut Playing,
+        others: Option<&[i16; FRAME]>,
+        out: &mut Outbox,
+    ) {
+        let (codec, to) = (self.agreed.codec, self.source.destination());
         if let Some(payload_type) = self.agreed.keys()
             && let Some(press) = keys.next()
         {
@@ -308,7 +368,7 @@ impl Line {
                 true => Header { marker: true, ..self.voice.own(frame, payload_type, now) },
                 false => self.voice.same_key(payload_type, now),
             };
-            out.put(leg, self.source.destination(), header, &press.payload.to_bytes());
+            out.put(leg, to, header, &press.payload.to_bytes());
             return;
         }
         let payload = match playing {
@@ -316,14 +376,16 @@ impl Line {
             Playing::Music(music) => Some(music.frame(frame, codec)),
             Playing::Nothing => None,
         };
-        let payload = match payload {
-            Some(payload) => payload,
-            None if self.needs_silence(now) => silence(codec),
-            None => return,
-        };
+        if payload.is_none() && others.is_none() && !self.needs_silence(now) {
+            return;
+        }
         self.opening_left = self.opening_left.saturating_sub(1);
         let header = self.voice.own(frame, self.agreed.send_payload_type, now);
-        out.put(leg, self.source.destination(), header, payload);
+        match (payload, others) {
+            (Some(payload), _) => out.put(leg, to, header, payload),
+            (None, Some(others)) => out.put_encoded(leg, to, header, others, encoder(codec)),
+            (None, None) => out.put(leg, to, header, silence(codec)),
+        }
     }
 
     fn relay(&mut self, leg: LegId, heard: &Heard<'_>, now: Moment, out: &mut Outbox) -> bool {
@@ -354,6 +416,13 @@ impl Line {
     fn needs_silence(&self, now: Moment) -> bool {
         let quiet_for = |long: Duration| self.voice.last_sent().is_none_or(|last| now.since(last) >= long);
         quiet_for(COMFORT) || self.opening_left > 0 && (!self.voice.is_relaying() || quiet_for(SPEAKING))
+    }
+}
+
+fn encoder(codec: Codec) -> fn(i16) -> u8 {
+    match codec {
+        Codec::Pcma => g711::quick_alaw,
+        Codec::Pcmu => g711::quick_ulaw,
     }
 }
 

@@ -10,7 +10,8 @@
 //!   |    receive: Source (may it speak?) --> rtp::Reception   |
 //!   |               |                    --> rtp::events      |
 //!   |               +--> the other leg's Voice --> Outbox     |
-//!   |    tick:    Keys, Player, Music --> Voice --> Outbox    |
+//!   |               +--> Playout, in a mix                    |
+//!   |    tick:    Keys, Player, Music, Mix --> Voice --> Outbox
 //!   +---------------------------------------------------------+
 //!       ^ datagrams, ticks                 | Outbox
 //!       |                                  v
@@ -23,6 +24,7 @@
 //! | `shard` | which leg is due when: every leg has one millisecond of the 20 ms frame; who hears whom |
 //! | `leg` | one party's audio: what was agreed, what is played, what is heard, when it is silent |
 //! | `source` | from where RTP is accepted, and where to it is sent |
+//! | `mix`, `playout` | three who talk: each hears the sum of the others; what waits to be heard |
 //! | `player` | sounds end to end, and hold music on a clock common to all, frame by frame |
 //! | `keys` | keys that we press towards the peer |
 //! | `voice` | one unbroken RTP stream out, whoever speaks: sequence, timestamp, marker |
@@ -32,8 +34,10 @@
 
 mod keys;
 mod leg;
+mod mix;
 mod outbox;
 mod player;
+mod playout;
 mod shard;
 mod source;
 #[cfg(test)]
@@ -48,3 +52,5 @@ pub use words::*;
 
 /// The audio in a packet, on every leg: 20 ms.
 pub const FRAME_MS: i64 = 20;
+/// Who can talk with each other in one mix.
+pub const MAX_PARTIES: usize = 3;

@@ -47,6 +47,11 @@ impl Outbox {
         self.put_with(leg, to, header, |bytes| bytes.extend(payload.iter().map(|byte| table[usize::from(*byte)])));
     }
 
+    /// Each sample becomes a byte.
+    pub(super) fn put_encoded(&mut self, leg: LegId, to: SocketAddr, header: Header, samples: &[i16], encode: fn(i16) -> u8) {
+        self.put_with(leg, to, header, |bytes| bytes.extend(samples.iter().map(|sample| encode(*sample))));
+    }
+
     fn put_with(&mut self, leg: LegId, to: SocketAddr, header: Header, payload: impl FnOnce(&mut Vec<u8>)) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&header.to_bytes());

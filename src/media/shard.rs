@@ -1,13 +1,17 @@
 //! The legs of one media thread, when each of them is due, and which of them hear each other.
 //!
 //! Every leg has a phase, one of the twenty milliseconds of a frame, drawn from its id, so that the legs' packets are spread over
-//! the frame. A tick serves the phases that have come since the last one. What is heard over a bridge does not wait for a tick.
+//! the frame. A tick serves the phases that have come since the last one. What is heard over a bridge does not wait for a tick; those
+//! in a mix are served together, in the phase of one of them.
 //! Invariant: a leg is served at most once for each of its frames, in order; after a long delay the oldest frames are passed over,
-//! and the timestamps say so. Whoever talks with a leg is talked with by it.
+//! and the timestamps say so. Whoever talks with a leg is talked with by it. A leg is in one bridge or one mix at most, and nobody is
+//! in a mix of fewer than three.
 
-use super::leg::Leg;
+use super::leg::{Company, Due, Leg};
+use super::mix::{Mix, Sum};
 use super::outbox::Outbox;
-use super::{Command, FRAME_MS, LegState, Library, Report, ShardId};
+use super::playout::Playout;
+use super::{Command, FRAME_MS, LegState, Library, MAX_PARTIES, Report, ShardId};
 use crate::id::LegId;
 use crate::time::{Duration, Moment};
 use serde::{Deserialize, Serialize};
@@ -40,6 +44,8 @@ struct Phase {
     /// Boxed, because a tree keeps half of its places empty.
     #[serde(with = "crate::time::pairs")]
     legs: BTreeMap<LegId, Box<Leg>>,
+    /// Those who are served in this phase, wherever their members' own phases are.
+    mixes: Vec<Mix>,
 }
 
 impl Shard {
@@ -85,8 +91,9 @@ impl Shard {
             Command::Play { leg, play, sounds, repeat } => self.with(leg, |leg| leg.play(play, sounds, repeat, out)),
             Command::Music { leg, sound } => self.with(leg, |leg| leg.music(sound, out)),
             Command::Stop { leg } => self.with(leg, Leg::stop),
-            Command::Bridge { a, b } => self.bridge(a, b),
-            Command::Unbridge { leg } => self.unbridge(leg),
+            Command::Bridge { a, b } => self.bring_together(&[a, b]),
+            Command::Mix { legs } => self.bring_together(&legs),
+            Command::Unbridge { leg } => self.part(leg),
             Command::SendDigit { leg, digit, duration } => self.with(leg, |leg| leg.press(digit, duration)),
             Command::Export { leg } => self.export(leg, out),
             Command::Import { state } => self.import(*state, now, out),
@@ -94,7 +101,8 @@ impl Shard {
         }
     }
 
-    /// A datagram came to the socket of `leg`. What its other leg is sent of it goes out now.
+    /// A datagram came to the socket of `leg`. What its other leg is sent of it goes out now; what the others in its mix are, with
+    /// their next frame.
     pub fn receive(
         &mut self,
         leg: LegId,
@@ -104,7 +112,11 @@ impl Shard {
         out: &mut Outbox,
         reports: &mut Vec<Report>,
     ) {
-        let received = self.with(leg, |leg| Some((leg.receive(from, bytes, now, reports)?, leg.other())));
+        let received = self.with(leg, |leg| {
+            let heard = leg.receive(from, bytes, now, reports)?;
+            leg.say(&heard);
+            Some((heard, leg.other()))
+        });
         let Some((heard, other)) = received else { return };
         let passed_on = other.is_some_and(|other| self.with(other, |other| other.relay(&heard, now, out)));
         if heard.is_key() {
@@ -120,12 +132,29 @@ impl Shard {
             let (frame, phase) = (self.next.div_euclid(FRAME_MS), self.next.rem_euclid(FRAME_MS));
             // Before the legs are served: after a panic the tick goes on with the next phase.
             self.next += 1;
-            for (id, leg) in &mut self.phases[phase as usize].legs {
+            let due = Due { frame, now, silent_after: self.silent_after };
+            for (id, leg) in self.phases[phase as usize].legs.iter_mut().filter(|(_, leg)| !leg.is_mixed()) {
                 self.at_work = Some(*id);
-                leg.tick(frame, now, self.silent_after, out, reports);
+                leg.tick(due, None, out, reports);
             }
+            self.serve_mixes(phase as usize, due, out, reports);
         }
         self.at_work = None;
+    }
+
+    /// Each party of the phase's mixes is sent what the others say.
+    fn serve_mixes(&mut self, phase: usize, due: Due, out: &mut Outbox, reports: &mut Vec<Report>) {
+        for index in 0..self.phases[phase].mixes.len() {
+            let mix = self.phases[phase].mixes[index];
+            let mut sum = Sum::new();
+            for (place, leg) in mix.members() {
+                sum.add(place, |frame| self.with(leg, |leg| leg.said(frame)));
+            }
+            for (place, leg) in mix.members() {
+                let others = sum.heard_at(place);
+                self.with(leg, |leg| leg.tick(due, Some(&others), out, reports));
+            }
+        }
     }
 
     /// After a panic was caught: closes the leg that was at work and reports it `Closed`.
@@ -141,20 +170,38 @@ impl Shard {
         self.with(leg, |_| -> () { panic!("planted by a test") });
     }
 
+    /// Whether the books agree with each other; panics otherwise.
+    #[cfg(test)]
+    pub fn check(&self) {
+        let legs = || self.phases.iter().flat_map(|phase| phase.legs.values());
+        let mixed = |leg: LegId| self.phases.iter().flat_map(|phase| &phase.mixes).filter(|mix| mix.has(leg)).count();
+        for leg in legs() {
+            assert_eq!(mixed(leg.id()), usize::from(leg.is_mixed()), "{leg:?}");
+            let back = |other: LegId| legs().any(|it| it.id() == other && it.other() == Some(leg.id()));
+            assert!(leg.other().is_none_or(back), "{leg:?}");
+        }
+        for mix in self.phases.iter().flat_map(|phase| &phase.mixes) {
+            let members: Vec<_> = mix.members().collect();
+            assert!(members.len() > 2 && members.iter().all(|(_, leg)| self.has(*leg)), "{mix:?}");
+        }
+        assert_eq!(legs().filter(|leg| leg.other().is_some()).count(), 2 * self.bridges);
+        assert_eq!(legs().count(), self.legs);
+    }
+
     fn admit(&mut self, leg: Box<Leg>, now: Moment) {
         if self.legs == 0 {
             // Nothing was due while there was nobody: no catching up.
             self.next = millisecond(now);
         }
         let id = leg.id();
-        self.unbridge(id);
+        self.part(id);
         if self.phases[phase_of(id)].legs.insert(id, leg).is_none() {
             self.legs += 1;
         }
     }
 
     fn dismiss(&mut self, id: LegId) -> Option<Box<Leg>> {
-        self.unbridge(id);
+        self.part(id);
         let leg = self.phases[phase_of(id)].legs.remove(&id)?;
         self.legs -= 1;
         Some(leg)
@@ -182,21 +229,52 @@ impl Shard {
         out.push(Report::Imported { leg: id });
     }
 
-    fn bridge(&mut self, a: LegId, b: LegId) {
-        if a == b || !self.has(a) || !self.has(b) {
+    fn bring_together(&mut self, legs: &[LegId]) {
+        let distinct = legs.iter().enumerate().all(|(at, leg)| !legs[..at].contains(leg));
+        if !distinct || !(2..=MAX_PARTIES).contains(&legs.len()) || !legs.iter().all(|leg| self.has(*leg)) {
             return;
         }
-        self.unbridge(a);
-        self.unbridge(b);
-        self.with(a, |leg| leg.join(b));
-        self.with(b, |leg| leg.join(a));
+        legs.iter().for_each(|leg| self.part(*leg));
+        match legs {
+            [a, b] => self.bridge(*a, *b),
+            _ => self.mix(legs),
+        }
+    }
+
+    fn bridge(&mut self, a: LegId, b: LegId) {
+        self.with(a, |leg| leg.join(Company::One(b)));
+        self.with(b, |leg| leg.join(Company::One(a)));
         self.bridges += 1;
     }
 
-    fn unbridge(&mut self, id: LegId) {
-        let Some(other) = self.with(id, |leg| leg.part()) else { return };
-        self.with(other, Leg::part);
-        self.bridges -= 1;
+    fn mix(&mut self, legs: &[LegId]) {
+        let Some(at) = legs.first().map(|leg| phase_of(*leg)) else { return };
+        for leg in legs {
+            self.with(*leg, |leg| leg.join(Company::Mix { at, said: Playout::default() }));
+        }
+        self.phases[at].mixes.push(Mix::of(legs));
+    }
+
+    /// Nobody hears the leg any more; two who are left of a mix are a bridge.
+    fn part(&mut self, id: LegId) {
+        match self.with(id, Leg::part) {
+            Company::Nobody => {}
+            Company::One(other) => {
+                self.with(other, Leg::part);
+                self.bridges -= 1;
+            }
+            Company::Mix { at, .. } => self.leave(id, at),
+        }
+    }
+
+    fn leave(&mut self, id: LegId, at: usize) {
+        let mixes = &mut self.phases[at].mixes;
+        let Some(index) = mixes.iter().position(|mix| mix.has(id)) else { return };
+        mixes[index].remove(id);
+        if let Some((a, b)) = mixes[index].pair() {
+            mixes.swap_remove(index);
+            self.bridge(a, b);
+        }
     }
 
     fn has(&self, id: LegId) -> bool {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 mod bad_network;
 mod bridges;
+mod mixes;
 mod moves;
 mod sources;
 

@@ -27,7 +27,12 @@ pub enum Command {
     /// a Play on either goes on, and while a leg is played something (or given Music later) the other is not heard there.
     /// Ignored unless both legs are open on this shard.
     Bridge { a: LegId, b: LegId },
-    /// Ends the bridge that `leg` is in; both legs stay open.
+    /// The legs, two to [`MAX_PARTIES`], hear each other, each the sum of the others, as `Bridge` does for two; whatever bridge or mix
+    /// one of them was in, they leave it first. Who may not be sent anything (has put us on hold) is not heard either. Ignored unless
+    /// all are open on this shard.
+    Mix { legs: Vec<LegId> },
+    /// Takes `leg` out of the bridge or the mix that it is in; all legs stay open. Two who are left of a mix are bridged. So it is when
+    /// a leg is closed or exported.
     Unbridge { leg: LegId },
     /// Presses a key towards the peer (RFC 4733), after those still being sent; kept between 40 ms and 8 s. Ignored when events to
     /// this peer were not agreed, or nothing is sent to it. Reported nothing.
@@ -97,7 +102,8 @@ pub enum Report {
         leg: LegId,
         digit: char,
         duration: Duration,
-        /// The leg is in a bridge and the other side got the key as RFC 4733 too. If false, tell it otherwise (INFO).
+        /// The leg is in a bridge and the other side got the key as RFC 4733 too. If false, tell it otherwise (INFO). In a mix nobody
+        /// gets it.
         relayed: bool,
     },
     Played {

@@ -28,12 +28,31 @@ impl Pbx {
         tracing::info!(call = %call.reference, "two people talk");
         // Whatever was being said to the caller: the agent's first word comes before it.
         out.push(Action::Media { shard: call.shard, command: Media::Stop { leg: call.caller } });
-        out.push(Action::Media { shard: call.shard, command: Media::Bridge { a: call.caller, b: peer } });
+        self.let_hear(id, now, out);
+    }
+
+    /// Those who talk hear each other: two, or three.
+    pub(super) fn let_hear(&mut self, id: CallId, now: Now, out: &mut Vec<Action>) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let Phase::Bridged { peer, .. } = call.phase else { return };
+        let (caller, third) = (call.caller, call.third.map(|third| third.leg));
+        let command = match third {
+            None => Media::Bridge { a: caller, b: peer },
+            Some(third) => Media::Mix { legs: vec![caller, peer, third] },
+        };
+        self.command_media(call, command, out);
         // Who fell silent while waiting is not reported again: nobody is left talking to a dead phone.
-        for leg in [call.caller, peer] {
+        for leg in [Some(caller), Some(peer), third].into_iter().flatten() {
             if self.legs.get(&leg).is_some_and(|leg| leg.silent) {
                 self.probe_silent(leg, now);
             }
+        }
+    }
+
+    /// Nobody hears that leg of the call any more.
+    pub(super) fn unbridge(&self, id: CallId, leg: LegId, out: &mut Vec<Action>) {
+        if let Some(call) = self.calls.get(&id) {
+            self.command_media(call, Media::Unbridge { leg }, out);
         }
     }
 
@@ -46,6 +65,9 @@ impl Pbx {
     /// One leg of a pair ended: what that means for the other.
     pub(super) fn party_left(&mut self, id: CallId, leg: LegId, ending: &Ending, now: Now, out: &mut Vec<Action>) {
         self.referrer_left(id, leg, now);
+        if self.two_go_on(id, leg, now, out) {
+            return;
+        }
         let Some(call) = self.calls.get_mut(&id) else { return };
         let Phase::Bridged { peer, with } = call.phase else { return };
         if peer != leg {
@@ -56,7 +78,8 @@ impl Pbx {
         let (shard, caller) = (call.shard, call.caller);
         out.push(Action::Media { shard, command: Media::Unbridge { leg: caller } });
         match with {
-            With::Agent { item } if lost => {
+            // Whoever stands in the place of a caller who has left does not wait in the caller's.
+            With::Agent { item } if lost && call.queue.is_some() => {
                 tracing::warn!(call = %call.reference, "the agent's phone was lost; the caller returns to the queue");
                 self.wait_again(id, item, now, out);
             }
@@ -102,13 +125,15 @@ impl Pbx {
         let (id, held) = (it.call, it.is_held());
         let Some(call) = self.calls.get(&id) else { return };
         let Phase::Bridged { peer, with } = call.phase else { return };
-        let (shard, other) = (call.shard, if leg == peer { call.caller } else { peer });
+        let (shard, other, mixed) = (call.shard, if leg == peer { call.caller } else { peer }, call.third.is_some());
         if let With::Agent { item } = with
             && leg == peer
         {
             self.note_hold(item, held, now);
         }
         match (was_held, held) {
+            // The other two talk on.
+            _ if mixed => {}
             (false, true) => self.music(id, other, out),
             (true, false) => out.push(Action::Media { shard, command: Media::Stop { leg: other } }),
             _ => {}
@@ -127,7 +152,9 @@ impl Pbx {
     pub(super) fn probe_silent(&mut self, leg: LegId, now: Now) {
         let Some(it) = self.legs.get(&leg) else { return };
         let talking = self.calls.get(&it.call).is_some_and(|call| match call.phase {
-            Phase::Bridged { peer, .. } => leg == peer || leg == call.caller,
+            Phase::Bridged { peer, .. } => {
+                leg == peer || leg == call.caller || call.third.is_some_and(|third| third.leg == leg)
+            }
             _ => false,
         });
         if talking && !it.is_held() {
@@ -157,6 +184,9 @@ impl Pbx {
         if let Some(it) = self.legs.get_mut(&leg) {
             it.end(clock.wall, "lost");
         }
+        if self.caller_left_two(call, leg, now, out) {
+            return;
+        }
         if self.calls.get(&call).is_some_and(|call| call.caller == leg) {
             self.finish(call, Outcome::Failed, EndedBy::Network, Farewell::HangUp, now, out);
         } else {
@@ -169,11 +199,14 @@ impl Pbx {
     pub(super) fn allowance_over(&mut self, leg: LegId, now: Now, out: &mut Vec<Action>) {
         let Some(call) = self.legs.get(&leg).map(|leg| leg.call) else { return };
         tracing::info!(leg = leg.0, "a call has lasted as long as it may");
+        if self.caller_left_two(call, leg, now, out) {
+            return;
+        }
         self.drop_leg(leg, Farewell::HangUp, now, out);
         self.party_left(call, leg, &Ending::Ours, now, out);
     }
 
-    /// A key pressed by one of two who talk: the other gets it in the form that was negotiated.
+    /// A key pressed by one of two who talk: the other gets it in the form that was negotiated. Of three, nobody does.
     pub(super) fn relay_digit(
         &mut self,
         leg: LegId,
@@ -187,7 +220,7 @@ impl Pbx {
         let Phase::Bridged { peer, .. } = call.phase else { return };
         let other = if leg == peer { call.caller } else { peer };
         let Some(it) = self.legs.get(&other) else { return };
-        if relayed {
+        if relayed || call.third.is_some() {
             return;
         }
         if it.agreed.as_ref().is_some_and(|agreed| agreed.send_event_type.is_some()) {

@@ -5,6 +5,7 @@
 
 use super::policy::{Permit, Stage};
 use super::route::Lead;
+use super::three_way::{Third, Typed};
 use super::transfers::Transfer;
 use crate::acd::{ItemId, OfferId};
 use crate::expression::Requirement;
@@ -59,6 +60,8 @@ pub struct Call {
     /// Somebody is sending the caller on.
     pub transfer: Option<Transfer>,
     pub parked_by: Option<Name>,
+    /// Talks with the caller and their peer.
+    pub third: Option<Third>,
     /// When the caller first entered a queue.
     pub queued_since: Option<Moment>,
     /// What the flow says of them to the queue that they enter.
@@ -285,6 +288,7 @@ pub struct Leg {
     pub agreed: Option<Agreed>,
     /// Nothing is heard from it, although it may speak.
     pub silent: bool,
+    pub typed: Typed,
     /// Our stream's identity (RFC 3550): stays the same through every renegotiation.
     pub ssrc: u32,
     pub first_sequence: u16,

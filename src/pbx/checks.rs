@@ -42,6 +42,7 @@ impl Pbx {
             }
         }
         for call in self.calls.values() {
+            self.check_third(call)?;
             // After the caller has hung up its flow may have something left to do.
             if call.legs.is_empty() && call.session.is_none() {
                 return Err(format!("{:?} has no leg and stands in the books", call.id));
@@ -104,7 +105,8 @@ impl Pbx {
         let mut busy = BTreeSet::new();
         for leg in self.legs.values().filter(|leg| leg.session_open) {
             let Some(call) = self.calls.get(&leg.call).filter(|call| call.caller != leg.id) else { continue };
-            let talks = matches!(call.phase, Phase::Bridged { peer, .. } if peer == leg.id);
+            let talks = matches!(call.phase, Phase::Bridged { peer, .. } if peer == leg.id)
+                || call.third.is_some_and(|third| third.leg == leg.id);
             let rings = leg.attempt.and_then(|attempt| self.attempts.get(&attempt)).is_some_and(|it| it.legs.contains(&leg.id));
             let refers = call.transfer.as_ref().is_some_and(|transfer| transfer.by == leg.id);
             let parts = self.joining.contains_key(&leg.id) || self.timers.deadline(&Timer::LetGo(leg.id)).is_some();

@@ -14,6 +14,7 @@ use super::leg::Farewell;
 use super::on_sip::shortened;
 use super::policy::{Errand, Goal, Refusal, Stage, Wanted};
 use super::targets::MAX_TARGETS;
+use super::three_way::Typed;
 use super::unanswered::status;
 use super::{Action, Pbx, Phase, Timer};
 use crate::config::Destination;
@@ -218,6 +219,7 @@ impl Pbx {
             version: 1,
             agreed: None,
             silent: false,
+            typed: Typed::default(),
             ssrc: self.rng.u32(),
             first_sequence: u16::try_from(self.rng.below(1 << 15)).unwrap_or(0),
             first_timestamp: self.rng.u32(),

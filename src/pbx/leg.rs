@@ -146,8 +146,9 @@ impl Pbx {
         }
         self.party_gone(id, now);
         self.release_permit(id, now);
-        if let Some(joining) = self.joining.remove(&id) {
-            self.stranded(&joining, now, out);
+        let joining = self.joining.remove(&id);
+        if let Some(joining) = &joining {
+            self.stranded(joining, now, out);
         }
         let Some(leg) = self.legs.remove(&id) else { return };
         self.timers.cancel(&Timer::Closing(id));
@@ -162,6 +163,9 @@ impl Pbx {
         if let Some(call) = self.calls.get_mut(&leg.call) {
             call.legs.remove(&id);
             call.gone.push(cdr::leg_record(&leg, call.clock(now)));
+        }
+        if joining.is_some() {
+            self.end_when_left(leg.call, now, out);
         }
         self.record_when_over(leg.call, now, out);
     }

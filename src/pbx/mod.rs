@@ -30,6 +30,7 @@
 //! | `ringing`, `answered`, `unanswered` | what a caller hears meanwhile; who has won; what comes after those who do not answer |
 //! | `parties` | joining and parting: a leg goes over into another call, from shard to shard |
 //! | `transfers`, `parking`, `services` | REFER; callers left at a slot; what a code does |
+//! | `three_way` | three who talk, and what becomes of two when one leaves |
 //! | `presence` | lamps, agents' states: who is told how somebody stands |
 //! | `bridge` | two people talk: joining, hold, the silence of one who has vanished |
 //! | `attempts`, `locks` | wrong PINs, and who is locked out; what an operator does about it |
@@ -76,6 +77,7 @@ mod ringing;
 mod route;
 mod services;
 mod targets;
+mod three_way;
 mod transfers;
 mod trunks;
 mod unanswered;

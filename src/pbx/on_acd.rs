@@ -225,10 +225,18 @@ impl Pbx {
 
     /// The call is over, or goes elsewhere: the queue forgets it.
     pub(super) fn leave_queue(&mut self, id: CallId, why: acd::Leaving, now: Now) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        if let Some(third) = call.third.take() {
+            self.item_over(third.with, now);
+        }
         let Some(call) = self.calls.get(&id) else { return };
         let event = match call.phase {
             Phase::Waiting { item } => acd::Event::Leave { item, why },
-            Phase::Bridged { with: With::Agent { item }, .. } => acd::Event::CallEnded { item },
+            Phase::Bridged { with, .. } => return self.item_over(with, now),
+            Phase::Joining => match self.takes_along(id) {
+                Some(item) => acd::Event::CallEnded { item },
+                None => return,
+            },
             _ => return,
         };
         self.tell_acd(event, now);

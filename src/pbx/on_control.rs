@@ -246,7 +246,11 @@ impl Pbx {
     fn holder(&self, call: &Call) -> String {
         let party = |leg| self.legs.get(leg).map(|leg| format!("{} {}", leg.role.word(), leg.party.number));
         match &call.phase {
-            Phase::Bridged { peer, .. } => party(peer).unwrap_or_default(),
+            Phase::Bridged { peer, .. } => {
+                let third = call.third.map(|third| third.leg);
+                let parties: Vec<String> = [Some(*peer), third].iter().flatten().filter_map(party).collect();
+                parties.join(" + ")
+            }
             Phase::Waiting { .. } => format!("queue {}", call.queue.as_deref().unwrap_or_default()),
             Phase::Ringing { attempt } => {
                 self.attempts.get(attempt).and_then(|it| it.legs.first()).and_then(party).unwrap_or_default()
@@ -276,7 +280,7 @@ impl Pbx {
         let language = call.session.as_ref().map_or(&call.language, |session| session.language());
         LiveCall {
             reference: call.reference.clone(),
-            phase: call.phase.name().into(),
+            phase: if call.third.is_some() { "three-way" } else { call.phase.name() }.into(),
             from: call.from.number.clone(),
             name: call.from.name.clone(),
             dialled: call.dialled.clone(),

@@ -142,6 +142,9 @@ impl Pbx {
         if self.legs.get(&leg).is_some_and(|leg| leg.confirming) {
             return self.confirm_pressed(leg, digit, now, out);
         }
+        if self.types(leg, digit, now, out) {
+            return;
+        }
         let Some(call) = self.calls.get(&id) else { return };
         match call.phase {
             Phase::Bridged { .. } => self.relay_digit(leg, digit, duration, relayed, now, out),
@@ -195,6 +198,9 @@ impl Pbx {
             // The media plane gave the leg up by itself (a fault of ours, contained): without audio there is no call.
             Audio::Open { .. } | Audio::Opening { .. } => {
                 self.free_audio(id, statistics, now);
+                if self.caller_left_two(call, id, now, out) {
+                    return;
+                }
                 if self.calls.get(&call).is_some_and(|call| call.caller == id) {
                     self.hang_up(call, super::Outcome::InternalError, now, out);
                 } else {

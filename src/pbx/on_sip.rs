@@ -3,6 +3,7 @@
 use super::call::{Audio, Leg, Role, Wish, ending_words};
 use super::leg::Farewell;
 use super::route::{self, Lead};
+use super::three_way::Typed;
 use super::{Action, Call, EndedBy, Outcome, PATIENCE, Pbx, Phase, Purpose, Timer};
 use crate::config::Destination;
 use crate::id::{CallId, LegId};
@@ -154,6 +155,7 @@ impl Pbx {
             version: 1,
             agreed: None,
             silent: false,
+            typed: Typed::default(),
             ssrc: self.rng.u32(),
             // Below 2^15, so that a receiver's first look never meets a wrap (RFC 3711 section 3.3.1).
             first_sequence: u16::try_from(self.rng.below(1 << 15)).unwrap_or(0),
@@ -186,6 +188,7 @@ impl Pbx {
             heard_early: false,
             transfer: None,
             parked_by: None,
+            third: None,
             queued_since: None,
             wish: Wish::default(),
             gone: Vec::new(),
@@ -280,6 +283,9 @@ impl Pbx {
         self.touch(leg);
         if self.calls.get(&id).is_some_and(|call| call.caller != leg) {
             return self.phone_ended(leg, ending, now, out);
+        }
+        if self.caller_left_two(id, leg, now, out) {
+            return;
         }
         let answered = self.calls.get(&id).is_some_and(|call| call.answered.is_some());
         let (outcome, by) = match ending {

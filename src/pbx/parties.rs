@@ -40,19 +40,33 @@ pub enum How {
     Peer(With),
     /// It becomes the caller of that call: waits, walks the flow, or hears ringing in the place of whoever did.
     Caller,
+    /// It talks with the caller of that call and whoever does.
+    Third(With),
 }
 
 impl Pbx {
     /// Lets a leg go over into another call.
     pub(super) fn join(&mut self, leg: LegId, into: CallId, how: How, now: Now, out: &mut Vec<Action>) {
-        let (Some(it), Some(call)) = (self.legs.get(&leg), self.calls.get(&into)) else { return };
-        let (from, to) = (it.shard, call.shard);
-        let joining = Joining { into, how, shard: to };
-        if from == to {
+        self.join_all(&[(leg, how)], into, now, out);
+    }
+
+    /// Lets some legs go over together: none is the last of its call before they all are there.
+    pub(super) fn join_all(&mut self, legs: &[(LegId, How)], into: CallId, now: Now, out: &mut Vec<Action>) {
+        let Some(shard) = self.calls.get(&into).map(|call| call.shard) else { return };
+        for (leg, how) in legs.iter().filter(|(leg, _)| self.legs.contains_key(leg)) {
+            self.joining.insert(*leg, Joining { into, how: *how, shard });
+        }
+        for (leg, _) in legs {
+            match self.legs.get(leg).map(|it| it.shard) {
+                Some(from) if from != shard => out.push(Action::Media { shard: from, command: Media::Export { leg: *leg } }),
+                _ => self.arrived(*leg, now, out),
+            }
+        }
+    }
+
+    fn arrived(&mut self, leg: LegId, now: Now, out: &mut Vec<Action>) {
+        if let Some(joining) = self.joining.remove(&leg) {
             self.joined(leg, joining, now, out);
-        } else {
-            out.push(Action::Media { shard: from, command: Media::Export { leg } });
-            self.joining.insert(leg, joining);
         }
     }
 
@@ -67,13 +81,22 @@ impl Pbx {
 
     pub(super) fn imported(&mut self, leg: LegId, now: Now, out: &mut Vec<Action>) {
         let Some(joining) = self.joining.remove(&leg) else { return };
-        match self.legs.get(&leg).map(|it| (it.audio, it.shard)) {
-            // It was dropped on the way, and nobody heard.
-            Some((Audio::Closing { .. }, shard)) => out.push(Action::Media { shard, command: Media::Close { leg } }),
-            Some((Audio::Open { .. }, _)) => return self.joined(leg, joining, now, out),
-            _ => {}
+        // One that was dropped on the way has been told to close, and is told so where it arrives.
+        if self.legs.get(&leg).is_some_and(|it| matches!(it.audio, Audio::Open { .. })) {
+            return self.joined(leg, joining, now, out);
         }
         self.stranded(&joining, now, out);
+        if let Some(from) = self.legs.get(&leg).map(|leg| leg.call) {
+            self.end_when_left(from, now, out);
+        }
+    }
+
+    /// A leg that was to go over with the caller of its call will not: when that one has, nobody is left of it.
+    pub(super) fn end_when_left(&mut self, id: CallId, now: Now, out: &mut Vec<Action>) {
+        let left = self.calls.get(&id).is_some_and(|call| call.phase == Phase::Joining && !call.legs.contains(&call.caller));
+        if left && !self.is_leaving(id) {
+            self.finish(id, Outcome::Completed, EndedBy::Exchange, Farewell::HangUp, now, out);
+        }
     }
 
     /// Whoever was to come will not: the one who waited for them is let go.
@@ -92,23 +115,29 @@ impl Pbx {
             return self.hang_up(from, Outcome::Completed, now, out);
         }
         if from != into {
-            self.link(from, into, now);
+            if !self.is_leaving(from) {
+                self.link(from, into, now);
+            }
             self.go_over(leg, from, into, now);
         }
         match how {
             How::Peer(with) => self.joined_as_peer(leg, into, with, now, out),
             How::Caller => self.joined_as_caller(leg, into, now, out),
+            How::Third(with) => self.joined_as_third(leg, into, with, now, out),
         }
         self.end_when_empty(from, into, now, out);
     }
 
     /// The books follow the leg; its part in the call that it leaves stays in that call's record.
     fn go_over(&mut self, leg: LegId, from: CallId, into: CallId, now: Now) {
-        let clock = self.clock_of(from, now);
+        let (clock, theirs) = (self.clock_of(from, now), self.clock_of(into, now));
         let Some(it) = self.legs.get_mut(&leg) else { return };
-        it.call = into;
         let mut part = it.clone();
         part.end(clock.wall, "joined");
+        it.call = into;
+        // The same moments as the other call counts them: the machine's clock may have been set between the two.
+        let counted = |wall| theirs.wall_of(clock.moment_of(wall));
+        (it.started, it.answered) = (counted(it.started), it.answered.map(counted));
         if let Some(call) = self.calls.get_mut(&from) {
             call.legs.remove(&leg);
             call.gone.push(cdr::leg_record(&part, clock));
@@ -139,7 +168,10 @@ impl Pbx {
         match call.phase.clone() {
             Phase::Waiting { .. } | Phase::Parked { .. } => self.music(into, leg, out),
             Phase::Ringing { .. } => self.ringback(into, now, out),
-            Phase::Bridged { peer, with } => self.bridge(into, peer, with, now, out),
+            Phase::Bridged { peer, with } => {
+                self.unbridge(into, before, out);
+                self.bridge(into, peer, with, now, out);
+            }
             Phase::Routing { .. } | Phase::InFlow | Phase::Told | Phase::Joining | Phase::Ended { .. } => {}
         }
         self.drop_leg(before, Farewell::HangUp, now, out);
@@ -147,9 +179,14 @@ impl Pbx {
 
     /// The call that a party has left for another ends; what is left of it is hung up.
     fn end_when_empty(&mut self, id: CallId, other: CallId, now: Now, out: &mut Vec<Action>) {
-        if id != other {
+        if id != other && !self.is_leaving(id) {
             self.finish(id, Outcome::Completed, EndedBy::Exchange, Farewell::HangUp, now, out);
         }
+    }
+
+    /// One of its legs is still on the way to another call.
+    fn is_leaving(&self, id: CallId) -> bool {
+        self.joining.keys().any(|leg| self.legs.get(leg).is_some_and(|leg| leg.call == id))
     }
 
     /// Each of the two records names the other.

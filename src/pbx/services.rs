@@ -31,6 +31,7 @@ impl Pbx {
                 Ok(())
             }
             Code::Voicemail(flow) => return self.begin_flow(id, &flow, now, out),
+            Code::ThreeWay => return self.three_way_dialled(id, now, out),
             Code::Pickup => return self.pick_up(id, rest, now, out),
             // There is nobody with the caller who could be left there.
             Code::Park => Err(Status(480)),

@@ -5,6 +5,7 @@
 //! | blind, to a phone or outside | the other hears ringing; answered: the referrer is let go; else the two are together again |
 //! | blind, to a flow or a queue | the other goes there, with the place of a caller who came as early as they did |
 //! | blind, to a parking slot or the code for parking | the other waits there for whoever fetches them |
+//! | either, by one of three who talk | refused (603): it is not clear whom they mean |
 //! | attended (Replaces) | the parties of the referrer's two calls are joined, whatever the second one does: talk, ring, wait |
 //!
 //! Whoever is left alone because the referrer hung up meanwhile, and the transfer failed, is sent back to the referrer's phones once.
@@ -57,9 +58,9 @@ impl Pbx {
         }
     }
 
-    /// The one whom `by` talks with, and how.
-    fn other_of(&self, call: CallId, by: LegId) -> Option<(LegId, With)> {
-        let call = self.calls.get(&call)?;
+    /// The one whom `by` talks with, and how; nobody where three talk.
+    pub(super) fn other_of(&self, call: CallId, by: LegId) -> Option<(LegId, With)> {
+        let call = self.calls.get(&call).filter(|call| call.third.is_none())?;
         match call.phase {
             Phase::Bridged { peer, with } if by == peer => Some((call.caller, with)),
             Phase::Bridged { peer, with } if by == call.caller => Some((peer, with)),
@@ -143,7 +144,7 @@ impl Pbx {
     }
 
     /// The one who stays is the caller from now on, and hears nobody for the moment.
-    fn let_alone(&mut self, id: CallId, other: LegId, now: Now, out: &mut Vec<Action>) {
+    pub(super) fn let_alone(&mut self, id: CallId, other: LegId, now: Now, out: &mut Vec<Action>) {
         let Some(call) = self.calls.get(&id) else { return };
         out.push(Action::Media { shard: call.shard, command: Media::Unbridge { leg: other } });
         if call.caller != other {
@@ -313,14 +314,14 @@ impl Pbx {
     }
 
     /// Nobody is talked with until the other party is there.
-    fn meanwhile(&mut self, id: CallId) {
+    pub(super) fn meanwhile(&mut self, id: CallId) {
         if let Some(call) = self.calls.get_mut(&id) {
             call.phase = Phase::Joining;
         }
     }
 
     /// What the queue engine knows of an agent's talk is of this call now.
-    fn hand_over(&mut self, with: With, to: CallId) {
+    pub(super) fn hand_over(&mut self, with: With, to: CallId) {
         if let With::Agent { item } = with {
             self.items.insert(item, to);
         }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a person who has hung up, or whose phone has died, does nothing more with that call.
 
-use super::caller::{Identity, Keys, Leaves, Life, Outcome, Person, Quirk};
+use super::caller::{Identity, Keys, Leaves, Life, Outcome, Person, Plan, Quirk};
 use super::entrance::PATIENCE;
 use super::invariants::Verdict;
 use super::lab;
@@ -16,6 +16,8 @@ use std::net::SocketAddr;
 
 /// A telephone-event takes this long to the exchange, at most.
 const KEY_TRAVEL: Duration = Duration::from_millis(40);
+/// Between putting somebody on hold and the code, and between its keys.
+const TURNS: Duration = Duration::from_millis(600);
 /// A hold lasts this long.
 const HOLD: Duration = Duration::from_millis(2_500);
 /// A stream whose phone has died is reset within this time, if at all.
@@ -31,6 +33,8 @@ pub enum Act {
     Hold(usize, bool),
     Probe(usize),
     Join(usize),
+    /// Whoever is talked with on other lines is put on hold.
+    HoldOthers(usize),
     /// As planned, or because patience has ended.
     Leave(usize),
     /// With a call that came.
@@ -63,6 +67,10 @@ impl World {
         acts.extend(life.unregisters.map(|at| (at, Act::Unregister)));
         acts.extend(life.dies.map(|at| (at, Act::Vanish)));
         acts.extend(life.calls.iter().enumerate().map(|(call, plan)| (plan.at, Act::Dial(call))));
+        // Who dials on another line is not heard on the first.
+        let gathers = |(_, plan): &(usize, &Plan)| plan.dials == lab::THREE_WAY;
+        let before = |(call, plan): (usize, &Plan)| (plan.at.saturating_sub(TURNS), Act::HoldOthers(call));
+        acts.extend(life.calls.iter().enumerate().filter(gathers).map(before));
         let start = self.clock.mono();
         acts.into_iter().for_each(|(since, act)| self.intend(who, start + since, act));
     }
@@ -94,6 +102,7 @@ impl World {
             }
             Act::Probe(call) => self.in_talk(who, call, |line| Command::Probe { line }),
             Act::Join(call) => self.join(who, call),
+            Act::HoldOthers(call) => self.hold_others(who, call),
             Act::Leave(call) => {
                 let attempt = &mut self.people[who].attempts[call];
                 let Some(line) = attempt.line.filter(|_| !attempt.is_over() && !attempt.left) else { return Ok(()) };
@@ -147,6 +156,14 @@ impl World {
             |received: &&super::callee::Received| received.picked_up.is_some() && received.ended.is_none() && !received.left;
         let Some(line) = person.received.iter().find(talks).and_then(|received| received.line) else { return Ok(()) };
         self.command(who, Command::Transfer { line, number: here.plan.dials.clone(), with: Some(with) })
+    }
+
+    fn hold_others(&mut self, who: usize, call: usize) -> Verdict {
+        let person = &self.people[who];
+        let made = person.attempts.iter().enumerate().filter(|(at, it)| *at != call && it.answered.is_some() && !it.is_over());
+        let came = person.received.iter().filter(|it| it.picked_up.is_some() && it.ended.is_none() && !it.left);
+        let lines: Vec<DialogId> = made.filter_map(|(_, it)| it.line).chain(came.filter_map(|it| it.line)).collect();
+        lines.into_iter().try_for_each(|line| self.command(who, Command::Hold { line, on: true }))
     }
 
     fn press(&mut self, who: usize, call: usize, digit: char) -> Verdict {
@@ -290,6 +307,12 @@ impl World {
             Quirk::Holds(after) => self.intend(who, now + after, Act::Hold(call, true)),
             Quirk::Probes(after) => self.intend(who, now + after, Act::Probe(call)),
             Quirk::Joins(after) => self.intend(who, now + after, Act::Join(call)),
+            Quirk::Gathers(after) => {
+                self.intend(who, now + after, Act::HoldOthers(call));
+                for (turn, key) in (1..).zip(lab::THREE_WAY.chars()) {
+                    self.intend(who, now + after + TURNS * turn, Act::Press(call, key));
+                }
+            }
             _ => {}
         }
         Ok(())

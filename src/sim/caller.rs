@@ -152,6 +152,9 @@ pub enum Quirk {
     /// Joins whoever they talk with on another line to this call (an attended transfer), this long after the answer, or, where
     /// nobody answers, after dialling.
     Joins(Duration),
+    /// Puts whoever they talk with on another line on hold, this long after the answer, and presses the code that brings all three
+    /// together.
+    Gathers(Duration),
     /// Everything said by this phone is said twice.
     Echoes,
     /// A proxy on the way says 100 to whatever the phone asks.
@@ -174,6 +177,7 @@ impl Quirk {
             Quirk::Holds(_) => "holds",
             Quirk::Probes(_) => "probes",
             Quirk::Joins(_) => "joins two calls",
+            Quirk::Gathers(_) => "brings three together",
             Quirk::Echoes => "says everything twice",
             Quirk::Proxied => "has a hasty proxy",
             Quirk::Steered => "is steered on the way",

@@ -52,6 +52,7 @@ const QUIRKS: Weighted<Quirk> = Weighted(&[
     (9, Quirk::Holds(Duration::ZERO)),
     (7, Quirk::Probes(Duration::ZERO)),
     (9, Quirk::Joins(Duration::ZERO)),
+    (14, Quirk::Gathers(Duration::ZERO)),
     (5, Quirk::Echoes),
     (3, Quirk::Proxied),
     (3, Quirk::Steered),
@@ -76,7 +77,10 @@ const QUEUE_NUMBERS: Weighted<&str> = Weighted(&[
     (4, "311"),
     (4, "702"),
     (4, "*81001"),
+    (4, lab::THREE_WAY),
 ]);
+/// How an agent is reached.
+const QUEUE_OR_AGENT: Weighted<&str> = Weighted(&[(60, lab::QUEUE), (40, "1001")]);
 /// Where people send those whom they talk with: phones, a group, a queue, a flow, slots, outside, nobody.
 const SENT: Weighted<&str> = Weighted(&[
     (20, "1003"),
@@ -118,8 +122,9 @@ const MANNERS: Weighted<Manner> = Weighted(&[
 const TALKS: Duration = Duration::from_secs(1);
 const LATE: Duration = Duration::from_secs(2);
 
-/// Worlds with queues, per thousand.
+/// Worlds with queues, per thousand, and of these the ones in which somebody means to bring three together.
 const WITH_QUEUES: u32 = 600;
+const WITH_TRIOS: u32 = 400;
 
 const KEYS: &[u8] = b"111999123#*0";
 
@@ -135,11 +140,43 @@ pub fn cast(rng: &mut Rng) -> Vec<Life> {
         let doubles: Vec<Life> = lives.iter().filter(|_| rng.chance(300)).map(second).collect();
         lives.extend(doubles.into_iter().map(|life| Life { manners: manners(rng), ..life }));
         lives.extend(desks(rng));
+        if rng.chance(WITH_TRIOS) {
+            trio(&mut lives, rng);
+        }
     }
     while lives.iter().map(|life| life.calls.len()).sum::<usize>() < MIN_CALLS {
         lives.push(stranger(lives.len(), queues, rng));
     }
     lives
+}
+
+/// One who is called, by a stranger or through the queue, calls somebody else, and brings all three together; what the three do then,
+/// and what the others do meanwhile, is as in any other world.
+fn trio(lives: &mut Vec<Life>, rng: &mut Rng) {
+    // An agent, or no agent.
+    let (middle, other) = if rng.chance(500) { (0, 2) } else { (2, 1) };
+    for place in [middle, other] {
+        let life = &mut lives[place];
+        (life.registers, life.unregisters) = (Some(draw(MS(500), rng)), None);
+        life.manners[0] = Manner::Answers { after: draw(MS(2_000), rng), talks: rng.chance(300).then(|| draw(RUSH, rng)) };
+    }
+    let begins = MS(1_000) + draw(MS(10_000), rng);
+    let (called, third) = if middle == 0 { (QUEUE_OR_AGENT.draw(rng), "1003") } else { ("1003", "1002") };
+    let third = if rng.chance(300) { lab::TELEPHONE } else { third };
+    let second = begins + MS(6_000) + draw(MS(3_000), rng);
+    let (quirk, dials_code) = match rng.chance(700) {
+        true => (Quirk::Gathers(draw(MS(4_000), rng)), None),
+        false => (Quirk::None, Some(second + MS(8_000))),
+    };
+    let mine = &mut lives[middle].calls;
+    mine.push(Plan { at: second, leaves: leaves_after_talk(rng), quirk, ..Plan::to(third) });
+    mine.extend(dials_code.map(|at| Plan { at, leaves: leaves_after_talk(rng), ..Plan::to(lab::THREE_WAY) }));
+    let caller = Plan { at: begins, leaves: leaves_after_talk(rng), ..Plan::to(called) };
+    lives.push(Life { calls: vec![caller], ..stranger(lives.len(), true, rng) });
+}
+
+fn leaves_after_talk(rng: &mut Rng) -> Leaves {
+    if rng.chance(300) { Leaves::Never } else { Leaves::AfterAnswer(MS(6_000) + draw(RUSH, rng)) }
 }
 
 fn extension(index: u32, queues: bool, rng: &mut Rng) -> Life {
@@ -259,6 +296,7 @@ fn plan(rng: &mut Rng) -> Plan {
         Quirk::Holds(_) => Quirk::Holds(draw(MS(6_000), rng)),
         Quirk::Probes(_) => Quirk::Probes(draw(MS(6_000), rng)),
         Quirk::Joins(_) => Quirk::Joins(draw(MS(4_000), rng)),
+        Quirk::Gathers(_) => Quirk::Gathers(draw(MS(4_000), rng)),
         other => other,
     };
     Plan { at, dials, delayed, keys, presses, leaves, quirk }

@@ -3,10 +3,12 @@
 //!
 //! Invariant: the ledger only watches; a world with it and one without it go the same way.
 
+use super::company::Company;
 use crate::control::Status;
 use crate::id::{AskId, LegId, PlayId, WriteId};
 use crate::media::{Command, Report};
 use crate::pbx::{Action, Event};
+use crate::store::queueing::QueueFact;
 use crate::store::{CallRecord, LegRecord, OUTCOMES, What};
 use crate::time::Moment;
 use crate::{ask, store};
@@ -38,6 +40,7 @@ pub enum Invariant {
     CountsAgree,
     BooksAgree,
     OneBridgePerLeg,
+    OneMixPerLeg,
     NothingRemains,
     NoPanic,
     PlainData,
@@ -63,6 +66,7 @@ impl fmt::Display for Invariant {
             Invariant::CountsAgree => "the status counts what there is",
             Invariant::BooksAgree => "the exchange's own books, the queue engine's included, agree with each other",
             Invariant::OneBridgePerLeg => "each leg is in at most one bridge",
+            Invariant::OneMixPerLeg => "each leg that is mixed is in exactly one mix, of three at least",
             Invariant::NothingRemains => "when all have hung up and the timers have passed, nothing remains",
             Invariant::NoPanic => "the exchange never panics",
             Invariant::PlainData => "the exchange's state is plain data: written down and read back it goes on the same way",
@@ -96,7 +100,8 @@ pub struct Ledger {
     legs: BTreeMap<LegId, LegEntry>,
     ports: BTreeMap<SocketAddr, LegId>,
     plays: BTreeSet<(LegId, PlayId)>,
-    bridges: BTreeMap<LegId, LegId>,
+    company: Company,
+    queueing: Vec<QueueFact>,
     calls: BTreeMap<String, CallEntry>,
     records: BTreeMap<String, CallRecord>,
     writes: BTreeMap<WriteId, Written>,
@@ -137,6 +142,15 @@ impl Ledger {
     /// Finished calls by their reference.
     pub fn records(&self) -> &BTreeMap<String, CallRecord> {
         &self.records
+    }
+
+    /// What was kept of the queues, in order.
+    pub fn queueing(&self) -> &[QueueFact] {
+        &self.queueing
+    }
+
+    pub fn company(&self) -> &Company {
+        &self.company
     }
 
     pub fn open_legs(&self) -> usize {
@@ -207,10 +221,8 @@ impl Ledger {
     }
 
     fn media(&mut self, command: &Command) -> Verdict {
-        if let Command::Unbridge { leg } | Command::Export { leg } | Command::Close { leg } = command
-            && let Some(other) = self.bridges.remove(leg)
-        {
-            self.bridges.remove(&other);
+        if let Command::Unbridge { leg } | Command::Export { leg } | Command::Close { leg } = command {
+            self.company.part(*leg);
         }
         let unknown = |leg: &LegId| format!("{leg:?} is not open: {command:?}");
         match command {
@@ -241,18 +253,22 @@ impl Ledger {
                 judge(Invariant::PlaysAreDistinct, self.plays.insert((*leg, *play)), || format!("{play:?} twice on {leg:?}"))
             }
             Command::Bridge { a, b } => {
-                for (leg, other) in [(a, b), (b, a)] {
+                for leg in [a, b] {
                     judge(Invariant::NoActionForAnUnknownLeg, self.is_open(leg), || unknown(leg))?;
-                    let before = self.bridges.insert(*leg, *other);
-                    judge(Invariant::OneBridgePerLeg, before.is_none(), || {
-                        format!("{leg:?} goes from {before:?} to {other:?}")
-                    })?;
                 }
-                Ok(())
+                self.company.bridge(*a, *b)
+            }
+            Command::Mix { legs } => {
+                for leg in legs {
+                    judge(Invariant::NoActionForAnUnknownLeg, self.is_open(leg), || unknown(leg))?;
+                }
+                self.company.mix(legs)
             }
             Command::Import { state } => {
                 let leg = state.leg();
-                judge(Invariant::NoActionForAnUnknownLeg, self.is_open(&leg), || unknown(&leg))
+                // It may have been told to close on its way: it is taken in, to be closed.
+                let here = self.is_open(&leg) || matches!(self.legs.get(&leg), Some(LegEntry::Closing(_) | LegEntry::Closed));
+                judge(Invariant::NoActionForAnUnknownLeg, here, || unknown(&leg))
             }
             Command::Connect { leg, .. }
             | Command::Stop { leg }
@@ -288,6 +304,10 @@ impl Ledger {
                 self.one_call_per_invite(record)?;
                 self.records.insert(record.reference.clone(), record.clone());
                 Written::Ended(record.reference.clone())
+            }
+            What::Queue(fact) => {
+                self.queueing.push(fact.clone());
+                Written::Other
             }
             _ => Written::Other,
         };

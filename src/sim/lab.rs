@@ -98,6 +98,8 @@ const GROUPS: [(&str, &str, bool); 2] = [("310", "together", false), ("311", "in
 /// Codes: picks up what rings at the extension that follows, and leaves a caller at a free slot.
 const PICKUP: &str = "*8";
 const PARK: &str = "*5";
+/// Brings a phone's two calls together.
+pub const THREE_WAY: &str = "*3";
 /// An agent's lunch, and its end; where one's calls go instead, and that they do not any more.
 const PAUSE: &str = "*13";
 const RESUME: &str = "*10";
@@ -134,7 +136,7 @@ pub fn is_user(number: &str) -> bool {
 
 /// Is there somebody at this number?
 pub fn is_answered(number: &str) -> bool {
-    let codes = [PICKUP, PAUSE, RESUME, FORWARD, FORWARD_OFF];
+    let codes = [PICKUP, THREE_WAY, PAUSE, RESUME, FORWARD, FORWARD_OFF];
     let services = codes.iter().any(|code| number.starts_with(code))
         || number.parse().is_ok_and(|slot| (SLOTS.0..=SLOTS.1).contains(&slot));
     let groups = GROUPS.iter().any(|(dialled, _, _)| *dialled == number);
@@ -233,6 +235,7 @@ fn services() -> Services {
         codes: [
             (PICKUP.to_string(), Code::Pickup),
             (PARK.to_string(), Code::Park),
+            (THREE_WAY.to_string(), Code::ThreeWay),
             (PAUSE.to_string(), Code::Pause("lunch".into())),
             (RESUME.to_string(), Code::Resume),
             (FORWARD.to_string(), Code::Forward(When::Always)),

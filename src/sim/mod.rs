@@ -23,7 +23,7 @@
 //! | `lab` | the exchange that is simulated |
 //! | `circumstances`, `entrance` | what a world is like; how people come into it |
 //! | `world`, `ending` | the loop, and the exchange's side of it; the end, and what is judged there |
-//! | `invariants` | what must hold, judged from outside after every step |
+//! | `invariants`, `company` | what must hold, judged from outside after every step; who hears whom |
 //! | `day` | a contact centre's day: the queue engine alone, in virtual time |
 //! | `trace`, `run` | the hash and the transcript; one seed from its cast to its verdict |
 //!
@@ -36,6 +36,7 @@ mod caller;
 mod cast;
 mod circumstances;
 mod clock;
+mod company;
 pub mod day;
 mod ending;
 mod entrance;
@@ -53,6 +54,7 @@ pub use caller::{Attempt, Identity, Keys, Leaves, Life, Outcome, Person, Plan, Q
 pub use cast::{MIN_CALLS, cast};
 pub use circumstances::Circumstances;
 pub use clock::{BEGINNING, Clock};
+pub use company::Company;
 pub use entrance::{EXCHANGE, EXCHANGE_V6};
 pub use invariants::{Invariant, Ledger, Verdict, Violation};
 pub use network::{Cut, Network, Tally, Weather};

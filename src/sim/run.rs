@@ -51,6 +51,8 @@ pub struct Tale {
     /// What was done with the calls that came, and how many were picked up.
     pub manners: BTreeMap<&'static str, u64>,
     pub picked_up: u64,
+    /// How often three were brought together.
+    pub mixes: u64,
     pub recorded: BTreeMap<String, u64>,
     pub network: Tally,
     pub visited: Visited,
@@ -67,6 +69,7 @@ impl Tale {
         other.quirks.iter().for_each(|(quirk, count)| *self.quirks.entry(quirk).or_default() += count);
         other.manners.iter().for_each(|(manner, count)| *self.manners.entry(manner).or_default() += count);
         self.picked_up += other.picked_up;
+        self.mixes += other.mixes;
         other.recorded.iter().for_each(|(word, count)| *self.recorded.entry(word.clone()).or_default() += count);
         self.network.add(&other.network);
         self.visited.merge(other.visited);
@@ -156,6 +159,7 @@ pub fn tale(world: &World) -> Tale {
         steps: world.steps(),
         age: world.age(),
         records: world.ledger().records().len() as u64,
+        mixes: world.ledger().company().mixes(),
         network: world.network().tally(),
         visited: world.visited(),
         ..Tale::default()

@@ -116,7 +116,7 @@ impl Shards {
                 out.extend(hearer.map(|at| Upshot::Hears { at, sound }));
             }
             // What is said over a bridge is not simulated, packet by packet or otherwise; the ledger knows who hears whom.
-            Command::Bridge { .. } | Command::Unbridge { .. } | Command::SendDigit { .. } => {}
+            Command::Bridge { .. } | Command::Mix { .. } | Command::Unbridge { .. } | Command::SendDigit { .. } => {}
             Command::Export { leg } => {
                 if self.legs.contains_key(&leg) {
                     let state = Box::new(LegState::fresh(leg));
@@ -205,6 +205,7 @@ pub fn told(command: &Command) -> String {
         Command::Close { leg } => format!("media: close {leg:?}"),
         Command::Music { leg, sound } => format!("media: music {} on {leg:?}", sound.name),
         Command::Bridge { a, b } => format!("media: {a:?} and {b:?} hear each other"),
+        Command::Mix { legs } => format!("media: {legs:?} hear each other"),
         Command::Unbridge { leg } => format!("media: {leg:?} hears nobody any more"),
         Command::SendDigit { leg, digit, .. } => format!("media: {digit} pressed towards {leg:?}"),
         Command::Export { leg } => format!("media: {leg:?} leaves its shard"),

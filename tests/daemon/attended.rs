@@ -32,7 +32,7 @@ fn voice(packets: &[Packet], byte: u8) -> usize {
 }
 
 /// The records of the two calls of an attended transfer name each other.
-fn linked(exchange: &Exchange) {
+pub fn linked(exchange: &Exchange) {
     let records = exchange.records(2);
     for (record, other) in [(&records[0], &records[1]), (&records[1], &records[0])] {
         let steps = record["path"].as_array().cloned().unwrap_or_default();

@@ -20,6 +20,7 @@
 //!   trunks        providers that want a password, refuse, are silent, die        scenario   SIPp as anybody
 //!   transfers     REFER by baresip and SIPp, lamps
 //!   attended      Replaces: by REFER, by INVITE; what is heard meanwhile
+//!   three_way     a code brings three together; what each hears; one leaves
 //!   nat           a phone behind a router of our own making
 //!   policy        a thousand attack strings, and a provider that counts
 //!   broken_sounds files damaged under a running exchange
@@ -69,6 +70,7 @@ mod storms;
 mod stream;
 mod survival;
 mod telephone;
+mod three_way;
 mod torture;
 mod transfers;
 mod trunks;

@@ -16,6 +16,9 @@ const FRAME: Duration = Duration::from_millis(20);
 const HEADER: usize = 12;
 /// Our tag in calls that come.
 pub const CALLED: &str = "callee";
+/// The stream in which keys are pressed, and how they are marked.
+const KEYS: u32 = 0x4b45_5953;
+const EVENTS: u8 = 101;
 /// Silence, in PCMA.
 pub const SILENCE: u8 = 0xd5;
 
@@ -36,7 +39,7 @@ pub struct Telephone {
     media: UdpSocket,
     versions: u32,
     exchange: SocketAddr,
-    /// Where our sound goes, since the call that we dialled was answered.
+    /// Where our sound goes, since a call was answered.
     pub sound: Option<SocketAddr>,
 }
 
@@ -113,7 +116,9 @@ impl Telephone {
         self.line.send(invite.answered_by("200 OK", CALLED, &headers, &body));
         self.line.expect(SOON, |message| message.is_request("ACK")).expect("the ACK");
         self.call = Call::taken(&self.line, invite, CALLED, self.exchange);
-        sound_at(invite)
+        let there = sound_at(invite);
+        self.sound = Some(there);
+        there
     }
 
     /// The exchange hangs up on us.
@@ -153,6 +158,23 @@ impl Telephone {
         Talk { ear, thread: thread::spawn(move || talk(&media, byte, to, &told)) }
     }
 
+    /// Presses these keys one after the other (RFC 4733), in a stream of their own beside our voice.
+    pub fn presses(&self, keys: &str) {
+        let to = self.sound.expect("a call that was answered");
+        let mut sequence = 0;
+        for (press, key) in (1..).zip(keys.chars()) {
+            let event = "0123456789*#".find(key).expect("a key") as u8;
+            for (duration, end) in [(160u16, 0), (320, 0), (480, 0), (640, 0x80), (640, 0x80), (640, 0x80)] {
+                sequence += 1;
+                let mut packet = rtp(EVENTS, sequence, KEYS, &[event, end | 10]);
+                // All packets of a press carry the time at which it began.
+                packet[4..8].copy_from_slice(&(press * 8000u32).to_be_bytes());
+                packet.extend(duration.to_be_bytes());
+                self.media.send_to(&packet, to).expect("loopback takes it");
+            }
+        }
+    }
+
     pub fn hangs_up(&mut self) {
         self.line.send(self.call.bye());
         let answer = self.line.expect(SOON, |message| message.answers("BYE")).expect("an answer to BYE");
@@ -180,6 +202,7 @@ pub struct Talk {
 struct Ear {
     over: AtomicBool,
     heard: AtomicUsize,
+    keys: AtomicUsize,
     /// Packets of each voice: those that say one byte only.
     voices: Mutex<BTreeMap<u8, usize>>,
 }
@@ -187,6 +210,10 @@ struct Ear {
 impl Ear {
     fn takes(&self, packet: &Packet) {
         self.heard.fetch_add(1, Ordering::SeqCst);
+        if packet.payload_type() == EVENTS {
+            self.keys.fetch_add(1, Ordering::SeqCst);
+            return;
+        }
         if let Some(voice) = packet.sound().first().filter(|voice| packet.says(**voice)) {
             *self.voices.lock().expect("no panic").entry(*voice).or_default() += 1;
         }
@@ -201,11 +228,26 @@ impl Talk {
         assert!(enough.is_some(), "only {} of {packets} packets came", heard());
     }
 
+    /// Packets of keys that came.
+    pub fn keys(&self) -> usize {
+        self.ear.keys.load(Ordering::SeqCst)
+    }
+
     /// Waits until so many packets of this voice came.
     pub fn hears_voice(&self, voice: u8, packets: usize) {
-        let heard = || self.ear.voices.lock().expect("no panic").get(&voice).copied().unwrap_or(0);
-        let enough = until(SOON, || (heard() >= packets).then_some(()));
-        assert!(enough.is_some(), "only {} of {packets} packets of the voice {voice:#x} came", heard());
+        self.hears_or(voice, packets, &String::new);
+    }
+
+    /// Packets of this voice that came.
+    pub fn heard(&self, voice: u8) -> usize {
+        self.ear.voices.lock().expect("no panic").get(&voice).copied().unwrap_or(0)
+    }
+
+    /// The same; otherwise says why.
+    pub fn hears_or(&self, voice: u8, packets: usize, why: &dyn Fn() -> String) {
+        let enough = until(SOON, || (self.heard(voice) >= packets).then_some(()));
+        let all = || self.ear.voices.lock().expect("no panic").clone();
+        assert!(enough.is_some(), "of the voice {voice:#x} not {packets} packets came: {:x?}\n{}", all(), why());
     }
 
     /// Falls silent; what came.
@@ -224,6 +266,10 @@ pub struct Packet {
 }
 
 impl Packet {
+    pub fn payload_type(&self) -> u8 {
+        self.bytes[1] & 0x7f
+    }
+
     pub fn sequence(&self) -> u16 {
         u16::from_be_bytes([self.bytes[2], self.bytes[3]])
     }

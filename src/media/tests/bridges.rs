@@ -11,14 +11,14 @@ const PEER_B: &str = "192.0.2.20:4000";
 const B_SSRC: u32 = 0xb0b;
 
 /// Somebody who speaks: a stream of packets of 20 ms.
-struct Speaker {
+pub(super) struct Speaker {
     leg: LegId,
     from: &'static str,
-    header: Header,
+    pub(super) header: Header,
 }
 
 impl Speaker {
-    fn new(leg: LegId, from: &'static str) -> Speaker {
+    pub(super) fn new(leg: LegId, from: &'static str) -> Speaker {
         let header = Header { marker: false, payload_type: 8, sequence: 65_530, timestamp: u32::MAX - 500, ssrc: 7 };
         Speaker { leg, from, header }
     }
@@ -32,12 +32,12 @@ impl Speaker {
     }
 
     /// The next packet, filled with one byte.
-    fn say(&mut self, studio: &mut Studio, byte: u8) {
+    pub(super) fn say(&mut self, studio: &mut Studio, byte: u8) {
         self.send(studio, &[byte; FRAME]);
         self.header.timestamp = self.header.timestamp.wrapping_add(160);
     }
 
-    fn send(&mut self, studio: &mut Studio, payload: &[u8]) {
+    pub(super) fn send(&mut self, studio: &mut Studio, payload: &[u8]) {
         studio.hear_at(self.leg, self.from, &[&self.header.to_bytes()[..], payload].concat());
         self.header.sequence = self.header.sequence.wrapping_add(1);
         self.header.marker = false;
@@ -52,7 +52,7 @@ impl Speaker {
     }
 
     /// One that is a number of packets away from the next one.
-    fn say_at(&mut self, studio: &mut Studio, away: i16) {
+    pub(super) fn say_at(&mut self, studio: &mut Studio, away: i16) {
         let header = self.header;
         self.header.sequence = header.sequence.wrapping_add_signed(away);
         self.header.timestamp = header.timestamp.wrapping_add_signed(i32::from(away) * 160);
@@ -61,7 +61,7 @@ impl Speaker {
     }
 
     /// A key for 60 ms, under another payload type.
-    fn press(&mut self, studio: &mut Studio, digit: char) {
+    pub(super) fn press(&mut self, studio: &mut Studio, digit: char) {
         let audio = self.header;
         self.header = Header { payload_type: 96, marker: true, ..audio };
         for payload in events::Sender::new(digit, ms(60)).expect("a key") {
@@ -98,12 +98,12 @@ fn music(leg: LegId) -> Command {
 }
 
 impl Studio {
-    fn sent_to(&self, leg: LegId) -> Vec<&Sent> {
+    pub(super) fn sent_to(&self, leg: LegId) -> Vec<&Sent> {
         self.sent.iter().filter(|sent| sent.leg == leg).collect()
     }
 
     /// First bytes of what was sent to a leg since the last time.
-    fn heard_at(&mut self, leg: LegId) -> Vec<u8> {
+    pub(super) fn heard_at(&mut self, leg: LegId) -> Vec<u8> {
         let heard = self.sent_to(leg).iter().map(|sent| sent.payload[0]).collect();
         self.sent.retain(|sent| sent.leg != leg);
         heard
@@ -123,7 +123,7 @@ impl Studio {
     }
 
     /// The keys reported, each with whether the other side got it.
-    fn relayed(&self) -> Vec<(char, bool)> {
+    pub(super) fn relayed(&self) -> Vec<(char, bool)> {
         let digit = |report: &Report| match report {
             Report::Digit { digit, relayed, .. } => Some((*digit, *relayed)),
             _ => None,

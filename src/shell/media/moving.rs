@@ -34,12 +34,12 @@ impl Moving {
 
     /// Gives a command back, unless it must wait for a leg that is on its way.
     pub fn hold(&mut self, command: Command) -> Option<Command> {
-        if self.waiting.is_empty() || matches!(command, Command::Import { .. }) {
+        if matches!(command, Command::Import { .. }) {
             return Some(command);
         }
-        let (leg, other) = legs_of(&command);
-        let on_its_way = if self.waiting.contains_key(&leg) { Some(leg) } else { other };
-        let Some(waiting) = on_its_way.and_then(|leg| self.waiting.get_mut(&leg)) else { return Some(command) };
+        // Few are on their way at once.
+        let mut waiting = self.waiting.iter_mut();
+        let Some((leg, waiting)) = waiting.find(|(leg, _)| is_for(&command, **leg)) else { return Some(command) };
         if waiting.len() < MAX_WAITING {
             waiting.push(command);
         } else {
@@ -72,11 +72,11 @@ impl Moving {
     }
 }
 
-/// Whom a command is for.
-fn legs_of(command: &Command) -> (LegId, Option<LegId>) {
+fn is_for(command: &Command, whom: LegId) -> bool {
     match command {
-        Command::Bridge { a, b } => (*a, Some(*b)),
-        Command::Import { state } => (state.leg(), None),
+        Command::Bridge { a, b } => *a == whom || *b == whom,
+        Command::Mix { legs } => legs.contains(&whom),
+        Command::Import { state } => state.leg() == whom,
         Command::Open { leg, .. }
         | Command::Connect { leg, .. }
         | Command::Play { leg, .. }
@@ -85,6 +85,6 @@ fn legs_of(command: &Command) -> (LegId, Option<LegId>) {
         | Command::Unbridge { leg }
         | Command::SendDigit { leg, .. }
         | Command::Export { leg }
-        | Command::Close { leg } => (*leg, None),
+        | Command::Close { leg } => *leg == whom,
     }
 }
