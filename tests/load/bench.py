@@ -160,7 +160,8 @@ class Stub:
         self.process = subprocess.Popen(pinned(core, [LOAD, "--stub", "--target", self.target]), start_new_session=True)
         self.pid = self.process.pid
 
-    cpu, commits, memory, stop = Exchange.cpu, Exchange.commits, Exchange.memory, Exchange.stop
+    cpu, commits, threads = Exchange.cpu, Exchange.commits, Exchange.threads
+    memory, stop = Exchange.memory, Exchange.stop
 
 
 def strangers(pid):
