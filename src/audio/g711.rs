@@ -72,7 +72,7 @@ static TO_ULAW: [u8; 1 << 14] = {
     table
 };
 
-/// As [`linear_to_alaw`], by a table: for what is mixed, 50 times a second and party.
+/// As [`linear_to_alaw`], by a table: for what is mixed, 50 times a second and party, and for all prompts at the start.
 pub fn quick_alaw(sample: i16) -> u8 {
     TO_ALAW[usize::from(sample as u16 >> 4)]
 }

@@ -36,10 +36,7 @@ impl Clip {
             bytes.resize(linear.len().next_multiple_of(FRAME), silence);
             bytes.into_boxed_slice()
         };
-        Clip {
-            alaw: encoded(g711::linear_to_alaw, g711::ALAW_SILENCE),
-            ulaw: encoded(g711::linear_to_ulaw, g711::ULAW_SILENCE),
-        }
+        Clip { alaw: encoded(g711::quick_alaw, g711::ALAW_SILENCE), ulaw: encoded(g711::quick_ulaw, g711::ULAW_SILENCE) }
     }
 
     /// The whole clip in A-law, one byte a sample.
