@@ -18,8 +18,8 @@ run:            ## install what is missing, build, and start the exchange with t
 
 demo:           ## one call from dialling to the record, without any phone or sound card, told as it unfolds
 	@scripts/setup run
-	cargo build --bin centrala
-	target/debug/centrala demo --out target/demo
+	cargo build --profile quick --bin centrala
+	target/quick/centrala demo --out target/demo
 
 test: setup     ## everything that must hold: format, lints, tests, real phones (installs what is missing)
 	@$(MAKE) --no-print-directory lint

@@ -110,6 +110,12 @@ impl Library {
         self.languages.get(language)?.get(name)
     }
 
+    /// Every sound by the path of its file, `en/welcome`.
+    pub fn by_path(&self) -> BTreeMap<String, &Arc<Clip>> {
+        let all = self.languages.iter().flat_map(|(language, sounds)| sounds.iter().map(move |sound| (language, sound)));
+        all.map(|(language, (name, clip))| (format!("{language}/{name}"), clip)).collect()
+    }
+
     /// The short tone that stands for a missing sound.
     pub fn fallback(&self) -> &Arc<Clip> {
         &self.fallback

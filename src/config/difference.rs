@@ -23,6 +23,10 @@ pub fn difference(old: &Config, new: &Config) -> Vec<String> {
     named("agents", of_maps(&agents(old), &agents(new)));
     named("calendars", of_maps(&old.calendars, &new.calendars));
     named("mailboxes", of_maps(&old.mailboxes, &new.mailboxes));
+    named("ring_groups", of_maps(&old.services.groups, &new.services.groups));
+    named("feature_codes", of_maps(&old.services.codes, &new.services.codes));
+    named("pauses", of_maps(&old.acd.pauses, &new.acd.pauses));
+    named("provider accounts", of_maps(&old.accounts, &new.accounts));
     named("speech", of_maps(&old.speech, &new.speech));
     named("webhooks", of_maps(&old.webhooks, &new.webhooks));
     let mut changed = |what: &str, differs: bool| {
@@ -40,6 +44,11 @@ pub fn difference(old: &Config, new: &Config) -> Vec<String> {
     changed("media", old.media != new.media);
     changed("registrar", old.sip.registrar != new.sip.registrar || old.sip.realm != new.sip.realm);
     changed("trunk addresses", old.sip.trunks != new.sip.trunks);
+    changed("outbound", old.outbound != new.outbound);
+    changed("parking", old.services.parking != new.services.parking);
+    // Whatever has no line of its own is a change all the same.
+    let unnamed = lines.is_empty() && *old != Config { warnings: old.warnings.clone(), ..new.clone() };
+    lines.extend(unnamed.then(|| "other settings: changed".into()));
     lines
 }
 
@@ -52,7 +61,8 @@ fn agents(config: &Config) -> BTreeMap<Name, impl PartialEq + '_> {
     config.agents.iter().map(|(name, agent)| (name.clone(), (agent, config.acd.agents.get(name)))).collect()
 }
 
-fn of_maps<K: Ord + Display, V: PartialEq>(old: &BTreeMap<K, V>, new: &BTreeMap<K, V>) -> Option<String> {
+/// What was added, changed and taken away: `+night ~reception -old`; nothing when the two are the same.
+pub fn of_maps<K: Ord + Display, V: PartialEq>(old: &BTreeMap<K, V>, new: &BTreeMap<K, V>) -> Option<String> {
     let added = new.keys().filter(|key| !old.contains_key(key)).map(|key| format!("+{key}"));
     let changed =
         new.iter().filter(|(key, value)| old.get(key).is_some_and(|old| old != *value)).map(|(key, _)| format!("~{key}"));
@@ -88,6 +98,8 @@ mod tests {
             limits: Limits { calls: 1, ..Limits::default() },
             ..Config::default()
         };
+        let further = Config { lab: true, ..old.clone() };
+        assert_eq!(difference(&old, &further), ["other settings: changed"]);
         assert_eq!(difference(&old, &new), ["numbers: +3 ~2 -1", "limits: changed"]);
         assert_eq!(difference(&old, &old), Vec::<String>::new());
     }

@@ -61,7 +61,7 @@ mod webhooks;
 
 pub use crate::sip::Network;
 pub use day::{Day, Shift, Traffic};
-pub use difference::difference;
+pub use difference::{difference, of_maps};
 pub use extensions::{Extension, Forward};
 pub use families::{Family, MAX_FAMILIES, MAX_FAMILY_DIGITS, MAX_MADE};
 pub use hosts::{WebHost, WebHosts};

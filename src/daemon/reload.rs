@@ -13,7 +13,7 @@ use super::load::{self, Loaded, Unloadable};
 use super::start;
 use super::turn::Exchange;
 use crate::audio::Library;
-use crate::config::{Config, difference};
+use crate::config::{Config, difference, of_maps};
 use crate::control::{Reloaded, Response};
 use crate::id::ReplyId;
 use crate::pbx::Event;
@@ -89,7 +89,7 @@ impl Exchange {
             self.reload.waiting_next.extend(reply);
             return;
         }
-        let (options, old) = (self.parts.options.clone(), Arc::clone(&self.parts.config));
+        let (options, old) = (self.parts.options.clone(), self.in_force());
         // `--sip ...:0` was given a port: it stays ours.
         let sip = options.sip.and_then(|_| self.parts.config.sip.listeners.first().map(|listener| listener.address));
         let load = move || {
@@ -127,7 +127,7 @@ impl Exchange {
         let refused = if self.reload.busy {
             "a reload is under way"
         } else if let Some((config, library)) = self.reload.before.clone() {
-            let old = Arc::clone(&self.parts.config);
+            let old = self.in_force();
             self.reload.waiting.push(reply);
             match self.reload.start(move || Ok(prepare(old, Arc::unwrap_or_clone(config), library))) {
                 Ok(()) => return,
@@ -144,6 +144,10 @@ impl Exchange {
         for reply in waiting {
             self.parts.reactor.reply(reply, response.clone());
         }
+    }
+
+    fn in_force(&self) -> (Arc<Config>, Arc<Library>) {
+        (Arc::clone(&self.parts.config), Arc::clone(&self.reload.library))
     }
 
     fn swap(&mut self, prepared: Prepared) -> Reloaded {
@@ -167,7 +171,7 @@ impl Exchange {
 }
 
 /// The new configuration, but for what only a restart can change; and how it differs from the one in force.
-fn prepare(old: Arc<Config>, mut config: Config, library: Arc<Library>) -> Prepared {
+fn prepare((old, played): (Arc<Config>, Arc<Library>), mut config: Config, library: Arc<Library>) -> Prepared {
     let fixed = [
         ("listeners", config.sip.listeners != old.sip.listeners),
         ("lab", config.lab != old.lab),
@@ -181,7 +185,8 @@ fn prepare(old: Arc<Config>, mut config: Config, library: Arc<Library>) -> Prepa
     (config.media.first_port, config.media.last_port) = (old.media.first_port, old.media.last_port);
     config.storage = old.storage.clone();
     let config = Arc::new(start::with_listeners(config, old.sip.listeners.clone()));
-    let changes = difference(&old, &config);
+    let mut changes = difference(&old, &config);
+    changes.extend(of_maps(&played.by_path(), &library.by_path()).map(|names| format!("sounds: {names}")));
     Prepared { config, library, old, changes, restart }
 }
 

@@ -4,9 +4,13 @@
 
 use super::network::{Cut, Weather};
 use crate::config::Config;
+use crate::pbx::Pbx;
 use crate::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// Writes the exchange down as plain data and reads it back, or says what cannot be. Which form it is written in is the test's.
+pub type Copyist = fn(&Pbx) -> Result<Pbx, String>;
 
 #[derive(Clone, Debug)]
 pub struct Circumstances {
@@ -28,7 +32,7 @@ pub struct Circumstances {
     /// Since the beginning: what is written after the first is not kept before the second.
     pub disk_stalls: Option<(Duration, Duration)>,
     /// Writes the whole exchange down and reads it back every so many steps.
-    pub rewrite_every: Option<u64>,
+    pub rewrite_every: Option<(u64, Copyist)>,
     /// Gives the exchange fresh chance every so many steps, rewritten or not (chance is never written down).
     pub reseed_every: Option<u64>,
     /// Keep the words of what happens, this many lines.

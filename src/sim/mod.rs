@@ -52,7 +52,7 @@ mod world;
 pub use callee::{Manner, Received};
 pub use caller::{Attempt, Identity, Keys, Leaves, Life, Outcome, Person, Plan, Quirk, spoken};
 pub use cast::{MIN_CALLS, cast};
-pub use circumstances::Circumstances;
+pub use circumstances::{Circumstances, Copyist};
 pub use clock::{BEGINNING, Clock};
 pub use company::Company;
 pub use entrance::{EXCHANGE, EXCHANGE_V6};

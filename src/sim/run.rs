@@ -4,7 +4,7 @@
 
 use super::caller::Outcome;
 use super::cast::cast;
-use super::circumstances::Circumstances;
+use super::circumstances::{Circumstances, Copyist};
 use super::invariants::{Invariant, Verdict, Violation};
 use super::lab;
 use super::network::{Cut, Tally, draw};
@@ -26,14 +26,14 @@ const CLOCKS_SET: u32 = 60;
 const LONGEST_CUT: Duration = Duration::from_secs(12);
 
 /// How a world is lived, beside its seed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub enum Variant {
     #[default]
     Plain,
     /// The exchange is given fresh chance every so many steps.
     Reseeded { every: u64 },
     /// The same, and it is written down and read back before each.
-    Rewritten { every: u64 },
+    Rewritten { every: u64, by: Copyist },
 }
 
 /// What a whole life of a world came to.
@@ -117,9 +117,9 @@ pub fn world(seed: u64, variant: Variant, transcript: Option<usize>) -> World {
     match variant {
         Variant::Plain => {}
         Variant::Reseeded { every } => circumstances.reseed_every = Some(every),
-        Variant::Rewritten { every } => {
+        Variant::Rewritten { every, by } => {
             circumstances.reseed_every = Some(every);
-            circumstances.rewrite_every = Some(every);
+            circumstances.rewrite_every = Some((every, by));
         }
     }
     World::new(seed, lives, circumstances)

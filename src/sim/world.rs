@@ -4,7 +4,7 @@
 
 use super::agenda::Agenda;
 use super::caller::{Life, Person};
-use super::circumstances::Circumstances;
+use super::circumstances::{Circumstances, Copyist};
 use super::clock::Clock;
 use super::invariants::{Invariant, Ledger, Verdict, Violation, judge};
 use super::network::{Network, draw};
@@ -162,9 +162,10 @@ impl World {
         let (steps, circumstances) = (self.steps, &self.circumstances);
         judge(Invariant::ThingsComeToAnEnd, steps < MAX_STEPS, || format!("{steps} steps, and no end"))?;
         let due = |every: Option<u64>| every.is_some_and(|every| steps.is_multiple_of(every));
-        let (rewrite, reseed) = (due(circumstances.rewrite_every), due(circumstances.reseed_every));
-        if rewrite {
-            self.rewrite()?;
+        let rewrite = circumstances.rewrite_every.filter(|(every, _)| due(Some(*every)));
+        let reseed = due(circumstances.reseed_every);
+        if let Some((_, by)) = rewrite {
+            self.rewrite(by)?;
         }
         if reseed {
             // Neither chance nor secrets are written down with the state: both are given anew.
@@ -398,17 +399,10 @@ impl World {
     }
 
     /// The state is plain data: written down, read back, it is the same exchange.
-    fn rewrite(&mut self) -> Verdict {
-        let failed = |what: &str, error: serde_json::Error| {
-            judge(Invariant::PlainData, false, || format!("the exchange cannot be {what}: {error}"))
-        };
-        let text = match serde_json::to_string(&self.pbx) {
-            Ok(text) => text,
-            Err(error) => return failed("written down", error),
-        };
-        match serde_json::from_str(&text) {
+    fn rewrite(&mut self, by: Copyist) -> Verdict {
+        match by(&self.pbx) {
             Ok(pbx) => self.pbx = pbx,
-            Err(error) => return failed("read back", error),
+            Err(why) => return judge(Invariant::PlainData, false, || why),
         }
         self.rouse(Who::Exchange);
         Ok(())

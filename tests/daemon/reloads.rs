@@ -77,5 +77,11 @@ fn a_reload_says_what_it_changes_a_bad_file_changes_nothing_and_a_rollback_goes_
         assert!(told.contains(&serde_json::json!(["flows: ~tour"])), "{told:?}");
     });
     assert_eq!(status(&exchange), 486);
+
+    // A sound alone is a change too, and one to go back from.
+    fs::copy(lab.sounds.join("en/announcement.wav"), lab.sounds.join("en/welcome.wav")).expect("our copy");
+    assert_eq!(exchange.ask(&["reload"])["changes"], serde_json::json!(["sounds: ~en/welcome"]));
+    assert_eq!(exchange.ask(&["rollback"])["changes"], serde_json::json!(["sounds: ~en/welcome"]));
+    assert_eq!(status(&exchange), 486, "the flows are those of before");
     exchange.becomes_quiet(SOON, false);
 }
