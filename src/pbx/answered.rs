@@ -46,7 +46,7 @@ impl Pbx {
     /// The leg that answered, or was to ring, is of no use: the others go on.
     fn give_up(&mut self, id: LegId, why: DialEnd, now: Now, out: &mut Vec<Action>) {
         if let Some(attempt) = self.legs.get_mut(&id).and_then(|leg| leg.attempt.take()) {
-            self.phone_failed(attempt, id, why, now, out);
+            self.phone_failed(attempt, id, why.into(), now, out);
         }
         self.drop_leg(id, Farewell::HangUp, now, out);
     }

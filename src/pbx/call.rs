@@ -7,10 +7,10 @@ use super::policy::{Permit, Stage};
 use super::route::Lead;
 use super::three_way::{Third, Typed};
 use super::transfers::Transfer;
+use super::unanswered::Unanswered;
 use crate::acd::{ItemId, OfferId};
 use crate::expression::Requirement;
 use crate::id::{CallId, LegId, Name, PlayId};
-use crate::ivr::DialEnd;
 use crate::media::{self, ShardId};
 use crate::sdp::{Agreed, Description};
 use crate::sip::message::Uri;
@@ -180,7 +180,7 @@ pub struct Attempt {
     /// One of them rings, and the caller has been told.
     pub rings: bool,
     /// The best reason that one of them has given for not answering.
-    pub refusal: Option<DialEnd>,
+    pub refusal: Option<Unanswered>,
     /// What is tried next, when these have failed.
     pub then: VecDeque<Stage>,
     /// What is tried now.

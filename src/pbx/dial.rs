@@ -15,7 +15,7 @@ use super::on_sip::shortened;
 use super::policy::{Errand, Goal, Refusal, Stage, Wanted};
 use super::targets::MAX_TARGETS;
 use super::three_way::Typed;
-use super::unanswered::status;
+use super::unanswered::Unanswered;
 use super::{Action, Pbx, Phase, Timer};
 use crate::config::Destination;
 use crate::id::{CallId, LegId};
@@ -37,21 +37,20 @@ pub struct Summons {
 
 /// Why nothing rings.
 pub struct Failure {
-    pub why: DialEnd,
-    pub refusal: Option<Refusal>,
+    pub why: Unanswered,
     /// A flow or a queue takes the caller instead.
     pub instead: Option<Destination>,
 }
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Failure {
-        Failure { why: refusal.dial_end(), refusal: Some(refusal), instead: None }
+        Failure { why: refusal.into(), instead: None }
     }
 }
 
 impl From<DialEnd> for Failure {
     fn from(why: DialEnd) -> Failure {
-        Failure { why, refusal: None, instead: None }
+        Failure { why: why.into(), instead: None }
     }
 }
 
@@ -65,7 +64,7 @@ impl Pbx {
                 }
             }
             Err(Failure { instead: Some(destination), .. }) => self.lead(call, destination, now, out),
-            Err(failure) => self.dial_ended(call, purpose, failure, now, out),
+            Err(failure) => self.dial_ended(call, purpose, failure.why, now, out),
         }
     }
 
@@ -293,7 +292,7 @@ impl Pbx {
     }
 
     /// Nobody was reached: the flow goes on, or the caller who has none is told.
-    pub(super) fn dial_ended(&mut self, id: CallId, purpose: Purpose, failure: Failure, now: Now, out: &mut Vec<Action>) {
+    pub(super) fn dial_ended(&mut self, id: CallId, purpose: Purpose, why: Unanswered, now: Now, out: &mut Vec<Action>) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         if matches!(call.phase, Phase::Ended { .. }) {
             return;
@@ -302,18 +301,16 @@ impl Pbx {
             call.phase = Phase::InFlow;
             let command = Media::Stop { leg: call.caller };
             out.push(Action::Media { shard: call.shard, command });
-            let Failure { why, .. } = failure;
             let event = match purpose {
-                Purpose::Transfer => ivr::Event::Transfer(why),
+                Purpose::Transfer => ivr::Event::Transfer(why.why),
                 Purpose::Overflow => ivr::Event::Queue(ivr::QueueEnd::Overflow),
-                _ => ivr::Event::Dial(why),
+                _ => ivr::Event::Dial(why.why),
             };
             self.tell_session(id, event, now);
         } else if call.answered.is_some() {
             self.hang_up(id, super::Outcome::Completed, now, out);
         } else {
-            let status = failure.refusal.map_or_else(|| status(failure.why), Refusal::status);
-            self.refuse(id, status, now, out);
+            self.refuse(id, why.status, now, out);
         }
     }
 

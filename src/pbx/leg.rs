@@ -119,7 +119,10 @@ impl Pbx {
         if std::mem::take(&mut leg.session_open) {
             let (command, how) = match farewell {
                 Farewell::Refuse(status) => (Command::Refuse { dialog, status }, format!("refused {}", status.0)),
-                Farewell::HangUp => (Command::Hangup { dialog, reason: None }, "hung up".into()),
+                Farewell::HangUp => {
+                    let how = if leg.answered.is_some() { "hung up" } else { "cancelled" };
+                    (Command::Hangup { dialog, reason: None }, how.into())
+                }
             };
             leg.end(clock.wall, how);
             self.command_sip(command, now);

@@ -17,7 +17,7 @@ use super::dial::{RING, Summons};
 use super::leg::Farewell;
 use super::on_sip::shortened;
 use super::parties::How;
-use super::policy::{Errand, Payer, Refusal, Wanted, Way};
+use super::policy::{Errand, Payer, Wanted, Way};
 use super::route::{self, Lead};
 use super::{Action, Outcome, Pbx, Phase, Timer};
 use crate::acd;
@@ -163,8 +163,7 @@ impl Pbx {
         match self.attempt(id, Purpose::Referred, &summons, now, out) {
             Ok(attempt) => self.rings_for(id, attempt, now, out),
             Err(failure) => {
-                let status = failure.refusal.map_or(Status(480), Refusal::status);
-                self.transfer_failed(id, status, now, out);
+                self.transfer_failed(id, failure.why.status, now, out);
             }
         }
     }

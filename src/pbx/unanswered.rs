@@ -7,8 +7,8 @@
 //!
 //! Invariant: of several reasons the one is told that says most about the person.
 
-use super::call::{AttemptId, Purpose};
-use super::policy::{self, Errand, Payer, Permit, Stage, Wanted, Way};
+use super::call::{Attempt, AttemptId, Purpose};
+use super::policy::{self, Errand, Payer, Permit, Refusal, Stage, Wanted, Way};
 use super::{Action, Pbx, Timer};
 use crate::acd;
 use crate::config::{Config, Destination};
@@ -17,9 +17,52 @@ use crate::ivr::DialEnd;
 use crate::sip::message::Uri;
 use crate::sip::{Diverted, Ending, Source, Status};
 use crate::time::{Duration, Now};
+use serde::{Deserialize, Serialize};
 
 /// The longest that a trunk's Retry-After is believed.
 const MAX_REST: Duration = Duration::from_secs(300);
+
+/// Why nobody answered: as a flow is told, and as a caller who has none is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Unanswered {
+    pub why: DialEnd,
+    pub status: Status,
+}
+
+impl From<DialEnd> for Unanswered {
+    fn from(why: DialEnd) -> Unanswered {
+        let status = match why {
+            DialEnd::Busy => 486,
+            DialEnd::Rejected => 603,
+            DialEnd::NoAnswer | DialEnd::Unavailable | DialEnd::Answered => 480,
+            DialEnd::Failed => 502,
+        };
+        Unanswered { why, status: Status(status) }
+    }
+}
+
+impl From<Refusal> for Unanswered {
+    fn from(refusal: Refusal) -> Unanswered {
+        Unanswered { why: refusal.dial_end(), status: refusal.status() }
+    }
+}
+
+impl From<&Ending> for Unanswered {
+    fn from(ending: &Ending) -> Unanswered {
+        match ending {
+            // A number that is wrong is told as it was: the caller can mend it.
+            Ending::Refused { status, .. } if is_of_the_number(*status) => {
+                Unanswered { why: DialEnd::Unavailable, status: *status }
+            }
+            _ => dial_end(ending).into(),
+        }
+    }
+}
+
+/// There is no such number, not any more, or not all of it (RFC 3261 sections 21.4.5, 21.4.9, 21.4.22, 21.6.3).
+fn is_of_the_number(status: Status) -> bool {
+    matches!(status, Status(404 | 410 | 484 | 604))
+}
 
 impl Pbx {
     /// A phone that rang for an attempt refused: it may know of a better place.
@@ -37,7 +80,7 @@ impl Pbx {
         if matches!(ending, Ending::Refused { status: Status(486 | 600..=699), .. }) {
             self.nobody_else_asks(attempt, leg);
         }
-        self.phone_failed(attempt, leg, dial_end(ending), now, out);
+        self.phone_failed(attempt, leg, ending.into(), now, out);
     }
 
     /// A provider's server that is dead, or of no use, is passed over for its next one (RFC 3263 section 4.3), each once in a call.
@@ -99,7 +142,7 @@ impl Pbx {
     }
 
     /// A phone that rang for an attempt will not answer any more.
-    pub(super) fn phone_failed(&mut self, attempt: AttemptId, leg: LegId, why: DialEnd, now: Now, out: &mut Vec<Action>) {
+    pub(super) fn phone_failed(&mut self, attempt: AttemptId, leg: LegId, why: Unanswered, now: Now, out: &mut Vec<Action>) {
         let Some(it) = self.attempts.get_mut(&attempt) else { return };
         let call = it.call;
         it.legs.remove(&leg);
@@ -114,7 +157,8 @@ impl Pbx {
     /// Nobody picked up in time.
     pub(super) fn rang_out(&mut self, attempt: AttemptId, now: Now, out: &mut Vec<Action>) {
         let Some(it) = self.attempts.get_mut(&attempt) else { return };
-        it.refusal = Some(it.refusal.map_or(DialEnd::NoAnswer, |before| better(before, DialEnd::NoAnswer)));
+        let why = DialEnd::NoAnswer.into();
+        it.refusal = Some(it.refusal.map_or(why, |before| better(before, why)));
         let legs = std::mem::take(&mut it.legs);
         self.stop_ringing(legs, None, now, out);
         self.stage_failed(attempt, now, out);
@@ -131,14 +175,14 @@ impl Pbx {
         }
         let inside = self.forward_inside(attempt);
         let Some(it) = self.attempts.remove(&attempt) else { return };
-        let why = it.refusal.unwrap_or(DialEnd::Unavailable);
+        let unanswered = it.refusal.unwrap_or(DialEnd::Unavailable.into());
         if let Some(destination) = inside {
             return self.lead(it.call, destination, now, out);
         }
         match it.purpose {
-            Purpose::Offer { offer, .. } => self.tell_acd(acd::Event::Refused { offer, why: refusal(why) }, now),
-            Purpose::Dial | Purpose::Transfer | Purpose::Overflow => self.dial_ended(it.call, it.purpose, why.into(), now, out),
-            Purpose::Referred => self.transfer_failed(it.call, status(why), now, out),
+            Purpose::Offer { offer, .. } => self.tell_acd(acd::Event::Refused { offer, why: refusal(unanswered.why) }, now),
+            Purpose::Dial | Purpose::Transfer | Purpose::Overflow => self.dial_ended(it.call, it.purpose, unanswered, now, out),
+            Purpose::Referred => self.transfer_failed(it.call, unanswered.status, now, out),
         }
     }
 
@@ -147,7 +191,7 @@ impl Pbx {
         let it = self.attempts.get(&attempt).filter(|it| it.purpose == Purpose::Dial)?;
         self.calls.get(&it.call).filter(|call| call.session.is_none())?;
         let extension = it.stage.forward.as_ref()?;
-        let (to, _) = self.forward_for(extension, it.refusal.unwrap_or(DialEnd::Unavailable))?;
+        let (to, _) = self.forward_for(extension, reason(it))?;
         takes_callers(&self.config, &to)
     }
 
@@ -172,7 +216,7 @@ impl Pbx {
             return false;
         };
         let (Some(extension), Some(goal)) = (it.stage.forward.clone(), it.stage.goals.first()) else { return false };
-        let refusal = it.refusal.unwrap_or(DialEnd::Unavailable);
+        let refusal = reason(it);
         let Some((to, why)) = self.forward_for(&extension, refusal) else { return false };
         if takes_callers(&self.config, &to).is_some() {
             return false;
@@ -187,27 +231,34 @@ fn takes_callers(config: &Config, to: &str) -> Option<Destination> {
     policy::internal(config, to).filter(|to| matches!(to, Destination::Flow(_) | Destination::Queue(_)))
 }
 
+/// Why the attempt has failed so far.
+fn reason(attempt: &Attempt) -> DialEnd {
+    attempt.refusal.map_or(DialEnd::Unavailable, |it| it.why)
+}
+
 /// How a phone's refusal is told to the flow.
-pub fn dial_end(ending: &Ending) -> DialEnd {
+fn dial_end(ending: &Ending) -> DialEnd {
     match ending {
         Ending::Refused { status: Status(486 | 600), .. } => DialEnd::Busy,
         Ending::Refused { status: Status(603 | 607 | 608), .. } => DialEnd::Rejected,
         Ending::Refused { status: Status(480 | 408 | 487), .. } | Ending::Timeout | Ending::Expired => DialEnd::NoAnswer,
-        Ending::Refused { status: Status(404 | 410 | 502 | 503 | 504), .. } => DialEnd::Unavailable,
+        Ending::Refused { status: Status(502..=504), .. } => DialEnd::Unavailable,
         Ending::Unreachable | Ending::Gone => DialEnd::Unavailable,
         Ending::Refused { .. } | Ending::Bye { .. } | Ending::Cancelled | Ending::NoAck | Ending::Ours => DialEnd::Failed,
     }
 }
 
-/// Of two phones' reasons the one that says more about the person: busy before rejected before no answer before the rest.
-fn better(a: DialEnd, b: DialEnd) -> DialEnd {
-    let rank = |end: DialEnd| match end {
+/// Of two phones' reasons the one that says more about the person: busy before rejected before no answer, then that the number is
+/// wrong, before the rest.
+fn better(a: Unanswered, b: Unanswered) -> Unanswered {
+    let rank = |it: Unanswered| match it.why {
         DialEnd::Answered => 0,
         DialEnd::Busy => 1,
         DialEnd::Rejected => 2,
         DialEnd::NoAnswer => 3,
-        DialEnd::Failed => 4,
-        DialEnd::Unavailable => 5,
+        DialEnd::Unavailable if is_of_the_number(it.status) => 4,
+        DialEnd::Failed => 5,
+        DialEnd::Unavailable => 6,
     };
     if rank(b) < rank(a) { b } else { a }
 }
@@ -218,14 +269,4 @@ fn refusal(why: DialEnd) -> acd::Refusal {
         DialEnd::Rejected | DialEnd::NoAnswer => acd::Refusal::Rejected,
         DialEnd::Unavailable | DialEnd::Failed | DialEnd::Answered => acd::Refusal::Unreachable,
     }
-}
-
-/// How it is said to a caller who was never answered.
-pub fn status(why: DialEnd) -> Status {
-    Status(match why {
-        DialEnd::Busy => 486,
-        DialEnd::Rejected => 603,
-        DialEnd::NoAnswer | DialEnd::Unavailable | DialEnd::Answered => 480,
-        DialEnd::Failed => 502,
-    })
 }

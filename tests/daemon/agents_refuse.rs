@@ -21,7 +21,7 @@ const BAD: &[(&str, &str, &str)] = &[
     ("1004", "488", "refused 488"),
     ("1005", "no-audio", "hung up"),
     ("1006", "unknown", "hung up"),
-    ("1007", "silent", "hung up"),
+    ("1007", "silent", "cancelled"),
 ];
 /// Its phone registered and went away without a word.
 const NOBODY: &str = "1008";

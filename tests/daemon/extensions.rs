@@ -37,7 +37,7 @@ fn all_phones_of_an_extension_ring_and_the_first_to_answer_has_the_call() {
     let record = exchange.records(1).remove(0);
     let legs: Vec<_> = record["legs"].as_array().into_iter().flatten().collect();
     let ended = |ending: &str| legs.iter().filter(|leg| leg["number"] == "1003" && leg["ending"] == ending).count();
-    assert_eq!((legs.len(), ended("bye"), ended("hung up")), (4, 1, 2), "{record:#}");
+    assert_eq!((legs.len(), ended("bye"), ended("cancelled")), (4, 1, 2), "{record:#}");
     assert_eq!((&record["outcome"], &record["ended_by"]), (&"completed".into(), &"callee".into()), "{record:#}");
     assert_eq!(record["source"], "extension 1004", "{record:#}");
     exchange.becomes_quiet(Duration::from_secs(10), false);

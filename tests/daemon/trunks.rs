@@ -149,6 +149,26 @@ fn who_is_busy_or_declines_is_not_rung_again_by_the_next_provider() {
     }
 }
 
+#[test]
+fn that_a_number_is_wrong_is_told_whatever_else_the_providers_say() {
+    let folder = Folder::new("unknown");
+    let refuses =
+        |status: &str| format!("{}{}{}", receive("request=\"INVITE\""), answer(status, "", ""), receive("request=\"ACK\""));
+    let mut broken = Sipp::start(&folder, "broken", PROVIDER, &refuses("500 Server Internal Error"), 2);
+    let mut knows = Sipp::start(&folder, "knows", "127.0.0.7", &refuses("404 Not Found"), 2);
+    let trunks =
+        format!("  broken: {{send_to: \"{PROVIDER}:{}\"}}\n  knows: {{send_to: \"127.0.0.7:{}\"}}\n", broken.port, knows.port);
+    for group in ["broken, knows", "knows, broken"] {
+        let outbound = format!("trunk_groups: {{both: [{group}]}}\noutbound: {{via: both, classes: [national]}}\n");
+        let exchange = Exchange::with("unknown-daemon", &lab_with(&folder, &trunks, &outbound));
+        let (_line, _call, told) = dials(&exchange, "221234567", S(5));
+        assert_eq!(told, Some(404), "{group}: {}", exchange.log());
+        exchange.becomes_quiet(S(5), false);
+    }
+    broken.is_content(S(5)).unwrap_or_else(|why| panic!("{why}"));
+    knows.is_content(S(5)).unwrap_or_else(|why| panic!("{why}"));
+}
+
 /// SIG-17.
 #[test]
 fn a_call_to_a_silent_provider_goes_to_the_next_half_a_second_after_the_second_missed_probe() {
