@@ -161,9 +161,13 @@ impl Endpoint {
                 }
             }
             Input::Resolved { query, addresses } => self.resolved(query, &addresses, now, out),
-            Input::Command(Command::Configure(settings)) => self.configure(settings),
+            Input::Command(Command::Configure(settings)) => {
+                self.configure(settings);
+                self.registrar.forget_strangers(&self.settings.users, out);
+            }
             Input::Command(Command::Restore(bindings)) => {
                 self.registrar.restore(bindings, self.settings.registrar.max_contacts, now);
+                self.registrar.forget_strangers(&self.settings.users, out);
             }
             Input::Command(command) => self.command(command, now, out),
         }

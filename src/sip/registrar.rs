@@ -132,6 +132,16 @@ impl Registrar {
         }
     }
 
+    /// Whoever is no user any more has no phones here.
+    pub fn forget_strangers<T>(&mut self, users: &BTreeMap<Name, T>, out: &mut Vec<Output>) {
+        let strangers = self.users.iter().filter(|(user, _)| !users.contains_key(*user));
+        let theirs: Vec<(Name, u64)> =
+            strangers.flat_map(|(user, list)| list.iter().map(|kept| (user.clone(), kept.id))).collect();
+        for (user, id) in theirs {
+            self.unbind(&user, id, out);
+        }
+    }
+
     /// A stream has closed: the bindings stay, only their way is no longer that stream.
     pub fn disconnected(&mut self, connection: ConnectionId) {
         let from = (connection, Name::from(""));

@@ -168,15 +168,24 @@ impl Endpoint {
         let mut response = Response::to(request, Status(200));
         response.set_to_tag(&tag);
         response.headers.copy(&request.headers, Header::RecordRoute);
+        let mut carried = carried::read(&request.headers);
+        let mut from = Party { display: request.from_().display.clone(), user: request.from_().uri.user().into_owned() };
+        if let Source::Extension(user) = &source
+            && is_anonymous(request.from_())
+        {
+            // Who it is we know by the credentials, and tell nobody.
+            from = Party { display: String::new(), user: user.to_string() };
+            carried.withheld = true;
+        }
         let call = IncomingCall {
             source: source.clone(),
-            from: Party { display: request.from_().display.clone(), user: request.from_().uri.user().into_owned() },
+            from,
             dialled: request.uri.user().into_owned(),
             sip_call_id: request.call_id().to_string(),
             path,
             offer,
             user_agent: request.user_agent().unwrap_or_default().chars().take(MAX_AGENT).collect(),
-            carried: carried::read(&request.headers),
+            carried,
             replaces,
         };
         let follows_contact = matches!(source, Source::Trunk(_));
@@ -226,7 +235,7 @@ impl Endpoint {
             return Some(Source::Trunk(trunk.clone()));
         }
         let user = self.prove(request, path, tx, now, out)?;
-        if *user != *from {
+        if *user != *from && !is_anonymous(request.from_()) {
             self.forbid(request, path, tx, &user, now, out);
             return None;
         }
@@ -413,6 +422,11 @@ fn refused_key(from: &NameAddr, call_id: &str, number: u32) -> String {
 
 fn merged_key(from: &NameAddr, call_id: &str, number: u32, method: &Method) -> String {
     format!("{}|{call_id}|{number}|{method}", from.tag().unwrap_or_default())
+}
+
+/// What a phone writes that hides who calls (RFC 3323 section 4.1.1.3); some write it before their own host.
+fn is_anonymous(from: &NameAddr) -> bool {
+    from.uri.user().eq_ignore_ascii_case("anonymous")
 }
 
 fn is_encoded(request: &Request) -> bool {

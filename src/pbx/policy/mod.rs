@@ -148,6 +148,13 @@ impl Goal {
         self.place.telephone()
     }
 
+    fn trunk(&self) -> Option<&Name> {
+        match &self.place {
+            Place::Trunk { trunk, .. } => Some(trunk),
+            Place::Extension(_) | Place::Address { .. } => None,
+        }
+    }
+
     /// In a word or two, for the log.
     pub fn words(&self) -> &str {
         match &self.place {
@@ -231,10 +238,7 @@ impl Permit {
     }
 
     pub fn trunk(&self) -> Option<&Name> {
-        match &self.goal.place {
-            Place::Trunk { trunk, .. } => Some(trunk),
-            Place::Extension(_) | Place::Address { .. } => None,
-        }
+        self.goal.trunk()
     }
 }
 
@@ -256,7 +260,13 @@ impl Policy {
         now: Now,
         rng: &mut Rng,
     ) -> Result<VecDeque<Stage>, Refusal> {
-        let stages = self.stages(config, wanted, errand, now, rng)?;
+        let mut stages = self.stages(config, wanted, errand, now, rng)?;
+        // Emergency calls are refused by no trunk; but one that is known to be dead is tried when no other is left.
+        let is_last_resort = |goal: &Goal| {
+            let view = goal.trunk().map(|trunk| self.ledger.view(trunk, now)).unwrap_or_default();
+            goal.class == Class::Emergency && (view.down || view.resting)
+        };
+        stages.sort_by_key(|stage| stage.goals.iter().any(is_last_resort));
         Ok(stages.into_iter().take(MAX_STAGES).collect())
     }
 

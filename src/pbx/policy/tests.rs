@@ -140,7 +140,8 @@ impl Desk {
     }
 
     fn call(&mut self, account: &str, dialled: &str, now: Now) -> Result<Permit, Refusal> {
-        let stages = plan(&self.config, &by(account), dialled)?;
+        let wanted = Wanted::Number(dialled.into());
+        let stages = self.policy.plan(&self.config, &wanted, &by(account), now, &mut Rng::from_seed(1))?;
         self.policy.permit(&self.config, &stages[0].goals[0], now)
     }
 }
@@ -169,12 +170,19 @@ fn an_agent_talks_as_long_as_the_day_lasts_and_an_emergency_waits_for_no_limit()
         assert_eq!(permit.longest(), Some(Duration::from_secs(4 * 3600)));
         desk.policy.release(&permit, Duration::from_secs(3900), later(round * 4000 + 3900));
     }
-    let first = Name::from("first");
-    desk.policy.trunk_is(&first, false);
+    let (first, second) = (Name::from("first"), Name::from("second"));
     for _ in 0..10 {
         let permit = desk.call("1004", "112", later(0)).expect("whatever is counted");
-        assert_eq!((permit.class(), permit.longest()), (Class::Emergency, None));
+        assert_eq!((permit.class(), permit.longest(), permit.trunk()), (Class::Emergency, None, Some(&first)));
     }
+    // One that is known to be dead comes last; when all are, each is tried all the same.
+    let rescue = |desk: &mut Desk| desk.call("1004", "112", later(0)).expect("a way out").trunk().cloned();
+    desk.policy.trunk_is(&first, false);
+    assert_eq!(rescue(&mut desk), Some(second.clone()));
+    desk.policy.trunk_rests(&second, Duration::from_secs(60), later(0));
+    assert_eq!(rescue(&mut desk), Some(first.clone()));
+    desk.policy.trunk_is(&first, true);
+    assert_eq!(rescue(&mut desk), Some(first));
 }
 
 #[test]

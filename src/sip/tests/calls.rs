@@ -1,7 +1,7 @@
 //! Calls from the first INVITE to the last answer, as stories.
 
-use super::pair::{EXCHANGE, PHONE, Pair, description};
-use crate::sip::message::{Method, Name as Header};
+use super::pair::{EXCHANGE, PASSWORD, PHONE, Pair, description, outgoing};
+use crate::sip::message::{Method, Name as Header, Uri};
 use crate::sip::*;
 use crate::time::Duration;
 
@@ -351,6 +351,27 @@ fn a_wrong_password_an_unknown_user_and_a_borrowed_name_are_refused() {
         assert!(!why.is_empty() && why.iter().all(is_bad), "{why:?}");
         pair.check_that_nothing_is_left();
     }
+}
+
+#[test]
+fn a_phone_that_hides_its_number_is_known_by_its_credentials() {
+    let mut pair = Pair::extension(21, Transport::Udp, &[Algorithm::Md5]);
+    let dialog = pair.sides[PHONE].endpoint.reserve();
+    let call = OutgoingCall {
+        path: Some(pair.path(PHONE)),
+        local: pair.sides[PHONE].address,
+        from: Party { display: "Ann".to_string(), user: "1001".to_string() },
+        sdp: Some(description(4000, 1)),
+        credentials: Some(Credentials::new("1001", PASSWORD)),
+        carried: Carried { withheld: true, ..Carried::default() },
+        ..outgoing(Uri::sip("100", "10.0.0.1", Some(5060)))
+    };
+    pair.command(PHONE, Command::Invite { dialog, call: Box::new(call) });
+    assert_eq!(pair.request(PHONE, "INVITE").from_().uri, Uri::sip("anonymous", "anonymous.invalid", None));
+    pair.run(MOMENT);
+    let Event::Invite { call, .. } = pair.last(EXCHANGE) else { panic!("{:?}", pair.last(EXCHANGE)) };
+    assert_eq!((&call.source, call.carried.withheld), (&Source::Extension("1001".into()), true));
+    assert_eq!(call.from, Party { display: String::new(), user: "1001".to_string() });
 }
 
 #[test]

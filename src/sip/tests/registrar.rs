@@ -4,6 +4,7 @@ use super::pair::{EXCHANGE, PASSWORD, PHONE, Pair, REALM, at};
 use crate::sip::message::{Challenge, Method, Name as Header, NameAddr, Request, Response, Uri, Via};
 use crate::sip::*;
 use crate::time::Duration;
+use std::sync::Arc;
 
 /// A phone that is written by hand: REGISTER after REGISTER with one Call-ID.
 struct Script {
@@ -326,6 +327,22 @@ fn a_closed_connection_leaves_the_binding_without_it() {
     phone.pair.input(EXCHANGE, Input::Disconnected { connection: ConnectionId(1) });
     let bindings: Vec<_> = phone.pair.sides[EXCHANGE].endpoint.bindings("1001").collect();
     assert!(matches!(bindings[..], [Binding { path: Path { connection: None, .. }, .. }]));
+}
+
+#[test]
+fn whoever_is_no_user_any_more_has_no_phones_here() {
+    let mut phone = Script::new();
+    phone.register(&["<sip:1001@10.0.0.2>"], Some("100"));
+    let kept: Vec<Binding> = phone.pair.sides[EXCHANGE].endpoint.all_bindings().cloned().collect();
+    let mut settings = Settings::clone(&phone.pair.sides[EXCHANGE].endpoint.settings);
+    phone.pair.command(EXCHANGE, Command::Configure(Arc::new(settings.clone())));
+    assert_eq!(phone.bound(), ["sip:1001@10.0.0.2"], "nothing was changed");
+    settings.users.clear();
+    phone.pair.command(EXCHANGE, Command::Configure(Arc::new(settings)));
+    assert!(matches!(phone.pair.last(EXCHANGE), Event::Unbound { user, .. } if &**user == "1001"));
+    // Nor does it come back with what the store has kept of it.
+    phone.pair.command(EXCHANGE, Command::Restore(kept));
+    assert_eq!(phone.pair.sides[EXCHANGE].endpoint.census().bindings, 0);
 }
 
 #[test]
