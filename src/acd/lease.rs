@@ -39,8 +39,8 @@ impl Acd {
         let Some(lease) = self.forget_lease(offer) else { return };
         self.end_waiting(lease.item);
         let item = self.items.get_mut(&lease.item).expect("a lease has its item");
+        let (line_id, waited, predicted) = (item.line, item.waited(now), item.told.predicted);
         let stage = std::mem::replace(&mut item.stage, Stage::Connected { desk: lease.desk, since: now });
-        let (line_id, waited, predicted) = (item.line, now.since(item.joined), item.told.predicted);
         let is_first = item.answered.is_none();
         item.answered.get_or_insert(now);
         let line = self.lines.at_mut(line_id);

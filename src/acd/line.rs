@@ -40,6 +40,8 @@ pub(super) struct Item {
     pub joined: Moment,
     /// When an agent first answered it.
     pub answered: Option<Moment>,
+    /// In talks that broke off.
+    pub talked: Duration,
     /// What the caller needs, beside what the queue needs.
     pub need: Need,
     pub contact: Option<Name>,
@@ -219,6 +221,7 @@ impl Item {
             sequence,
             joined: now,
             answered: None,
+            talked: Duration::ZERO,
             need: join.need.clone(),
             contact: join.contact.clone(),
             last_agent: None,
@@ -259,9 +262,12 @@ impl Item {
         self.waits() && self.offers().len() < strategy.at_once()
     }
 
-    /// Until it was first answered, or until now.
+    /// Who talks, or has talked: until the first answer. Who waits: all the time until now but for talks that broke off.
     pub fn waited(&self, now: Moment) -> Duration {
-        self.answered.unwrap_or(now).since(self.joined)
+        match (&self.stage, self.answered) {
+            (Stage::Connected { .. }, Some(answered)) => answered.since(self.joined),
+            _ => now.since(self.joined).saturating_sub(self.talked),
+        }
     }
 }
 

@@ -159,7 +159,8 @@ impl Acd {
     /// The talk is over: the outcome for the item, wrap-up for the agent.
     pub(super) fn call_ended(&mut self, id: ItemId, now: Moment, out: &mut Vec<Action>) {
         let Some((line, desk, since)) = self.talk_of(id) else { return };
-        let outcome = ItemOutcome::Answered { agent: self.desks.at(desk).name.clone(), talked: now.since(since) };
+        let before = self.items.get(&id).map_or(Duration::ZERO, |item| item.talked);
+        let outcome = ItemOutcome::Answered { agent: self.desks.at(desk).name.clone(), talked: before + now.since(since) };
         self.end_talk(line, desk, since, After::WrapUp, now, out);
         self.finish(id, outcome, OfferOutcome::CallerGone, now, out);
     }
@@ -167,11 +168,15 @@ impl Acd {
     /// Back at the old key, past every limit: the place was theirs.
     pub(super) fn requeue(&mut self, id: ItemId, why: Lost, now: Moment, out: &mut Vec<Action>) {
         let Some((line, desk, since)) = self.talk_of(id) else { return };
+        let (queue, agent) = (self.lines.at(line).name.clone(), self.desks.at(desk).name.clone());
         match why {
             Lost::ConnectionLost | Lost::Ghost => self.end_talk(line, desk, since, After::Rest, now, out),
         }
+        let talked = now.since(since);
         if let Some(item) = self.items.get_mut(&id) {
             item.stage = Stage::Waiting { offers: Vec::new() };
+            item.talked += talked;
+            out.push(Action::Returned { item: id, queue, agent, talked, arrival: item.arrival });
         }
         self.begin_waiting(id);
         if self.lines.at(line).retired {
@@ -198,6 +203,8 @@ impl Acd {
         };
         item.line = to;
         item.joined = now;
+        item.answered = None;
+        item.talked = Duration::ZERO;
         item.begun.clear();
         item.overflowed = 0;
         item.asked_last = None;

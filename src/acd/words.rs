@@ -381,7 +381,16 @@ pub enum Action {
         from: Name,
         to: Name,
     },
-    /// The item has left; nothing follows about it. `waited` counts until it was first answered, or until now.
+    /// The talk broke off: the item waits again, at the place of `arrival`.
+    Returned {
+        item: ItemId,
+        queue: Name,
+        agent: Name,
+        talked: Duration,
+        arrival: Moment,
+    },
+    /// The item has left; nothing follows about it. `waited` counts until it was first answered, for who leaves unanswered all the
+    /// time that it waited; `talked` is with all its agents.
     ItemOutcome {
         item: ItemId,
         queue: Name,

@@ -11,6 +11,7 @@ use crate::id::{CallId, LegId};
 use crate::ivr::{self, DialEnd};
 use crate::media::{ANY_LANGUAGE, Command as Media, Sound};
 use crate::sip::{Command, Ending};
+use crate::store::queueing::TalkEnd;
 use crate::time::{Duration, Now};
 
 /// How long a silent phone has to answer whether it is still there.
@@ -84,7 +85,10 @@ impl Pbx {
                 self.wait_again(id, item, now, out);
             }
             // The engine answers with the item's outcome, and that leads back to the flow.
-            With::Agent { item } => self.tell_acd(acd::Event::CallEnded { item }, now),
+            With::Agent { item } => {
+                self.talk_ends(id, if matches!(ending, Ending::Bye { .. }) { TalkEnd::Agent } else { TalkEnd::Exchange });
+                self.tell_acd(acd::Event::CallEnded { item }, now);
+            }
             With::Party if lost && call.session.is_none() => {
                 tracing::warn!(call = %call.reference, "the other side was lost");
                 self.finish(id, Outcome::Failed, EndedBy::Network, Farewell::HangUp, now, out);

@@ -15,6 +15,7 @@ use crate::media::{self, ShardId};
 use crate::sdp::{Agreed, Description};
 use crate::sip::message::Uri;
 use crate::sip::{Carried, DialogId, Path, Source};
+use crate::store::queueing::TalkEnd;
 use crate::store::{LegRecord, PartyNumber};
 use crate::time::{Duration, Moment, Now, Wall};
 use crate::{ivr, sip};
@@ -49,6 +50,8 @@ pub struct Call {
     pub queue: Option<Name>,
     /// When, and why, the other party of the last talk went: what ends in the same moment was ended by them.
     pub parted: Option<(Moment, EndedBy)>,
+    /// How the talk with an agent ended, until the queue's record of it is written.
+    pub talk_end: Option<TalkEnd>,
     /// What the caller brought along, of which only a trusted trunk is believed.
     pub carried: Carried,
     /// The id of the customer whom the last flow that is over found them to be.

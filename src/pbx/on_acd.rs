@@ -12,6 +12,7 @@ use crate::id::{CallId, LegId, Name};
 use crate::ivr::{self, QueueEnd};
 use crate::media::Sound;
 use crate::sip::{Ending, Source};
+use crate::store::queueing::TalkEnd;
 use crate::time::{Duration, Now};
 use std::sync::Arc;
 
@@ -52,7 +53,7 @@ impl Pbx {
             acd::Action::Announce(told) => self.announce(&told, out),
             acd::Action::Play { item, prompt } => self.play_waiting(item, vec![prompt], out),
             acd::Action::Moved { item, to, .. } => self.moved(item, to, out),
-            acd::Action::Joined { .. } => {}
+            acd::Action::Joined { .. } | acd::Action::Returned { .. } => {}
             acd::Action::ItemOutcome { item, outcome, .. } => self.item_ended(item, &outcome, now, out),
         }
     }
@@ -223,6 +224,13 @@ impl Pbx {
         }
     }
 
+    /// Said before the queue engine is told that the talk is over.
+    pub(super) fn talk_ends(&mut self, id: CallId, how: TalkEnd) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.talk_end = Some(how);
+        }
+    }
+
     /// The call is over, or goes elsewhere: the queue forgets it.
     pub(super) fn leave_queue(&mut self, id: CallId, why: acd::Leaving, now: Now) {
         let Some(call) = self.calls.get_mut(&id) else { return };
@@ -232,7 +240,11 @@ impl Pbx {
         let Some(call) = self.calls.get(&id) else { return };
         let event = match call.phase {
             Phase::Waiting { item } => acd::Event::Leave { item, why },
-            Phase::Bridged { with, .. } => return self.item_over(with, now),
+            Phase::Bridged { with, .. } => {
+                let end = if why == acd::Leaving::HungUp { TalkEnd::Caller } else { TalkEnd::Exchange };
+                self.talk_ends(id, end);
+                return self.item_over(with, now);
+            }
             Phase::Joining => match self.takes_along(id) {
                 Some(item) => acd::Event::CallEnded { item },
                 None => return,

@@ -182,6 +182,7 @@ impl Pbx {
             legs: BTreeSet::from([leg]),
             queue: None,
             parted: None,
+            talk_end: None,
             carried: invite.carried,
             known_as: None,
             early: None,

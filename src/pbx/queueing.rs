@@ -5,7 +5,7 @@
 use super::{Action, Pbx};
 use crate::acd::{self, ItemId, ItemOutcome, Memory, Merits, PlaceMemory};
 use crate::id::{CallId, Name};
-use crate::store::queueing::{AgentFact, PlaceRow, QueueEvent, QueueFact};
+use crate::store::queueing::{AgentFact, PlaceRow, QueueEvent, QueueFact, TalkEnd};
 use crate::store::{PartyNumber, What};
 use crate::time::{Duration, Moment, Now};
 use serde::{Deserialize, Serialize};
@@ -57,9 +57,17 @@ impl Pbx {
                     out,
                 );
             }
+            acd::Action::Returned { item, queue, agent, talked, arrival } => {
+                let Some(call) = self.caller_of(*item).and_then(|call| self.calls.get(&call)) else { return };
+                let (contact, arrival) = (call.from.clone(), now.wall_of(*arrival));
+                let event = QueueEvent::Returned { contact, arrival, agent: agent.clone(), talked_ms: millis(*talked) };
+                self.keep_stay(*item, queue, event, now, out);
+            }
             acd::Action::ItemOutcome { item, queue, outcome, waited } => {
                 let held = self.end_hold(*item, now);
-                self.keep_stay(*item, queue, left(outcome, *waited, held), now, out);
+                let call = self.caller_of(*item).and_then(|call| self.calls.get_mut(&call));
+                let ended = call.and_then(|call| call.talk_end.take());
+                self.keep_stay(*item, queue, left(outcome, *waited, held, ended), now, out);
             }
             acd::Action::Disposed { item, queue, agent, code } => {
                 let event = QueueEvent::Disposed { agent: agent.clone(), code: code.clone() };
@@ -133,7 +141,7 @@ impl Pbx {
     }
 }
 
-fn left(outcome: &ItemOutcome, waited: Duration, held: Duration) -> QueueEvent {
+fn left(outcome: &ItemOutcome, waited: Duration, held: Duration, ended: Option<TalkEnd>) -> QueueEvent {
     let (agent, talked_ms) = match outcome {
         ItemOutcome::Answered { agent, talked } => (Some(agent.clone()), millis(*talked)),
         _ => (None, 0),
@@ -141,6 +149,7 @@ fn left(outcome: &ItemOutcome, waited: Duration, held: Duration) -> QueueEvent {
     let by = match outcome {
         ItemOutcome::LeftByKey(key) => Some(key.to_string()),
         ItemOutcome::FlowedOut(to) => Some(to.to_string()),
+        ItemOutcome::Answered { .. } => ended.map(|end| end.word().to_string()),
         _ => None,
     };
     QueueEvent::Left { outcome: outcome.to_string(), waited_ms: millis(waited), agent, talked_ms, held_ms: millis(held), by }

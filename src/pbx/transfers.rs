@@ -25,6 +25,7 @@ use crate::config::{Code, Destination};
 use crate::id::{CallId, LegId};
 use crate::media::Command as Media;
 use crate::sip::{Command, DialogId, Diverted, Referral, ReferralId, Source, Status};
+use crate::store::queueing::TalkEnd;
 use crate::time::{Duration, Now};
 use serde::{Deserialize, Serialize};
 
@@ -211,6 +212,7 @@ impl Pbx {
         {
             call.phase = Phase::Joining;
         }
+        self.talk_ends(id, TalkEnd::BlindTransfer);
         self.tell_acd(acd::Event::CallEnded { item }, now);
     }
 
@@ -283,9 +285,8 @@ impl Pbx {
                 self.drop_leg(second, Farewell::HangUp, now, out);
                 self.meanwhile(id);
                 self.meanwhile(into);
-                if let With::Agent { item } = with {
-                    self.tell_acd(acd::Event::CallEnded { item }, now);
-                }
+                self.talk_ends(id, TalkEnd::AttendedTransfer);
+                self.item_over(with, now);
                 self.leave_flow(id, now);
                 self.hand_over(theirs, id);
                 self.join(third, id, How::Peer(theirs), now, out);
@@ -296,9 +297,8 @@ impl Pbx {
                 self.let_alone(id, other, now, out);
                 self.let_go(by, now, out);
                 self.meanwhile(id);
-                if let With::Agent { item } = with {
-                    self.tell_acd(acd::Event::CallEnded { item }, now);
-                }
+                self.talk_ends(id, TalkEnd::AttendedTransfer);
+                self.item_over(with, now);
                 self.join(other, into, How::Caller, now, out);
                 Ok(())
             }

@@ -15,7 +15,7 @@ use crate::control::TrunkRow;
 use crate::id::{LegId, Name};
 use crate::sip::message::Uri;
 use crate::sip::{Account, Bearing, Command, Ending, Network, Path, Probing, RegistrationId, Status, Transport};
-use crate::time::{Duration, Now, Wall};
+use crate::time::{Duration, Moment, Now, Wall};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -24,6 +24,8 @@ const DEFAULT_PORT: u16 = 5060;
 /// A host's addresses are asked for again after this; sooner when there were none.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
 const LOOK_SOON: Duration = Duration::from_secs(30);
+/// A server that was of no use is left in peace for so long.
+const RECOVERY: Duration = Duration::from_secs(300);
 /// Servers of one provider that are kept, and of an answer that are put in order.
 const MAX_ADDRESSES: usize = 8;
 const MAX_ANSWERS: usize = 64;
@@ -41,10 +43,21 @@ pub struct Trunks {
     leaving: BTreeSet<RegistrationId>,
 }
 
+/// One server of a provider.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Place {
+    pub address: SocketAddr,
+    /// Of its SRV record; lower is better (RFC 2782).
+    pub priority: u16,
+}
+
 /// What is known of one trunk.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 struct Standing {
-    addresses: Vec<SocketAddr>,
+    /// The first is the one that is called, asked and registered at.
+    places: Vec<Place>,
+    /// When one of them was passed over last.
+    passed_over: Option<Moment>,
     bearing: Option<Bearing>,
     /// Until when we are registered, or why not.
     registered: Option<Result<Wall, Status>>,
@@ -95,7 +108,7 @@ impl Pbx {
         let Some(address) = self.config.trunks.get(name).and_then(|trunk| trunk.send_to.clone()) else { return };
         match address.host {
             TrunkHost::Address(host) => {
-                let place = SocketAddr::new(host, address.port.unwrap_or(DEFAULT_PORT));
+                let place = Place { address: SocketAddr::new(host, address.port.unwrap_or(DEFAULT_PORT)), priority: 0 };
                 self.found(name, vec![place], now);
             }
             TrunkHost::Name(host) => {
@@ -110,18 +123,21 @@ impl Pbx {
     }
 
     /// The answer to that, in the order in which they are to be tried.
-    pub(super) fn servers_of(&mut self, name: &str, reply: ask::Reply) -> Vec<SocketAddr> {
+    pub(super) fn servers_of(&mut self, name: &str, reply: ask::Reply) -> Vec<Place> {
         let address = self.config.trunks.get(name).and_then(|trunk| trunk.send_to.as_ref());
         let port = address.and_then(|address| address.port).unwrap_or(DEFAULT_PORT);
-        let servers: Vec<SocketAddr> = match reply {
-            ask::Reply::Addresses(hosts) => hosts.into_iter().map(|host| SocketAddr::new(host, port)).collect(),
+        let servers: Vec<Place> = match reply {
+            ask::Reply::Addresses(hosts) => {
+                hosts.into_iter().map(|host| Place { address: SocketAddr::new(host, port), priority: 0 }).collect()
+            }
             ask::Reply::Servers(servers) => {
-                let servers = servers.into_iter().take(MAX_ANSWERS).map(|it| (it.priority, it.weight, it.address));
+                let place = |it: &ask::Server| Place { address: it.address, priority: it.priority };
+                let servers = servers.iter().take(MAX_ANSWERS).map(|it| (it.priority, it.weight, place(it)));
                 self.rng.in_order(servers.collect())
             }
             _ => Vec::new(),
         };
-        servers.into_iter().filter(|place| self.leads_outside(name, place.ip())).collect()
+        servers.into_iter().filter(|place| self.leads_outside(name, place.address.ip())).collect()
     }
 
     /// Who owns the name of a provider does not lead us to what is behind our walls: to our own host only where we listen there, to
@@ -144,7 +160,7 @@ impl Pbx {
     }
 
     /// Where it is: empty when nobody knows, and then what was known holds.
-    pub(super) fn found(&mut self, name: &Name, mut places: Vec<SocketAddr>, now: Now) {
+    pub(super) fn found(&mut self, name: &Name, mut places: Vec<Place>, now: Now) {
         let Some(trunk) = self.config.trunks.get(name).cloned() else { return };
         let Some(address) = &trunk.send_to else { return };
         if matches!(address.host, TrunkHost::Name(_)) {
@@ -157,10 +173,14 @@ impl Pbx {
         }
         places.truncate(MAX_ADDRESSES);
         let standing = self.trunks.standing.entry(name.clone()).or_default();
-        // The same servers in another order: where we are is as good as any.
-        let moved = places.len() != standing.addresses.len() || !places.iter().all(|place| standing.addresses.contains(place));
+        let same = places.len() == standing.places.len() && places.iter().all(|place| standing.places.contains(place));
+        // The same servers in another order: where we are is as good as any of its priority, and as those that were of no use until
+        // they had time to recover.
+        let best = places.iter().map(|place| place.priority).min();
+        let is_spare = standing.places.first().map(|place| place.priority) > best;
+        let moved = !same || is_spare && standing.passed_over.is_none_or(|at| now.mono.since(at) >= RECOVERY);
         if moved {
-            standing.addresses = places;
+            standing.places = places;
         }
         if moved || matches!(address.host, TrunkHost::Address(_)) {
             self.watch(name, &trunk, now);
@@ -168,19 +188,26 @@ impl Pbx {
         }
     }
 
-    /// A server of this trunk is of no use: the next one is tried from now on. How many there are.
-    pub(super) fn pass_over(&mut self, name: &str, dead: IpAddr) -> usize {
+    /// A server of this trunk is of no use: from now on the next one is called, asked and registered at. How many there are.
+    pub(super) fn pass_over(&mut self, name: &Name, dead: IpAddr, now: Now) -> usize {
         let Some(standing) = self.trunks.standing.get_mut(name) else { return 0 };
-        let places = standing.addresses.len();
-        if places > 1 && standing.addresses.first().is_some_and(|place| place.ip() == dead) {
-            standing.addresses.rotate_left(1);
+        let places = standing.places.len();
+        if places > 1 && standing.places.first().is_some_and(|place| place.address.ip() == dead) {
+            standing.places.rotate_left(1);
+            standing.passed_over = Some(now.mono);
+            if let Some(trunk) = self.config.trunks.get(name).cloned() {
+                // Watched anew: it is asked at once, and one answer will do.
+                self.command_sip(Command::Unwatch { peer: name.clone() }, now);
+                self.watch(name, &trunk, now);
+                self.register_at(name, &trunk, now);
+            }
         }
         places
     }
 
     /// The way to a trunk, where it has been found.
     pub(super) fn path_to(&self, name: &str) -> Option<Path> {
-        let remote = *self.trunks.standing.get(name)?.addresses.first()?;
+        let remote = self.trunks.standing.get(name)?.places.first()?.address;
         let udp = self.config.sip.listeners.iter().filter(|listener| listener.transport == Transport::Udp);
         let local = udp.map(|listener| listener.address).find(|local| local.is_ipv4() == remote.is_ipv4())?;
         Some(Path { transport: Transport::Udp, local, remote, connection: None })
@@ -276,13 +303,9 @@ impl Pbx {
 
     /// A provider with several servers is asked for, and registered at, the next one.
     fn watch_next_place(&mut self, name: &Name, now: Now) {
-        let dead = self.trunks.standing.get(name).and_then(|standing| standing.addresses.first()).map(SocketAddr::ip);
-        let Some(trunk) = self.config.trunks.get(name).cloned() else { return };
-        if dead.is_some_and(|dead| self.pass_over(name, dead) > 1) {
-            // Watched anew: it is asked at once, and one answer will do.
-            self.command_sip(Command::Unwatch { peer: name.clone() }, now);
-            self.watch(name, &trunk, now);
-            self.register_at(name, &trunk, now);
+        let dead = self.trunks.standing.get(name).and_then(|standing| standing.places.first()).map(|place| place.address.ip());
+        if let Some(dead) = dead {
+            self.pass_over(name, dead, now);
         }
     }
 
@@ -319,7 +342,7 @@ impl Pbx {
         TrunkRow {
             name: name.to_string(),
             send_to: trunk.send_to.as_ref().map(ToString::to_string).unwrap_or_default(),
-            address: standing.addresses.first().map(ToString::to_string).unwrap_or_default(),
+            address: standing.places.first().map(|place| place.address.to_string()).unwrap_or_default(),
             state: state.into(),
             round_trip_ms: match standing.bearing {
                 Some(Bearing::Up { round_trip }) => u64::try_from(round_trip.as_millis()).ok(),

@@ -89,7 +89,7 @@ impl Pbx {
             || matches!(ending, Ending::Refused { status: Status(503), retry_after: None, .. });
         let Some(it) = self.legs.get(&leg).filter(|_| dead) else { return };
         let Some(trunk) = it.permit.as_deref().and_then(Permit::trunk).cloned() else { return };
-        let places = self.pass_over(&trunk, it.peer_host);
+        let places = self.pass_over(&trunk, it.peer_host, now);
         let is_usable = !self.policy.trunk_view(&trunk, now).down;
         let Some(it) = self.attempts.get_mut(&attempt).filter(|it| is_usable && it.stage.goals.len() == 1) else { return };
         if usize::from(it.stage.passed_over) + 1 < places {

@@ -38,7 +38,7 @@ impl Endpoint {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let Some(waiting) = session.unacknowledged.take_if(|waiting| waiting.cseq == request.cseq().number) else { return };
         session.dialog.path = path;
-        let answer = description(request.content_type(), &request.body).filter(|_| waiting.offered);
+        let answer = description(&request.headers, &request.body).filter(|_| waiting.offered);
         let is_first = session.phase != Phase::Confirmed;
         self.clocks.cancel(&(id, Clock::Repeat));
         self.clocks.cancel(&(id, Clock::NoAck));
@@ -120,7 +120,11 @@ impl Endpoint {
         if let Some(session) = self.sessions.get_mut(&id)
             && session.phase != Phase::Leaving
         {
-            session.ending = Ending::Bye { reason: request.reason_header().map(|reason| reason.into_owned()) };
+            // A caller may also take leave of a call that only rings (RFC 3261 section 15): that is no other than to cancel it.
+            session.ending = match session.phase {
+                Phase::Ringing => Ending::Cancelled,
+                _ => Ending::Bye { reason: request.reason_header().map(|reason| reason.into_owned()) },
+            };
             self.advance(id, Happens::Bye, now, out);
         }
     }

@@ -3,7 +3,7 @@
 //! Invariant: only `advance` changes a session's phase, and only `end` removes one.
 
 use super::endpoint::{Endpoint, introduce};
-use super::message::{Method, Name as Header, Request, Response};
+use super::message::{Body, Headers, Method, Name as Header, Request, Response};
 use super::refresh;
 use super::session::{Act, Clock, Event as Happens, Exchange, Next, Phase, Unacknowledged, step};
 use super::transaction::{GIVE_UP, Owner, T1, T2, TxId};
@@ -78,10 +78,16 @@ impl Endpoint {
                 self.clocks.cancel(&(id, Clock::Repeat));
                 self.advance(id, Happens::NoAck, now, out);
             }
-            Clock::Ring => {
+            Clock::Ring if session.is_ours => {
                 session.ending = Ending::Timeout;
                 self.advance(id, Happens::Hangup, now, out);
             }
+            // The caller would have waited so long and no longer (RFC 3261 section 13.3.1).
+            Clock::Ring if session.phase == Phase::Ringing => {
+                session.ending = Ending::Cancelled;
+                self.advance(id, Happens::Cancel, now, out);
+            }
+            Clock::Ring => {}
             Clock::Remind => {
                 if let (Phase::Ringing, Some(tx)) = (session.phase, session.invite) {
                     self.transactions.again(tx, now.mono, out);
@@ -262,9 +268,9 @@ impl Endpoint {
 }
 
 /// The session description that a message carries, if it has one that can be read.
-pub(super) fn description(content_type: Option<String>, body: &[u8]) -> Option<Description> {
-    if body.is_empty() || content_type.as_deref() != Some("application/sdp") {
-        return None;
+pub(super) fn description(headers: &Headers, body: &[u8]) -> Option<Description> {
+    match Body::of(headers, body) {
+        Body::Sdp(written) => sdp::parse(written).ok(),
+        Body::Nothing | Body::Foreign => None,
     }
-    sdp::parse(body).ok()
 }

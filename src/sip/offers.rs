@@ -97,7 +97,7 @@ impl Endpoint {
                 }
                 self.refreshed_by(id, response, now);
                 self.look_up(id, out);
-                description(response.content_type(), &response.body).ok_or(Status(488))
+                description(&response.headers, &response.body).ok_or(Status(488))
             }
             Status(491) if session.phase == Phase::Confirmed && tries + 1 < MAX_TRIES => {
                 session.exchange = Exchange::Glare { sdp, tries: tries + 1 };

@@ -214,7 +214,7 @@ impl Endpoint {
     fn offer_in_prack(&mut self, id: DialogId, request: &Request, tx: TxId, now: Now, out: &mut Vec<Output>) {
         let session = self.sessions.get(&id).filter(|session| matches!(session.exchange, Exchange::Settled));
         let may = session.and_then(|session| session.promised.as_ref()).is_some_and(|promised| promised.takes_offers());
-        match description(request.content_type(), &request.body).filter(|_| may) {
+        match description(&request.headers, &request.body).filter(|_| may) {
             Some(offer) => {
                 self.transactions.set_owner(tx, Owner::Offer(id));
                 self.take_offer(id, request, tx, false, Some(offer), None, out);
@@ -240,7 +240,7 @@ impl Endpoint {
         }
         session.heeded.get_or_insert_default().last = Some((tag.to_string(), number));
         if session.offered
-            && let Some(answer) = description(response.content_type(), &response.body)
+            && let Some(answer) = description(&response.headers, &response.body)
         {
             session.heeded.get_or_insert_default().answer = Some((tag.to_string(), answer));
         }

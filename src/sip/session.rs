@@ -258,7 +258,7 @@ pub enum Clock {
     Repeat,
     /// No ACK has come.
     NoAck,
-    /// The callee has rung long enough.
+    /// The callee has rung long enough, by our patience or by the caller's.
     Ring,
     /// A proxy on the way would give up if nothing were said for three minutes (RFC 3261 section 13.3.1.1).
     Remind,

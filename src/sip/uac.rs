@@ -150,7 +150,7 @@ impl Endpoint {
     /// A response to the INVITE that began a session of ours.
     pub(super) fn invite_answered(&mut self, id: DialogId, answer: Answer<'_>, now: Now, out: &mut Vec<Output>) {
         let Answer { notice, response } = answer;
-        let sdp = description(response.content_type(), &response.body);
+        let sdp = description(&response.headers, &response.body);
         let is_current = self.sessions.get(&id).is_some_and(|session| session.invite == Some(notice.tx));
         match response.status.0 {
             ..=199 if is_current => {

@@ -10,7 +10,7 @@ use super::auth::{Claim, Verdict};
 use super::carried;
 use super::dialog::Dialog;
 use super::endpoint::{ALLOW, Endpoint, SUPPORTED, introduce};
-use super::message::{Method, Name as Header, NameAddr, Request, Response};
+use super::message::{Body, Method, Name as Header, NameAddr, Request, Response};
 use super::refresh::Refreshing;
 use super::registrar::Registration;
 use super::reliable::OPTION;
@@ -221,6 +221,9 @@ impl Endpoint {
         self.sessions.insert(dialog, Box::new(session));
         self.by_tag.insert(tag, dialog);
         self.clocks.set((dialog, Clock::Remind), now.mono + REMIND);
+        if let Some(seconds) = request.expires() {
+            self.clocks.set((dialog, Clock::Ring), now.mono + Duration::from_secs(seconds.max(1).into()));
+        }
         out.push(Output::Event(Event::Invite { dialog, call: Box::new(call) }));
         self.look_up(dialog, out);
     }
@@ -288,15 +291,16 @@ impl Endpoint {
             self.refuse(request, tx, Status(406), now, out);
             return None;
         }
-        if request.body.is_empty() {
-            return Some(None);
-        }
-        if is_encoded(request) || request.content_type().as_deref() != Some("application/sdp") {
-            let understood = [(Header::Accept, "application/sdp"), (Header::AcceptEncoding, "identity")];
-            self.refuse_with(request, tx, Status(415), &understood, now, out);
-            return None;
-        }
-        match sdp::parse(&request.body) {
+        let written = match Body::of(&request.headers, &request.body) {
+            Body::Nothing => return Some(None),
+            Body::Sdp(written) => written,
+            Body::Foreign => {
+                let understood = [(Header::Accept, "application/sdp"), (Header::AcceptEncoding, "identity")];
+                self.refuse_with(request, tx, Status(415), &understood, now, out);
+                return None;
+            }
+        };
+        match sdp::parse(written) {
             Ok(offer) => Some(Some(offer)),
             Err(fault) => {
                 self.rejected(path, Status(400), Rejection::Malformed(fault.to_string()), out);
@@ -427,8 +431,4 @@ fn merged_key(from: &NameAddr, call_id: &str, number: u32, method: &Method) -> S
 /// What a phone writes that hides who calls (RFC 3323 section 4.1.1.3); some write it before their own host.
 fn is_anonymous(from: &NameAddr) -> bool {
     from.uri.user().eq_ignore_ascii_case("anonymous")
-}
-
-fn is_encoded(request: &Request) -> bool {
-    request.headers.text(Header::ContentEncoding).is_some_and(|encoding| !encoding.trim().eq_ignore_ascii_case("identity"))
 }

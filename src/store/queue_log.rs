@@ -5,10 +5,12 @@
 //! | `ENTERQUEUE` | url (empty), caller, position | `queue joined`, `queue moved` |
 //! | `CONNECT` | wait, bridged channel (the call's reference), ring time | `queue answered` |
 //! | `COMPLETECALLER`, `COMPLETEAGENT` | wait, talk, first position | `queue left`, answered; by who hung up |
+//! | `BLINDTRANSFER`, `ATTENDEDTRANSFER` | number (empty), context (empty), wait, talk, first position | the same, sent on by the agent |
 //! | `ABANDON` | position, first position, wait | abandoned, or the call was lost |
 //! | `EXITWITHKEY` | key, position, first position, wait | left by key |
 //! | `EXITWITHTIMEOUT` | position, first position, wait | flowed out, callback taken, answered elsewhere, ended by us |
-//! | `RINGNOANSWER` | ring time in ms | an offer that nobody took |
+//! | `RINGNOANSWER` | ring time in ms | an offer that its phone did not take |
+//! | `RINGCANCELED` | ring time in ms | an offer whose caller left meanwhile; one that another agent took is no event |
 //! | `PAUSEALL`, `UNPAUSEALL` | reason | an agent's state |
 //! | `AGENTLOGIN`, `AGENTLOGOFF` | empty; seconds logged in | an agent's state |
 //!
@@ -107,6 +109,7 @@ impl QueueLog {
             }
             "offer ended" => self.rang(&fact, &body),
             "queue answered" => self.connected(&fact, &body),
+            "queue returned" => self.returned(&fact),
             "queue left" => self.left(&fact, &body),
             "call lost" => self.lost(&fact),
             "agent state" => self.turned(&fact, &body),
@@ -133,7 +136,12 @@ impl QueueLog {
             }
             return;
         }
-        self.say(fact.at, &fact.call, &body.queue, agent, "RINGNOANSWER", &[body.rang_ms.to_string()]);
+        let event = match body.outcome.as_str() {
+            "caller_gone" => "RINGCANCELED",
+            "lost_race" | "cancelled" => return,
+            _ => "RINGNOANSWER",
+        };
+        self.say(fact.at, &fact.call, &body.queue, agent, event, &[body.rang_ms.to_string()]);
     }
 
     fn connected(&mut self, fact: &Fact, body: &Body) {
@@ -145,14 +153,27 @@ impl QueueLog {
         self.say(fact.at, &fact.call, &queue, body.agent.as_deref().unwrap_or(NONE), "CONNECT", &data);
     }
 
+    /// Back in the line; what its own format has no event for.
+    fn returned(&mut self, fact: &Fact) {
+        let Some(open) = self.stays.get_mut(&fact.call) else { return };
+        open.agent = None;
+        self.lines_of.entry(open.queue.clone()).or_default().insert(0, fact.call.clone());
+    }
+
     fn left(&mut self, fact: &Fact, body: &Body) {
         let waited = body.waited_ms / 1000;
         match body.outcome.as_str() {
             "answered" => {
                 let Some(open) = self.stays.remove(&fact.call) else { return };
-                let by_caller = self.ended_by.get(&fact.call).is_some_and(|by| by == "caller");
-                let event = if by_caller { "COMPLETECALLER" } else { "COMPLETEAGENT" };
-                let data = [waited.to_string(), (body.talked_ms / 1000).to_string(), open.first.to_string()];
+                let by = body.by.as_deref().or(self.ended_by.get(&fact.call).map(String::as_str));
+                let (event, before) = match by {
+                    Some("caller") => ("COMPLETECALLER", 0),
+                    Some("blind transfer") => ("BLINDTRANSFER", 2),
+                    Some("attended transfer") => ("ATTENDEDTRANSFER", 2),
+                    _ => ("COMPLETEAGENT", 0),
+                };
+                let mut data = vec![String::new(); before];
+                data.extend([waited.to_string(), (body.talked_ms / 1000).to_string(), open.first.to_string()]);
                 let agent = body.agent.as_deref().or(open.agent.as_deref()).unwrap_or(NONE);
                 self.say(fact.at, &fact.call, &open.queue, agent, event, &data);
             }

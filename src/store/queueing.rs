@@ -6,6 +6,7 @@
 //! | `queue moved` | from queue to queue, the place kept | `waiting` |
 //! | `offer ended` | a phone rang for them, and how that ended | |
 //! | `queue answered` | an agent took the call | `waiting` goes |
+//! | `queue returned` | the talk broke off, they wait again | `waiting` |
 //! | `queue left` | the one outcome of each stay, those not let in included | `waiting` goes |
 //! | `call disposed` | what the agent noted of it | |
 //! | `agent state` | a change that somebody could see, ringing excepted | `agents` |
@@ -50,6 +51,13 @@ pub enum QueueEvent {
         /// The wait that was expected as they came.
         predicted_ms: Option<u64>,
     },
+    /// The talk broke off, and they wait again.
+    Returned {
+        contact: PartyNumber,
+        arrival: Wall,
+        agent: Name,
+        talked_ms: u64,
+    },
     Left {
         /// One of the words of `acd::ItemOutcome`.
         outcome: String,
@@ -59,13 +67,38 @@ pub enum QueueEvent {
         talked_ms: u64,
         /// How much of that the agent had them on hold.
         held_ms: u64,
-        /// The key, or where they flowed to.
+        /// The key, where they flowed to, or who or what ended the talk: a word of [`TalkEnd`].
         by: Option<String>,
     },
     Disposed {
         agent: Name,
         code: Name,
     },
+}
+
+/// How the talk of a caller from a queue with an agent ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum TalkEnd {
+    Caller,
+    Agent,
+    /// Neither of them: a limit, an operator, a broken line.
+    Exchange,
+    /// The agent has sent the caller on, without or with a talk before.
+    BlindTransfer,
+    AttendedTransfer,
+}
+
+impl TalkEnd {
+    /// As it stands in the fact.
+    pub fn word(self) -> &'static str {
+        match self {
+            TalkEnd::Caller => "caller",
+            TalkEnd::Agent => "agent",
+            TalkEnd::Exchange => "exchange",
+            TalkEnd::BlindTransfer => "blind transfer",
+            TalkEnd::AttendedTransfer => "attended transfer",
+        }
+    }
 }
 
 impl QueueEvent {
@@ -76,6 +109,7 @@ impl QueueEvent {
             QueueEvent::Moved { .. } => "queue moved",
             QueueEvent::OfferEnded { .. } => "offer ended",
             QueueEvent::Answered { .. } => "queue answered",
+            QueueEvent::Returned { .. } => "queue returned",
             QueueEvent::Left { .. } => "queue left",
             QueueEvent::Disposed { .. } => "call disposed",
         }

@@ -4,7 +4,7 @@
 //! ([`crate::time::Wall`]). Invariant: a migration that was ever released is never edited; columns are only added.
 
 /// Each step is applied once, in its own transaction.
-pub const MIGRATIONS: &[&str] = &[FIRST, CALENDARS, QUEUEING, CUSTOMERS, REPORTS, WEBHOOKS];
+pub const MIGRATIONS: &[&str] = &[FIRST, CALENDARS, QUEUEING, CUSTOMERS, REPORTS, WEBHOOKS, RETURNS];
 
 /// The version that facts are written with. A reader of facts must know every version up to its own.
 pub const FACT_VERSION: u32 = 1;
@@ -185,6 +185,14 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_by_call ON outbox (hook, call_ref, id);
 ";
 
+/// Callers whose talk broke off are back in their queue.
+const RETURNS: &str = "
+DROP INDEX facts_of_queues;
+CREATE INDEX facts_of_queues ON facts (at)
+WHERE kind IN ('queue joined', 'queue moved', 'queue answered', 'queue returned', 'queue left', 'call lost', 'offer ended',
+               'agent state');
+";
+
 /// What is due for a webhook (1) at a moment (2), at most so many (3): of each call its first, and an end once the record is there.
 pub const NOTICES_DUE: &str = "
 SELECT o.id, o.attempts, o.occasion, o.at, o.call_ref, o.story,
@@ -232,7 +240,8 @@ FROM legs l JOIN parties p ON p.id = l.party WHERE l.call = ?1 ORDER BY l.ordina
 pub const FACTS_OF_QUEUES: &str = "
 SELECT f.at, f.kind, f.call_ref, p.number, f.body
 FROM facts f INDEXED BY facts_of_queues LEFT JOIN parties p ON p.id = f.party_id
-WHERE f.kind IN ('queue joined', 'queue moved', 'queue answered', 'queue left', 'call lost', 'offer ended', 'agent state')
+WHERE f.kind IN ('queue joined', 'queue moved', 'queue answered', 'queue returned', 'queue left', 'call lost', 'offer ended',
+                 'agent state')
   AND f.at >= ?1 AND f.at < ?2 ORDER BY f.id";
 
 /// Who ended the calls that began between two moments.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `queue joined`, `queue moved` | a stay begins; with the second another ends, flowed out |
 //! | `queue answered` | its agent and its wait are known |
+//! | `queue returned` | the talk broke off: it waits again |
 //! | `queue left` | it ends, or it never was one: not let in |
 //! | `call lost` | it ended when the exchange died |
 //! | `offer ended` | an offer |
@@ -18,8 +19,16 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// The kinds of facts that are read here.
-pub const KINDS: &[&str] =
-    &["queue joined", "queue moved", "queue answered", "queue left", "call lost", "offer ended", "agent state"];
+pub const KINDS: &[&str] = &[
+    "queue joined",
+    "queue moved",
+    "queue answered",
+    "queue returned",
+    "queue left",
+    "call lost",
+    "offer ended",
+    "agent state",
+];
 
 /// A fact as it is stored. `number` is the caller's, where it is known and not erased.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -111,6 +120,7 @@ impl Stays {
             "queue joined" => self.joined(fact, body),
             "queue moved" => self.moved(fact, body),
             "queue answered" => self.answered(&fact, body),
+            "queue returned" => self.returned(&fact, &body),
             "queue left" => self.left(&fact, body),
             "call lost" => self.lost(&fact, body),
             "offer ended" => {
@@ -170,6 +180,13 @@ impl Stays {
         self.last.extend(body.agent.map(|agent| (agent, place)));
     }
 
+    fn returned(&mut self, fact: &Fact, body: &Body) {
+        let Some(place) = self.open.get(&fact.call).copied() else { return };
+        let stay = &mut self.stays[place];
+        stay.answered = None;
+        stay.talked += Duration::from_millis(body.talked_ms);
+    }
+
     fn left(&mut self, fact: &Fact, body: Body) {
         let Some(ended) = body.outcome.as_deref().and_then(ending) else {
             self.refused.extend(body.queue.map(|queue| (fact.at, queue)));
@@ -179,7 +196,9 @@ impl Stays {
         let stay = &mut self.stays[place];
         stay.ended = Some(ended);
         stay.waited = Duration::from_millis(body.waited_ms);
-        stay.talked = Duration::from_millis(body.talked_ms);
+        if ended == Ended::Answered {
+            stay.talked = Duration::from_millis(body.talked_ms);
+        }
         stay.held = Duration::from_millis(body.held_ms).min(stay.talked);
         stay.agent = body.agent.or_else(|| stay.agent.take());
     }
@@ -190,7 +209,7 @@ impl Stays {
         let stay = &mut self.stays[place];
         match stay.answered {
             Some(since) => {
-                stay.talked = end.since(since);
+                stay.talked += end.since(since);
                 stay.ended = Some(Ended::Answered);
             }
             None => {

@@ -167,7 +167,7 @@ fn a_server_of_no_use_is_passed_over_in_the_call_and_from_then_on() {
     let mut exchange = Exchange::new("carrier.example");
     let Err((id, _)) = exchange.next() else { panic!("no question") };
     let servers = vec![server(1, 0, "127.0.0.5:5060"), server(2, 0, "127.0.0.6:5060"), server(3, 0, "127.0.0.7:5060")];
-    exchange.told(id, Reply::Servers(servers));
+    exchange.told(id, Reply::Servers(servers.clone()));
     let (first, invite) = exchange.called().expect("the call goes out");
     assert_eq!(Some(first), at("127.0.0.5:5060"));
     let (second, _) = exchange.received("127.0.0.5:5060", refusal(&invite, 503)).expect("another try");
@@ -177,6 +177,12 @@ fn a_server_of_no_use_is_passed_over_in_the_call_and_from_then_on() {
     assert_eq!(Some(third), at("127.0.0.7:5060"));
     // A refusal that says something of the callee is no fault of the server; and each server is tried once.
     assert_eq!(exchange.received("127.0.0.7:5060", refusal(&invite, 486)), None);
+
+    // It is the third that is asked whether it lives; and when the others had time to recover, the best one again.
+    assert_eq!(exchange.next().ok(), at("127.0.0.7:5060"));
+    let id = (0..40).find_map(|_| exchange.next().err()).expect("the name is looked up again").0;
+    exchange.told(id, Reply::Servers(servers));
+    assert_eq!((0..2).find_map(|_| exchange.next().ok()), at("127.0.0.5:5060"));
 }
 
 /// SIG-26.

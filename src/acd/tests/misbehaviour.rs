@@ -75,7 +75,7 @@ fn an_agent_who_vanishes_on_a_call_finishes_it_and_is_gone() {
             ("join 1 support", "offer 1 of 1 to anna, anna offered"),
             ("answers 1", "connect 1 anna, 1 was answered, anna on_call"),
             ("anna vanishes", ""),
-            ("lost 1", "offer 2 of 1 to bob, anna offline, bob offered"),
+            ("lost 1", "1 returned support from anna after 0, offer 2 of 1 to bob, anna offline, bob offered"),
             ("anna registers", "anna available"),
         ],
     );
@@ -120,7 +120,7 @@ fn a_caller_whose_agent_is_lost_after_the_queue_is_gone_flows_out() {
     house.say("answers 1");
     let nothing = settings(&[], &[("anna", agent(1, &["support"])), ("bob", agent(2, &["support"]))]);
     house.tell(Event::Configure(Arc::new(nothing)));
-    assert_eq!(house.say("lost 1"), "1 flowed_out");
+    assert_eq!(house.say("lost 1"), "1 returned support from anna after 0, 1 flowed_out");
     assert!(house.acd.queues().is_empty());
 }
 

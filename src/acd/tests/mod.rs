@@ -216,6 +216,9 @@ fn said(action: &Action) -> String {
         Action::Announce(told) => announced(told),
         Action::Play { item, prompt } => format!("{} hears {prompt}", item.0),
         Action::Moved { item, from, to } => format!("{} moved {from} {to}", item.0),
+        Action::Returned { item, queue, agent, talked, .. } => {
+            format!("{} returned {queue} from {agent} after {}", item.0, talked.as_secs())
+        }
         Action::ItemOutcome { item, outcome, .. } => format!("{} {outcome}", item.0),
     }
 }

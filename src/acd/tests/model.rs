@@ -229,6 +229,8 @@ impl Naive {
         person.talked += self.now.since(since);
         person.idle_since = self.now;
         if lost {
+            let talked = self.now.since(since).as_secs();
+            self.told.push(format!("{item} returned {} from {agent} after {talked}", caller.queue));
             person.rest_until = Some(self.now + queue.back_off.unreachable.max(MIN_BACK_OFF));
         } else if person.login.is_some() {
             person.wrap_up_until = Some(self.now + queue.wrap_up);

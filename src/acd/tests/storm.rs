@@ -159,7 +159,7 @@ impl Storm {
                 }
                 Action::Joined { .. } | Action::Announce(_) | Action::Play { .. } => {}
                 Action::PauseAsked { .. } | Action::PauseRefused { .. } | Action::Disposed { .. } => {}
-                Action::Moved { item, .. } => assert!(self.items.contains_key(item)),
+                Action::Moved { item, .. } | Action::Returned { item, .. } => assert!(self.items.contains_key(item)),
             }
         }
     }

@@ -23,7 +23,7 @@ pub(super) fn happened(transaction: &Transaction<'_>, at: Wall, it: &QueueFact) 
     let queue = &*it.queue;
     let mut caller = None;
     match &it.event {
-        QueueEvent::Joined { contact, arrival, .. } => {
+        QueueEvent::Joined { contact, arrival, .. } | QueueEvent::Returned { contact, arrival, .. } => {
             let id = party(transaction, contact)?;
             caller = Some(id);
             transaction.prepare_cached("DELETE FROM waiting WHERE party = ?1 AND lost IS NOT NULL")?.execute([id])?;
@@ -58,6 +58,7 @@ fn body(it: &QueueFact) -> Value {
         QueueEvent::Answered { agent, waited_ms, predicted_ms } => {
             json!({ "queue": queue, "agent": &**agent, "waited_ms": waited_ms, "predicted_ms": predicted_ms })
         }
+        QueueEvent::Returned { agent, talked_ms, .. } => json!({ "queue": queue, "agent": &**agent, "talked_ms": talked_ms }),
         QueueEvent::Left { outcome, waited_ms, agent, talked_ms, held_ms, by } => json!({
             "queue": queue, "outcome": outcome, "waited_ms": waited_ms, "agent": agent.as_deref(), "talked_ms": talked_ms,
             "held_ms": held_ms, "by": by,

@@ -15,11 +15,13 @@
 //! | `parse` | one whole message: start line, fields, body; every limit |
 //! | `headers` | the fields and what is asked of them |
 //! | `uri` `same` `address` `via` `params` `credentials` `method` `name` `status` | the parts |
+//! | `body` | the session description, alone or among other parts |
 //! | `scan` | characters, blanks, quoted strings |
 //!
 //! Invariant: hostile bytes stop here. Whatever comes out has one Via, From, To, Call-ID and CSeq that can be relied upon.
 
 mod address;
+mod body;
 mod credentials;
 mod headers;
 mod method;
@@ -35,6 +37,7 @@ mod uri;
 mod via;
 
 pub use address::{Contact, NameAddr};
+pub use body::Body;
 pub use credentials::{Challenge, Credentials};
 pub use headers::{CSeq, Headers};
 pub use method::Method;

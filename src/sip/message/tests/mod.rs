@@ -1,6 +1,7 @@
 //! The parser's rules, each as a row of a table.
 
 mod addresses;
+mod bodies;
 mod refusals;
 mod wire;
 
