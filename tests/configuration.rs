@@ -532,6 +532,9 @@ fn who_may_call_outside_is_judged_at_its_place() {
         ("feature_codes: {three_way: '*3', pickup: '*3'}", "`*3` cannot be told from `*3`"),
         ("feature_codes: {three_way: '3'}", "a code begins with `*` or `#`, at most 6 in all, as \"*21\", not `3`"),
         ("feature_codes: {three-way: '*3'}", "did you mean three_way?"),
+        ("numbers: {112: {extension: 1001}}", "`112` is an emergency number, and would not lead outside any more"),
+        ("extensions: {997: {password: '${file:1001}'}}", "`997` is an emergency number, and would not lead outside any more"),
+        ("parking: {slots: 990-1000}", "`997` is an emergency number, and would not lead outside any more"),
         ("parking: {slots: 710-701}", "`slots` is the first and the last, as 701-710, at most 1000, not `710-701`"),
         (
             "ring_groups: {sales: {members: [1001, 1009]}}",

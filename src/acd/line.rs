@@ -242,6 +242,10 @@ impl Item {
         Key::new(self.class, self.arrival, self.head_start, self.sequence, queue)
     }
 
+    pub fn has_merit(&self, merit: Merits) -> bool {
+        self.merits.iter().any(|(own, _)| *own == merit)
+    }
+
     pub fn has_begun(&self, step: usize) -> bool {
         self.begun.iter().any(|(begun, _)| usize::from(*begun) == step)
     }

@@ -27,6 +27,10 @@ impl Acd {
         if self.items.contains_key(&id) {
             return;
         }
+        let repeats = join.after.and_then(|before| self.items.get(&before)).map(|before| before.has_merit(Merits::RepeatCall));
+        if let Some(before) = join.after {
+            self.call_ended(before, now, out);
+        }
         let queue = join.queue.clone();
         let turned_away = |outcome| Action::ItemOutcome { item: id, queue, outcome, waited: Duration::ZERO };
         let Some(line_id) = self.open_line(&join.queue) else {
@@ -44,7 +48,7 @@ impl Acd {
             join.arrival = join.arrival.min(place.arrival);
         }
         let rules = self.rules_for_newcomers(line_id, now);
-        let merits = self.merits(&join, line_id, now);
+        let merits = self.merits(&join, repeats, line_id, now);
         self.joins += 1;
         let line = self.lines.at_mut(line_id);
         line.live += 1;
@@ -97,14 +101,14 @@ impl Acd {
     }
 
     /// For what the item is treated as if it had waited longer.
-    fn merits(&self, join: &Join, line: LineId, now: Moment) -> Vec<(Merits, Duration)> {
+    fn merits(&self, join: &Join, repeats: Option<bool>, line: LineId, now: Moment) -> Vec<(Merits, Duration)> {
         let line = self.lines.at(line);
         let rules = &line.settings.head_starts;
         let contact = self.history.of(join.contact.as_ref());
         let value = u64::from(rules.value).saturating_mul(join.value) / 1000;
-        let repeats = rules
-            .repeat_call
-            .filter(|(within, _)| contact.is_some_and(|contact| contact.talked_within(&line.name, *within, now)));
+        let repeats = rules.repeat_call.filter(|(within, _)| {
+            repeats.unwrap_or_else(|| contact.is_some_and(|contact| contact.talked_within(&line.name, *within, now)))
+        });
         let day = || {
             let zone = self.settings.zone.clone().unwrap_or_else(Zone::utc);
             zone.first_moment(zone.civil(self.clock.wall).date, 0).unwrap_or(self.clock.wall)
@@ -121,7 +125,12 @@ impl Acd {
 
     pub(super) fn leave(&mut self, id: ItemId, why: Leaving, now: Moment, out: &mut Vec<Action>) {
         match self.items.get(&id).map(|item| &item.stage) {
-            Some(Stage::Connected { .. }) => self.call_ended(id, now, out),
+            Some(Stage::Connected { .. }) => {
+                if why == Leaving::CutOff {
+                    self.keep_place(id, now);
+                }
+                self.call_ended(id, now, out);
+            }
             Some(Stage::Waiting { .. }) => {
                 let ringing = match why {
                     Leaving::AnsweredElsewhere => OfferOutcome::LostRace,

@@ -151,6 +151,9 @@ pub struct Join {
     pub need: Need,
     /// Who it is, as far as that is known (a number, a customer): never of a withheld number.
     pub contact: Option<Name>,
+    /// The talk that they come from, sent back by its agent: it ends in the same step, so that the agent is offered nobody who stands
+    /// behind them. It is no earlier call either.
+    pub after: Option<ItemId>,
 }
 
 impl Join {
@@ -166,6 +169,7 @@ impl Join {
             arrival: now,
             need: Need::default(),
             contact: None,
+            after: None,
         }
     }
 }

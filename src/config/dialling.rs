@@ -1,7 +1,8 @@
 //! What can be dialled, judged over all sections: forwards that lead nowhere, numbers that hide one another.
 //!
 //! A phone of the house reaches the first of these that a number is: a service's code, a parking slot, a number of the list, an
-//! extension, a queue of a family, a telephone outside. Invariant: a forward leads to one of them, and no slot hides another.
+//! extension, a queue of a family, a telephone outside. Invariant: a forward leads to one of them, no slot hides another, and
+//! nothing hides an emergency number.
 
 use super::Config;
 use super::sections::{Section, Sections};
@@ -18,6 +19,7 @@ pub(super) fn judge(sections: &Sections<'_>, config: &Config, faults: &mut Fault
         forwards(section, config, faults);
     }
     slots(sections, config, faults);
+    emergencies(sections, config, faults);
     for section in sections.entries("numbers") {
         let number = &*section.entry.key;
         if config.extensions.contains_key(number) && !leads_to(config, number) {
@@ -60,6 +62,25 @@ fn is_somewhere(config: &Config, dialled: &str) -> bool {
         || slot.is_some()
         || plan.is_emergency(dialled)
         || plan.number(dialled).is_some()
+}
+
+/// Whatever of the house has an emergency number would take the calls for help.
+fn emergencies(sections: &Sections<'_>, config: &Config, faults: &mut Faults) {
+    for number in &config.outbound.plan.emergency {
+        let slot = config.services.parking.as_ref().and_then(|parking| parking.slot(number));
+        if config.destination(number).is_none() && config.services.code(number).is_none() && slot.is_none() {
+            continue;
+        }
+        let named = |name| sections.entries(name).find(|section| section.entry.key == *number);
+        let covering = || ["feature_codes", "parking", "queue_families"].iter().find_map(|name| section(sections, name));
+        let Some(section) = named("numbers").or_else(|| named("extensions")).or_else(covering) else { continue };
+        let message = format!("`{number}` is an emergency number, and would not lead outside any more");
+        section.source.complain(faults, section.entry.spot, message);
+    }
+}
+
+fn section<'d>(sections: &Sections<'d>, name: &'static str) -> Option<Section<'d>> {
+    sections.once(name).or_else(|| sections.entries(name).next())
 }
 
 /// A slot is looked for before numbers and extensions, so one of the same name could never be dialled.

@@ -321,7 +321,7 @@ impl Leg {
         self.digits.tick(now, |press| reports.push(digit(leg, press)));
         if self.hearing.nothing_since.is_some_and(|since| now.since(since) >= silent_after) {
             self.hearing = Hearing { nothing_since: None, missed: true };
-            reports.push(Report::Silent { leg });
+            reports.push(Report::Silent { leg, before: self.reception.received() > self.strange });
         }
         if self.frame.is_some_and(|served| frame <= served) {
             return;

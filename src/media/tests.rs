@@ -461,13 +461,13 @@ fn silence_is_reported_once_and_so_is_its_end() {
     studio.pass(ms(4900));
     assert_eq!(studio.reports, []);
     studio.pass(ms(10_000));
-    assert_eq!(studio.reports, [Report::Silent { leg: LEG }], "silent since Connect");
+    assert_eq!(studio.reports, [Report::Silent { leg: LEG, before: false }], "silent since Connect");
     studio.reports.clear();
     studio.hear_audio(PEER, 9, 1, 10);
     assert_eq!(studio.reports, [Report::Heard { leg: LEG }]);
     studio.reports.clear();
     studio.hear_audio("203.0.113.5:1", 9, 11, 500);
-    assert_eq!(studio.reports, [Report::Silent { leg: LEG }], "a stranger is no sign of life");
+    assert_eq!(studio.reports, [Report::Silent { leg: LEG, before: true }], "a stranger is no sign of life");
 }
 
 #[test]
@@ -479,7 +479,7 @@ fn a_leg_on_hold_is_not_silent() {
     studio.pass(ms(4900));
     assert_eq!(studio.reports, []);
     studio.pass(ms(200));
-    assert_eq!(studio.reports, [Report::Silent { leg: LEG }]);
+    assert_eq!(studio.reports, [Report::Silent { leg: LEG, before: false }]);
 }
 
 #[test]

@@ -118,6 +118,8 @@ pub enum Report {
     /// once more after each Connect.
     Silent {
         leg: LegId,
+        /// It has been heard before.
+        before: bool,
     },
     /// Packets came again after `Silent`.
     Heard {

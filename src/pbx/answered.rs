@@ -3,6 +3,7 @@
 //! Invariant: of all the phones of an attempt one wins, once; an answer that comes too late is hung up on.
 
 use super::call::Purpose;
+use super::dial::Taken;
 use super::leg::Farewell;
 use super::policy::Permit;
 use super::{Action, Pbx, Timer};
@@ -83,7 +84,7 @@ impl Pbx {
         if let Some(call) = self.calls.get_mut(&won.call) {
             call.early = None;
         }
-        self.end_attempt(won.id, Some(id), now, out);
+        self.end_attempt(won.id, Taken::By(id), now, out);
         match won.purpose {
             Purpose::Offer { offer, .. } => {
                 self.winners.insert(offer, id);

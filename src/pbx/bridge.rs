@@ -18,6 +18,8 @@ use crate::time::{Duration, Now};
 const ANSWER_PROBE: Duration = Duration::from_secs(4);
 /// A phone that answers and stays silent is asked again after this.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
+/// A caller who waits, or walks a flow, has nothing to say: silence is no cause to ask until it has lasted so much longer.
+const LISTENS: Duration = Duration::from_secs(25);
 /// What a caller hears whose agent vanished.
 const CONNECTION_LOST: &str = "connection-lost";
 
@@ -145,27 +147,47 @@ impl Pbx {
     }
 
     /// Nothing is heard from a leg that may speak.
-    pub(super) fn silent(&mut self, leg: LegId, now: Now) {
-        if let Some(it) = self.legs.get_mut(&leg) {
-            it.silent = true;
+    pub(super) fn silent(&mut self, leg: LegId, before: bool, now: Now) {
+        let Some(it) = self.legs.get_mut(&leg) else { return };
+        it.silent = true;
+        it.spoke |= before;
+        if self.talks(leg) {
+            self.probe_silent(leg, now);
+        } else if self.listens(leg) {
+            self.timers.set(Timer::AskAgain(leg), now.mono + LISTENS);
+        }
+    }
+
+    pub(super) fn ask_again(&mut self, leg: LegId, now: Now) {
+        if self.talks(leg) || self.listens(leg) {
             self.probe_silent(leg, now);
         }
     }
 
-    /// One of two who talk is silent: is its phone still there?
-    pub(super) fn probe_silent(&mut self, leg: LegId, now: Now) {
-        let Some(it) = self.legs.get(&leg) else { return };
-        let talking = self.calls.get(&it.call).is_some_and(|call| match call.phase {
+    /// A silent leg: is its phone still there? One that is on hold has a right to be silent.
+    fn probe_silent(&mut self, leg: LegId, now: Now) {
+        let Some(it) = self.legs.get(&leg).filter(|it| !it.is_held()) else { return };
+        let dialog = it.dialog;
+        self.timers.set(Timer::Probe(leg), now.mono + ANSWER_PROBE);
+        self.command_sip(Command::Probe { dialog }, now);
+    }
+
+    /// One of two or three who talk.
+    fn talks(&self, leg: LegId) -> bool {
+        let call = self.legs.get(&leg).and_then(|it| self.calls.get(&it.call));
+        call.is_some_and(|call| match call.phase {
             Phase::Bridged { peer, .. } => {
                 leg == peer || leg == call.caller || call.third.is_some_and(|third| third.leg == leg)
             }
             _ => false,
-        });
-        if talking && !it.is_held() {
-            let dialog = it.dialog;
-            self.timers.set(Timer::Probe(leg), now.mono + ANSWER_PROBE);
-            self.command_sip(Command::Probe { dialog }, now);
-        }
+        })
+    }
+
+    /// A caller who has been let in and was heard once. Who has never sent a packet may have no microphone.
+    fn listens(&self, leg: LegId) -> bool {
+        let Some(it) = self.legs.get(&leg).filter(|it| it.spoke) else { return false };
+        let call = self.calls.get(&it.call).filter(|call| call.caller == leg && call.answered.is_some());
+        call.is_some_and(|call| !matches!(call.phase, Phase::Ended { .. } | Phase::Joining))
     }
 
     /// It is: asked again later, unless it is heard in the meantime.

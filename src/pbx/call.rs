@@ -9,6 +9,7 @@ use super::three_way::{Third, Typed};
 use super::transfers::Transfer;
 use super::unanswered::Unanswered;
 use crate::acd::{ItemId, OfferId};
+use crate::config::Destination;
 use crate::expression::Requirement;
 use crate::id::{CallId, LegId, Name, PlayId};
 use crate::media::{self, ShardId};
@@ -86,6 +87,8 @@ pub struct Wish {
     pub entered: Moment,
     /// The place that they have when they wait again.
     pub place: Option<Kept>,
+    /// The talk with an agent that ends as they wait again.
+    pub after: Option<ItemId>,
 }
 
 /// A place in a queue; `None`: in whichever is next.
@@ -184,6 +187,8 @@ pub struct Attempt {
     pub rings: bool,
     /// The best reason that one of them has given for not answering.
     pub refusal: Option<Unanswered>,
+    /// The flow or the queue that a phone has sent its callers to, when nobody else answers.
+    pub inside: Option<Destination>,
     /// What is tried next, when these have failed.
     pub then: VecDeque<Stage>,
     /// What is tried now.
@@ -291,6 +296,8 @@ pub struct Leg {
     pub agreed: Option<Agreed>,
     /// Nothing is heard from it, although it may speak.
     pub silent: bool,
+    /// It was heard before it fell silent.
+    pub spoke: bool,
     pub typed: Typed,
     /// Our stream's identity (RFC 3550): stays the same through every renegotiation.
     pub ssrc: u32,

@@ -35,6 +35,15 @@ pub struct Summons {
     pub ring: Duration,
 }
 
+/// Who has the call for which phones ring no more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Taken {
+    ByNobody,
+    By(LegId),
+    /// Somebody for whom these phones did not ring.
+    Elsewhere,
+}
+
 /// Why nothing rings.
 pub struct Failure {
     pub why: Unanswered,
@@ -96,6 +105,7 @@ impl Pbx {
             ring,
             rings: false,
             refusal: None,
+            inside: None,
             then,
             stage: Stage::default(),
         };
@@ -218,6 +228,7 @@ impl Pbx {
             version: 1,
             agreed: None,
             silent: false,
+            spoke: false,
             typed: Typed::default(),
             ssrc: self.rng.u32(),
             first_sequence: u16::try_from(self.rng.below(1 << 15)).unwrap_or(0),
@@ -274,20 +285,21 @@ impl Pbx {
     }
 
     /// The attempt is over: those that still ring are cancelled.
-    pub(super) fn end_attempt(&mut self, attempt: AttemptId, winner: Option<LegId>, now: Now, out: &mut Vec<Action>) {
+    pub(super) fn end_attempt(&mut self, attempt: AttemptId, taken: Taken, now: Now, out: &mut Vec<Action>) {
         let Some(it) = self.attempts.remove(&attempt) else { return };
         self.timers.cancel(&Timer::Ring(attempt));
-        self.stop_ringing(it.legs, winner, now, out);
+        self.stop_ringing(it.legs, taken, now, out);
     }
 
-    pub(super) fn stop_ringing(&mut self, legs: BTreeSet<LegId>, winner: Option<LegId>, now: Now, out: &mut Vec<Action>) {
-        for id in legs.into_iter().filter(|leg| Some(*leg) != winner) {
+    pub(super) fn stop_ringing(&mut self, legs: BTreeSet<LegId>, taken: Taken, now: Now, out: &mut Vec<Action>) {
+        let farewell = if taken == Taken::ByNobody { Farewell::HangUp } else { Farewell::Elsewhere };
+        for id in legs.into_iter().filter(|leg| taken != Taken::By(*leg)) {
             if let Some(leg) = self.legs.get_mut(&id) {
                 leg.attempt = None;
                 let call = leg.call;
                 self.end_early(call, id, out);
             }
-            self.drop_leg(id, Farewell::HangUp, now, out);
+            self.drop_leg(id, farewell, now, out);
         }
     }
 

@@ -8,6 +8,7 @@
 //! Invariant: `finish` acts once; a second reason to end changes nothing.
 
 use super::call::AttemptId;
+use super::dial::Taken;
 use super::leg::Farewell;
 use super::{Action, EndedBy, Outcome, Pbx, Phase, Timer, cdr};
 use crate::acd::Leaving;
@@ -76,7 +77,7 @@ impl Pbx {
         }
         let ringing: Vec<AttemptId> = self.attempts.values().filter(|it| it.call == id).map(|it| it.id).collect();
         for attempt in ringing {
-            self.end_attempt(attempt, None, now, out);
+            self.end_attempt(attempt, Taken::ByNobody, now, out);
         }
         if call_has_it {
             self.drop_leg(caller, farewell, now, out);

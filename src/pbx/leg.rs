@@ -25,7 +25,12 @@ pub enum Farewell {
     Refuse(Status),
     /// Whatever fits the state that the session is in.
     HangUp,
+    /// The same, of a phone that rang: it need not say that it missed a call (RFC 3326).
+    Elsewhere,
 }
+
+/// What a phone is told that rang for a call which somebody else has.
+const ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
 
 impl Pbx {
     /// Binds a port for a leg: the first, or the next one after the system refused one.
@@ -119,9 +124,10 @@ impl Pbx {
         if std::mem::take(&mut leg.session_open) {
             let (command, how) = match farewell {
                 Farewell::Refuse(status) => (Command::Refuse { dialog, status }, format!("refused {}", status.0)),
-                Farewell::HangUp => {
+                Farewell::HangUp | Farewell::Elsewhere => {
                     let how = if leg.answered.is_some() { "hung up" } else { "cancelled" };
-                    (Command::Hangup { dialog, reason: None }, how.into())
+                    let reason = (farewell == Farewell::Elsewhere).then(|| ELSEWHERE.to_string());
+                    (Command::Hangup { dialog, reason }, how.into())
                 }
             };
             leg.end(clock.wall, how);

@@ -355,7 +355,7 @@ impl Pbx {
                 Timer::Closing(leg) => self.retire_leg(leg, now, out),
                 Timer::Ring(attempt) => self.rang_out(attempt, now, out),
                 Timer::Probe(leg) => self.probe_failed(leg, now, out),
-                Timer::AskAgain(leg) => self.silent(leg, now),
+                Timer::AskAgain(leg) => self.ask_again(leg, now),
                 Timer::Confirm(leg) => self.not_confirmed(leg, now, out),
                 Timer::Allowance(leg) => self.allowance_over(leg, now, out),
                 Timer::Trunks => self.begin_trunks(now, out),

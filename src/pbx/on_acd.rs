@@ -1,7 +1,7 @@
 //! What the queue engine says, and what it means for the others; and what it is told of the agents' phones.
 
 use super::call::{Kept, Purpose, With};
-use super::dial::{RING, Summons};
+use super::dial::{RING, Summons, Taken};
 use super::leg::Farewell;
 use super::policy::{Errand, Payer, Wanted, Way};
 use super::queueing::contact;
@@ -30,7 +30,7 @@ impl Pbx {
         self.keep_acd(&action, now, out);
         match action {
             acd::Action::Offer { offer, item, agent, ring, .. } => self.offer(offer, item, &agent, ring, now, out),
-            acd::Action::Withdraw { offer, .. } => self.withdraw(offer, now, out),
+            acd::Action::Withdraw { offer, outcome } => self.withdraw(offer, outcome, now, out),
             acd::Action::Connect { offer, item, agent, waited, predicted, .. } => {
                 if let Some(predicted) = predicted {
                     let (predicted_ms, actual_ms) = (predicted.as_millis(), waited.as_millis());
@@ -66,6 +66,7 @@ impl Pbx {
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.phase = Phase::Waiting { item };
         call.queue = Some(queue.clone());
+        let after = call.wish.after.take();
         let caller = call.caller;
         let wish = &mut call.wish;
         let arrival = match wish.place.take() {
@@ -77,13 +78,13 @@ impl Pbx {
         // In thousandths, and never worth less than nothing.
         let value = (wish.value.unwrap_or_default().max(0.0) * 1000.0) as u64;
         let need = wish.need.clone().map(acd::Need::from).unwrap_or_default();
-        let contact = contact(&call.from);
+        let contact = contact(&call.from, &self.config.outbound.plan);
         // Taken back unless the stay ends so that the place is to be kept.
         call.wish.entered = arrival;
         self.items.insert(item, id);
         self.begin_keeping_hours(now);
         self.music(id, caller, out);
-        let join = acd::Join { value, need, contact, arrival, ..acd::Join::new(item, queue, now.mono) };
+        let join = acd::Join { value, need, contact, arrival, after, ..acd::Join::new(item, queue, now.mono) };
         self.tell_acd(acd::Event::Join(join), now);
     }
 
@@ -138,9 +139,10 @@ impl Pbx {
         }
     }
 
-    fn withdraw(&mut self, offer: OfferId, now: Now, out: &mut Vec<Action>) {
+    fn withdraw(&mut self, offer: OfferId, outcome: acd::OfferOutcome, now: Now, out: &mut Vec<Action>) {
         if let Some(attempt) = self.offers.remove(&offer) {
-            self.end_attempt(attempt, None, now, out);
+            let lost = outcome == acd::OfferOutcome::LostRace;
+            self.end_attempt(attempt, if lost { Taken::Elsewhere } else { Taken::ByNobody }, now, out);
         }
         // Somebody had picked up, and was a moment too late.
         if let Some(leg) = self.winners.remove(&offer) {
@@ -243,7 +245,11 @@ impl Pbx {
             Phase::Bridged { with, .. } => {
                 let end = if why == acd::Leaving::HungUp { TalkEnd::Caller } else { TalkEnd::Exchange };
                 self.talk_ends(id, end);
-                return self.item_over(with, now);
+                match with {
+                    // Whose line broke finds their place when they call again, as one does who was still waiting.
+                    With::Agent { item } if why == acd::Leaving::CutOff => acd::Event::Leave { item, why },
+                    with => return self.item_over(with, now),
+                }
             }
             Phase::Joining => match self.takes_along(id) {
                 Some(item) => acd::Event::CallEnded { item },

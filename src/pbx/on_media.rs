@@ -23,7 +23,7 @@ impl Pbx {
             Report::SoundMissing { sound, .. } => {
                 tracing::warn!(language = %sound.language, sound = %sound.name, "a sound is missing; a tone was played");
             }
-            Report::Silent { leg } => self.silent(leg, now),
+            Report::Silent { leg, before } => self.silent(leg, before, now),
             Report::Heard { leg } => self.heard(leg),
             Report::Exported { leg, state } => self.exported(leg, state, out),
             Report::Imported { leg } => self.imported(leg, now, out),

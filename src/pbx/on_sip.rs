@@ -155,6 +155,7 @@ impl Pbx {
             version: 1,
             agreed: None,
             silent: false,
+            spoke: false,
             typed: Typed::default(),
             ssrc: self.rng.u32(),
             // Below 2^15, so that a receiver's first look never meets a wrap (RFC 3711 section 3.3.1).

@@ -12,6 +12,7 @@
 //! the call that took the party.
 
 use super::call::{AttemptId, Audio, Purpose, With};
+use super::dial::Taken;
 use super::leg::Farewell;
 use super::route::Lead;
 use super::{Action, EndedBy, Outcome, Pbx, Phase, cdr};
@@ -272,7 +273,7 @@ impl Pbx {
             Purpose::Dial | Purpose::Transfer | Purpose::Overflow | Purpose::Referred => None,
         };
         if item.is_none() {
-            self.end_attempt(ringing.id, None, now, out);
+            self.end_attempt(ringing.id, Taken::Elsewhere, now, out);
             if let Some(call) = self.calls.get_mut(&ringing.call) {
                 call.phase = Phase::Joining;
             }

@@ -4,15 +4,18 @@
 
 use super::{Action, Pbx};
 use crate::acd::{self, ItemId, ItemOutcome, Memory, Merits, PlaceMemory};
+use crate::config::Plan;
 use crate::id::{CallId, Name};
 use crate::store::queueing::{AgentFact, PlaceRow, QueueEvent, QueueFact, TalkEnd};
 use crate::store::{PartyNumber, What};
 use crate::time::{Duration, Moment, Now};
 use serde::{Deserialize, Serialize};
 
-/// Who somebody is to the queues, unless the number is withheld.
-pub fn contact(from: &PartyNumber) -> Option<Name> {
-    (!from.is_withheld()).then(|| from.number.trim().into())
+/// Who somebody is to the queues, unless the number is withheld: one and the same however their provider writes the number.
+pub fn contact(from: &PartyNumber, plan: &Plan) -> Option<Name> {
+    let number = from.number.trim();
+    let as_is = || number.into();
+    (!from.is_withheld()).then(|| plan.received(number).map_or_else(as_is, |number| number.as_str().into()))
 }
 
 /// How long an agent had their caller on hold.
@@ -131,7 +134,8 @@ impl Pbx {
             }
         });
         let known = |row: PlaceRow| {
-            let contact = contact(&PartyNumber { number: row.contact, name: String::new() })?;
+            let from = PartyNumber { number: row.contact, name: String::new() };
+            let contact = contact(&from, &self.config.outbound.plan)?;
             Some(PlaceMemory { contact, queue: row.queue.into(), arrival: row.arrival })
         };
         let memory = Memory { agents: readable.collect(), places: places.into_iter().filter_map(known).collect() };
@@ -175,12 +179,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_withheld_number_is_nobody() {
-        for (number, known) in
-            [("+48221234567", true), ("1001", true), ("anonymous", false), ("Anonymous", false), (" ", false)]
-        {
+    fn a_number_is_one_person_in_whatever_form_it_comes_and_a_withheld_one_nobody() {
+        let plan = Plan::default();
+        for (number, known) in [
+            ("+48221234567", Some("+48221234567")),
+            ("48221234567", Some("+48221234567")),
+            ("0048221234567", Some("+48221234567")),
+            (" 221234567 ", Some("+48221234567")),
+            ("1001", Some("1001")),
+            ("anonymous", None),
+            ("Anonymous", None),
+            (" ", None),
+        ] {
             let from = PartyNumber { number: number.into(), name: "x".into() };
-            assert_eq!(contact(&from).is_some(), known, "{number:?}");
+            assert_eq!(contact(&from, &plan).as_deref(), known, "{number:?}");
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Whoever dials a code hears a tone when it is done, and the call ends; what cannot be done is refused.
 
 use super::policy::explain;
-use super::{Action, Outcome, Pbx, Phase};
+use super::{Action, Outcome, Pbx, Phase, Said};
 use crate::acd;
 use crate::config::{Code, Forward, When};
 use crate::id::{CallId, Name};
@@ -44,10 +44,13 @@ impl Pbx {
 
     fn tell_agents(&mut self, extension: &str, now: Now, event: impl Fn(Name) -> acd::Event) -> Result<(), Status> {
         let agents = self.agents_by_extension.get(extension).cloned().unwrap_or_default();
+        let before = self.said.len();
         for agent in &agents {
             self.tell_acd(event(agent.clone()), now);
         }
-        if agents.is_empty() { Err(Status(403)) } else { Ok(()) }
+        // Who walks away believing that they are paused is rung all the same.
+        let is_refused = |said: &Said| matches!(said, Said::Acd(acd::Action::PauseRefused { .. }));
+        if agents.is_empty() || self.said.iter().skip(before).any(is_refused) { Err(Status(403)) } else { Ok(()) }
     }
 
     /// Judged now, so that nobody relies on a forward that would be refused; and again whenever it is used.

@@ -109,7 +109,12 @@ impl Pbx {
                 self.park(id, slot, by, now, out);
             }
             (_, _, Lead::To(destination)) => {
-                self.transferred(id, transfer, now, out);
+                self.done_with(&transfer, now, out);
+                match (&destination, transfer.with) {
+                    // The engine is told of both at once: who comes back stands in the line before its agent is free.
+                    (Destination::Queue(_), With::Agent { item }) => self.comes_from(id, item),
+                    (_, with) => self.served(id, with, now),
+                }
                 self.leave_flow(id, now);
                 self.keep_place(id);
                 self.lead(id, destination, now, out);
@@ -190,9 +195,22 @@ impl Pbx {
 
     /// The referrer hears that it is done, and is let go.
     fn transferred(&mut self, id: CallId, transfer: Transfer, now: Now, out: &mut Vec<Action>) {
+        self.done_with(&transfer, now, out);
+        self.served(id, transfer.with, now);
+    }
+
+    fn done_with(&mut self, transfer: &Transfer, now: Now, out: &mut Vec<Action>) {
         self.command_sip(Command::ReportReferral { referral: transfer.referral, status: Status(200) }, now);
         self.let_go(transfer.by, now, out);
-        self.served(id, transfer.with, now);
+    }
+
+    /// The talk with an agent ends as the caller begins to wait again.
+    fn comes_from(&mut self, id: CallId, item: acd::ItemId) {
+        self.talk_ends(id, TalkEnd::BlindTransfer);
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.phase = Phase::Joining;
+            call.wish.after = Some(item);
+        }
     }
 
     /// A referrer hangs up by itself when it hears that it is done; one that does not is hung up on, a moment after the NOTIFY.

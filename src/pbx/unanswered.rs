@@ -8,6 +8,7 @@
 //! Invariant: of several reasons the one is told that says most about the person.
 
 use super::call::{Attempt, AttemptId, Purpose};
+use super::dial::Taken;
 use super::policy::{self, Errand, Payer, Permit, Refusal, Stage, Wanted, Way};
 use super::{Action, Pbx, Timer};
 use crate::acd;
@@ -114,13 +115,21 @@ impl Pbx {
     fn redirected(&mut self, attempt: AttemptId, leg: LegId, contacts: &[Uri], now: Now) {
         let Some(it) = self.legs.get(&leg) else { return };
         let (Source::Extension(extension), Some(permit)) = (&it.peer, &it.permit) else { return };
-        let Some(contact) = contacts.first() else { return };
         let payer = Payer::Extension(extension.clone());
         let errand = permit.errand().onward(payer, Way::Redirect, extension, Diverted::Otherwise);
-        let wanted = Wanted::Number(contact.user().into_owned());
         // An offer is the agent's, not their phone's, to send on.
-        if self.attempts.get(&attempt).is_some_and(|it| !matches!(it.purpose, Purpose::Offer { .. })) {
-            self.send_on(attempt, &wanted, errand, now);
+        let Some(it) = self.attempts.get_mut(&attempt).filter(|it| !matches!(it.purpose, Purpose::Offer { .. })) else {
+            return;
+        };
+        let mut numbers: Vec<String> = contacts.iter().map(Uri::subscriber).collect();
+        // What takes callers itself is the last to be tried: nobody else is asked after it.
+        if let Some(inside) = numbers.iter().position(|number| takes_callers(&self.config, number).is_some()) {
+            it.inside = takes_callers(&self.config, &numbers[inside]);
+            numbers.truncate(inside);
+        }
+        // Each before those that were to be tried anyway, so the last one first.
+        for number in numbers.into_iter().rev() {
+            self.send_on(attempt, &Wanted::Number(number), errand.clone(), now);
         }
     }
 
@@ -160,7 +169,7 @@ impl Pbx {
         let why = DialEnd::NoAnswer.into();
         it.refusal = Some(it.refusal.map_or(why, |before| better(before, why)));
         let legs = std::mem::take(&mut it.legs);
-        self.stop_ringing(legs, None, now, out);
+        self.stop_ringing(legs, Taken::ByNobody, now, out);
         self.stage_failed(attempt, now, out);
     }
 
@@ -190,6 +199,9 @@ impl Pbx {
     pub(super) fn forward_inside(&self, attempt: AttemptId) -> Option<Destination> {
         let it = self.attempts.get(&attempt).filter(|it| it.purpose == Purpose::Dial)?;
         self.calls.get(&it.call).filter(|call| call.session.is_none())?;
+        if it.inside.is_some() {
+            return it.inside.clone();
+        }
         let extension = it.stage.forward.as_ref()?;
         let (to, _) = self.forward_for(extension, reason(it))?;
         takes_callers(&self.config, &to)
@@ -242,7 +254,8 @@ fn dial_end(ending: &Ending) -> DialEnd {
         Ending::Refused { status: Status(486 | 600), .. } => DialEnd::Busy,
         Ending::Refused { status: Status(603 | 607 | 608), .. } => DialEnd::Rejected,
         Ending::Refused { status: Status(480 | 408 | 487), .. } | Ending::Timeout | Ending::Expired => DialEnd::NoAnswer,
-        Ending::Refused { status: Status(502..=504), .. } => DialEnd::Unavailable,
+        // Whoever sends their callers on, and nowhere that can be reached, is away.
+        Ending::Refused { status: Status(300..=399 | 502..=504), .. } => DialEnd::Unavailable,
         Ending::Unreachable | Ending::Gone => DialEnd::Unavailable,
         Ending::Refused { .. } | Ending::Bye { .. } | Ending::Cancelled | Ending::NoAck | Ending::Ours => DialEnd::Failed,
     }

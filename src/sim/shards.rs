@@ -179,7 +179,7 @@ impl Shards {
         }
         open.silent = silent;
         let shard = open.shard;
-        let report = if silent { Report::Silent { leg } } else { Report::Heard { leg } };
+        let report = if silent { Report::Silent { leg, before: true } } else { Report::Heard { leg } };
         self.report(shard, report, now, rng, out);
     }
 

@@ -1,16 +1,18 @@
 //! The registrar: where each extension's phones are (RFC 3261 section 10.3).
 //!
-//! A binding keeps the path that its REGISTER came over, because that is how a phone behind a NAT is reached. Phones register
+//! A binding keeps the way to its phone: behind a NAT, or over a stream, the one that its REGISTER came. Phones register
 //! again and again to say nothing new: that is told only when less than half of the time is left that was told last, so a phone
 //! that comes twice in its time is never forgotten over a restart, and most of its coming costs no write. Invariant: a user has at
 //! most `max_contacts` bindings, no two for the same URI, and every binding has a timer.
 
 use super::message::{Contact, NameAddr, Params, Uri};
+use super::paths::default_port;
 use super::{Binding, ConnectionId, Event, Output, Path, RegistrarSettings, Status};
 use crate::id::Name;
 use crate::time::{Duration, Moment, Now, Timers};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 #[derive(Clone, Default, Debug, Serialize, Deserialize)]
 pub struct Registrar {
@@ -43,7 +45,22 @@ pub struct Registration<'a> {
     pub sip_call_id: &'a str,
     pub cseq: u32,
     pub path: Path,
+    /// Somebody on the way has changed the port that the request came from.
+    pub is_translated: bool,
     pub user_agent: &'a str,
+}
+
+impl Registration<'_> {
+    /// How the phone is called: where its Contact says (RFC 3261 section 16.6). One behind a NAT does not know where it is, and a
+    /// stream is there already: those are called the way that the request came.
+    fn way_to(&self, contact: &Uri) -> Path {
+        let here = contact.ip().is_some_and(|host| host.to_canonical() == self.path.remote.ip().to_canonical());
+        if self.path.transport.is_reliable() || self.is_translated || !here {
+            return self.path;
+        }
+        let port = contact.port().unwrap_or_else(|| default_port(self.path.transport));
+        Path { remote: SocketAddr::new(self.path.remote.ip(), port), ..self.path }
+    }
 }
 
 impl Registrar {
@@ -190,7 +207,7 @@ impl Registrar {
         let binding = Binding {
             user: asked.user.clone(),
             contact: contact.uri.clone(),
-            path: asked.path,
+            path: asked.way_to(&contact.uri),
             expires: now.wall + life,
             user_agent: asked.user_agent.to_string(),
             sip_call_id: asked.sip_call_id.to_string(),

@@ -444,5 +444,7 @@ fn redirects(response: &Response) -> Vec<Uri> {
     if !response.status.is_redirect() {
         return Vec::new();
     }
-    response.contacts().iter().take(MAX_REDIRECTS).map(|contact| without_headers(&contact.uri)).collect()
+    let mut contacts: Vec<_> = response.contacts().iter().take(MAX_REDIRECTS).collect();
+    contacts.sort_by_key(|contact| std::cmp::Reverse(contact.q()));
+    contacts.into_iter().map(|contact| without_headers(&contact.uri)).collect()
 }

@@ -169,7 +169,8 @@ impl Endpoint {
         response.set_to_tag(&tag);
         response.headers.copy(&request.headers, Header::RecordRoute);
         let mut carried = carried::read(&request.headers);
-        let mut from = Party { display: request.from_().display.clone(), user: request.from_().uri.user().into_owned() };
+        let display = request.from_().display.chars().filter(|letter| !letter.is_control()).collect();
+        let mut from = Party { display, user: request.from_().uri.subscriber() };
         if let Source::Extension(user) = &source
             && is_anonymous(request.from_())
         {
@@ -180,7 +181,7 @@ impl Endpoint {
         let call = IncomingCall {
             source: source.clone(),
             from,
-            dialled: request.uri.user().into_owned(),
+            dialled: request.uri.subscriber(),
             sip_call_id: request.call_id().to_string(),
             path,
             offer,
@@ -230,7 +231,7 @@ impl Endpoint {
 
     /// Who calls. `None` when that is not proved: then the request has been answered.
     pub(super) fn who(&mut self, request: &Request, path: Path, tx: TxId, now: Now, out: &mut Vec<Output>) -> Option<Source> {
-        let from = request.from_().uri.user();
+        let from = request.from_().uri.subscriber();
         let is_local = self.settings.users.contains_key(&*from);
         if let Some(trunk) = self.trunk_at(path.remote.ip())
             && !is_local
@@ -238,7 +239,7 @@ impl Endpoint {
             return Some(Source::Trunk(trunk.clone()));
         }
         let user = self.prove(request, path, tx, now, out)?;
-        if *user != *from && !is_anonymous(request.from_()) {
+        if *user != *from.as_str() && !is_anonymous(request.from_()) {
             self.forbid(request, path, tx, &user, now, out);
             return None;
         }
@@ -330,6 +331,7 @@ impl Endpoint {
             sip_call_id: request.call_id(),
             cseq: request.cseq().number,
             path,
+            is_translated: request.via().rport().is_some() && request.via().port_or_default() != path.remote.port(),
             user_agent: &agent,
         };
         match self.registrar.register(asked, &self.settings.registrar, now, out) {

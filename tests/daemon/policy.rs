@@ -98,6 +98,35 @@ fn a_phone_that_sends_its_callers_on_by_302_sends_none_outside() {
 }
 
 #[test]
+fn a_phone_may_send_its_callers_on_to_whom_it_likes_best_or_into_a_flow() {
+    let exchange = Exchange::lab("on-302");
+    let mut away = Telephone::registered(&exchange, "1003");
+    let mut other = Telephone::registered(&exchange, "1004");
+    let sends_on = |away: &mut Telephone, line: &mut Line, contacts: &str| {
+        let call = dials_in(line, "1003", &exchange);
+        let invite = away.called();
+        away.line.send(invite.answered_by("302 Moved Temporarily", "moved", &format!("Contact: {contacts}\r\n"), ""));
+        call
+    };
+    // 1005 has no phone, and 1002 is liked less.
+    let mut caller = Line::udp("127.0.0.1", exchange.sip);
+    let liked = "<sip:1002@x.example>;q=0.1, <sip:1005@x.example>, <sip:1004@x.example>;q=0.9";
+    let call = sends_on(&mut away, &mut caller, liked);
+    assert!(other.called().header("From").is_some_and(|from| from.contains("1001")));
+    caller.send(call.cancel());
+    let mut told = |contacts: &str| {
+        let mut line = Line::udp("127.0.0.1", exchange.sip);
+        let mut call = sends_on(&mut away, &mut line, contacts);
+        let answer = line.expect(S(5), |message| message.answers("INVITE") && message.status() >= 200);
+        let answer = answer.unwrap_or_else(|| panic!("{contacts}: no answer\n{}", exchange.log()));
+        line.send(call.ack(&answer));
+        answer.status()
+    };
+    assert_eq!(told("<sip:100@x.example>"), 200, "the welcome");
+    assert_eq!(told("<sip:9999@x.example>"), 480, "nowhere");
+}
+
+#[test]
 fn a_phone_that_refers_whom_it_talks_with_refers_them_nowhere_outside() {
     let folder = Folder::new("fraud-refer");
     let (exchange, sink) = guarded(&folder, "fraud-refer-daemon", "");

@@ -5,7 +5,7 @@ use centrala::acd;
 use centrala::calendar::{Calendar, Zone};
 use centrala::config::Destination;
 use centrala::ivr::{self, Flow};
-use centrala::sim::{BEGINNING, Circumstances, Leaves, Life, Manner, Outcome, Plan, Received, World, spoken};
+use centrala::sim::{BEGINNING, Circumstances, Leaves, Life, Manner, Outcome, Plan, Quirk, Received, World, spoken};
 use centrala::time::Duration;
 use std::sync::Arc;
 
@@ -130,6 +130,19 @@ fn an_agent_who_vanishes_while_talking_leaves_nobody_in_silence() {
     let again = received(&world, 1)[0].came;
     assert!(again.since(lost) <= S(12), "back in the queue after {:?}", again.since(lost));
     assert_eq!(outcome(&world, 2), Some(Outcome::Released));
+}
+
+#[test]
+fn a_caller_who_vanishes_while_waiting_is_no_ghost_in_the_line() {
+    let busy = enters(S(1), Leaves::AfterDialling(S(90)));
+    let mut vanishes = enters(S(2), Leaves::Never);
+    vanishes.calls[0].quirk = Quirk::Vanishes(S(5));
+    let world = lived("ghost", vec![Life::agent("1001", vec![answers(S(1), None)]), busy, vanishes], calm());
+    let gone = records(&world).into_iter().find(|record| record.ended_by == "network").expect("the ghost has its record");
+    let lasted = gone.ended.since(gone.started);
+    // Five seconds of speech, thirty of silence, four for an answer.
+    assert!(lasted > S(30) && lasted < S(50), "{lasted:?}");
+    assert_eq!(received(&world, 0).len(), 1, "no agent was rung for them");
 }
 
 #[test]

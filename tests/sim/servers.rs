@@ -2,7 +2,8 @@
 
 use centrala::ask::{Answer, Question, Reply, Server};
 use centrala::config::{Config, Destination, Trunk};
-use centrala::id::{AskId, Rng};
+use centrala::control;
+use centrala::id::{AskId, ReplyId, Rng};
 use centrala::media::{Command, Report};
 use centrala::pbx::{Action, Event, Pbx};
 use centrala::sim;
@@ -28,8 +29,13 @@ impl Exchange {
 
     /// One that listens there; the provider's calls come from these networks.
     fn listening(own: SocketAddr, accept_from: &[&str], send_to: &str) -> Exchange {
+        Exchange::of(own, accept_from, send_to, Some(Duration::from_secs(30)))
+    }
+
+    /// The provider is asked that often whether it lives.
+    fn of(own: SocketAddr, accept_from: &[&str], send_to: &str, probe: Option<Duration>) -> Exchange {
         let send_to = Some(send_to.parse().expect("a host"));
-        let trunk = Trunk { send_to, probe: Some(Duration::from_secs(30)), ..Trunk::default() };
+        let trunk = Trunk { send_to, probe, ..Trunk::default() };
         let mut config = Config { trunks: [("carrier".into(), trunk)].into(), ..Config::clone(&sim::lab::config()) };
         let settings = Arc::make_mut(&mut config.sip);
         settings.listeners.iter_mut().for_each(|listener| listener.address = own);
@@ -76,6 +82,18 @@ impl Exchange {
 }
 
 impl Exchange {
+    /// Where the provider is called, as an operator is told.
+    fn address(&mut self) -> String {
+        let mut out = Vec::new();
+        let asked = Event::Control { reply: ReplyId(1), request: control::Request::Trunks };
+        self.pbx.handle(asked, self.now, &mut out);
+        let rows = out.into_iter().find_map(|action| match action {
+            Action::Reply { response: control::Response::Trunks(rows), .. } => Some(rows),
+            _ => None,
+        });
+        rows.expect("an answer").remove(0).address
+    }
+
     /// A call to the provider, and the INVITE that leaves for it: where to, and its bytes.
     fn called(&mut self) -> Option<(SocketAddr, Vec<u8>)> {
         let body = "v=0\r\no=- 1 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\nm=audio 9000 RTP/AVP 8\r\n";
@@ -167,7 +185,7 @@ fn a_server_of_no_use_is_passed_over_in_the_call_and_from_then_on() {
     let mut exchange = Exchange::new("carrier.example");
     let Err((id, _)) = exchange.next() else { panic!("no question") };
     let servers = vec![server(1, 0, "127.0.0.5:5060"), server(2, 0, "127.0.0.6:5060"), server(3, 0, "127.0.0.7:5060")];
-    exchange.told(id, Reply::Servers(servers.clone()));
+    exchange.told(id, Reply::Servers(servers));
     let (first, invite) = exchange.called().expect("the call goes out");
     assert_eq!(Some(first), at("127.0.0.5:5060"));
     let (second, _) = exchange.received("127.0.0.5:5060", refusal(&invite, 503)).expect("another try");
@@ -177,12 +195,25 @@ fn a_server_of_no_use_is_passed_over_in_the_call_and_from_then_on() {
     assert_eq!(Some(third), at("127.0.0.7:5060"));
     // A refusal that says something of the callee is no fault of the server; and each server is tried once.
     assert_eq!(exchange.received("127.0.0.7:5060", refusal(&invite, 486)), None);
+    // It is the third that is asked from now on whether it lives.
+    assert!((0..4).any(|_| exchange.next().ok() == at("127.0.0.7:5060")));
+}
 
-    // It is the third that is asked whether it lives; and when the others had time to recover, the best one again.
-    assert_eq!(exchange.next().ok(), at("127.0.0.7:5060"));
-    let id = (0..40).find_map(|_| exchange.next().err()).expect("the name is looked up again").0;
-    exchange.told(id, Reply::Servers(servers));
-    assert_eq!((0..2).find_map(|_| exchange.next().ok()), at("127.0.0.5:5060"));
+#[test]
+fn a_better_server_is_gone_back_to_when_it_had_time_to_recover() {
+    let servers = || Reply::Servers(vec![server(1, 0, "127.0.0.5:5060"), server(2, 0, "127.0.0.6:5060")]);
+    let mut exchange = Exchange::of(sim::EXCHANGE, &[], "carrier.example", None);
+    let Err((id, _)) = exchange.next() else { panic!("no question") };
+    let asked = exchange.now.mono;
+    exchange.told(id, servers());
+    let (first, invite) = exchange.called().expect("the call goes out");
+    let (second, _) = exchange.received("127.0.0.5:5060", refusal(&invite, 503)).expect("another try");
+    assert_eq!((Some(first), Some(second)), (at("127.0.0.5:5060"), at("127.0.0.6:5060")));
+    assert_eq!(exchange.address(), second.to_string());
+    let Err((id, _)) = exchange.next() else { panic!("the name is not asked for again") };
+    assert!(exchange.now.mono.since(asked) >= Duration::from_secs(300));
+    exchange.told(id, servers());
+    assert_eq!(exchange.address(), first.to_string());
 }
 
 /// SIG-26.

@@ -1,8 +1,10 @@
 //! Scenarios with a name, of transfers: who is sent on, who hears of it, who talks with whom in the end.
 
 use super::scenarios::{MS, S, calm, lived, records};
+use centrala::acd::PauseRule;
 use centrala::sim::{Leaves, Life, Manner, Outcome, Plan, Quirk, Received, World};
 use centrala::time::Duration;
+use std::sync::Arc;
 
 const CALLER: &str = "+48221234567";
 
@@ -238,6 +240,13 @@ fn an_agent_goes_to_lunch_by_a_code_and_comes_back_by_another() {
     assert_eq!(heard, ["done"]);
     let [call] = received(&world, 0) else { panic!("one call comes") };
     assert!(call.came.as_nanos() > received_after(&world, 12), "not during lunch: {call:?}");
+    let mut strict = calm();
+    let settings = Arc::make_mut(&mut Arc::make_mut(&mut strict.config).acd);
+    settings.pauses.insert("lunch".into(), PauseRule { quota: Some(S(2)), ..PauseRule::default() });
+    let greedy = dials_codes("1001", &[(1, "*13"), (10, "*10"), (20, "*13")], Vec::new());
+    let world = lived("a second lunch", vec![greedy], strict);
+    let (done, refused) = (Some(Outcome::Released), Some(Outcome::Refused(403)));
+    assert_eq!(outcomes(&world, 0), [done, done, refused], "no tone of success for a pause that is not");
     let nobody = dials_codes("1003", &[(1, "*13")], Vec::new());
     let world = lived("no agent", vec![nobody], calm());
     assert_eq!(outcomes(&world, 0), [Some(Outcome::Refused(403))]);

@@ -16,6 +16,29 @@ fn a_head_start_counts_as_time_waited() {
 }
 
 #[test]
+fn who_is_sent_back_by_their_agent_stands_before_those_who_came_later() {
+    let head_starts = HeadStarts { repeat_call: Some((secs(3600), secs(300))), ..HeadStarts::default() };
+    let support = Queue { head_starts, ..queue(Strategy::LongestIdle) };
+    let mut house = House::new(settings(&[("support", support)], &[("anna", agent(1, &["support"]))]));
+    let comes =
+        |id, arrival: Now| Join { contact: Some(name("+48221234567")), ..Join::new(ItemId(id), name("support"), arrival.mono) };
+    house.tell(Event::Join(comes(1, house.now)));
+    house.say("answers 1");
+    house.go_to(5);
+    house.say("join 2 support");
+    let back = Join { after: Some(ItemId(1)), ..comes(3, now_at(0)) };
+    let told = house.tell(Event::Join(back));
+    let offered = told.iter().find_map(|action| if let Action::Offer { item, .. } = action { Some(*item) } else { None });
+    assert_eq!(offered, Some(ItemId(3)), "{told:?}");
+    let joined =
+        told.iter().find_map(|action| if let Action::Joined { head_start, .. } = action { Some(head_start) } else { None });
+    assert_eq!(joined, Some(&vec![]), "the talk of a moment ago is no earlier call");
+    let ended = told.iter().position(|action| matches!(action, Action::ItemOutcome { item: ItemId(1), .. }));
+    let began = told.iter().position(|action| matches!(action, Action::Joined { .. }));
+    assert!(ended < began, "the records tell of one stay after the other: {told:?}");
+}
+
+#[test]
 fn calls_are_answered_in_the_order_of_their_keys() {
     let busy_anna = || settings(&[("support", queue(Strategy::LongestIdle))], &[("anna", agent(1, &["support"]))]);
     let check = |title, joins: &[&str], expected: &[u64]| {

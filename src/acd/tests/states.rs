@@ -311,7 +311,7 @@ fn a_full_queue_and_an_unknown_one_let_nobody_in() {
             ("join 2 support", ""),
             ("answers 1", "connect 1 anna"),
             ("join 3 support", ""),
-            ("lost 1", ""),
+            ("lost 1", "1 returned support from anna after 0"),
             ("join 4 support", "4 full"),
         ],
     );
@@ -335,7 +335,7 @@ fn a_lost_connection_returns_the_caller_to_the_old_place() {
             ("at 2", ""),
             ("join 3 support", ""),
             ("at 50", ""),
-            ("lost 1", ""),
+            ("lost 1", "1 returned support from anna after 49"),
             ("ends 2", "2 answered, offer 3 of 1 to bob"),
             ("at 55", "offer 4 of 3 to anna"),
             ("ghost 1", ""),

@@ -470,6 +470,21 @@ fn who_was_cut_off_comes_back_to_their_place() {
 }
 
 #[test]
+fn who_was_cut_off_in_the_talk_comes_back_to_their_place_too() {
+    let mut house = House::new(settings(&[("support", queue(Strategy::Linear))], &[("anna", agent(1, &["support"]))]));
+    house.say("join 1 support from 48");
+    house.say("answers 1");
+    house.say("at 10");
+    house.say("join 2 support from 49");
+    house.say("join 3 support");
+    house.say("cut-off 1");
+    house.say("at 20");
+    house.say("join 4 support from 48");
+    let order: Vec<_> = house.acd.items("support").iter().map(|view| view.item.0).collect();
+    assert_eq!(order, [4, 2, 3], "2 rings at anna's");
+}
+
+#[test]
 fn a_supervisor_gives_a_call_to_whom_they_like() {
     check(
         "assign",

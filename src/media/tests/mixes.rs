@@ -262,7 +262,7 @@ fn a_bad_network_of_one_party_is_the_others_silence_and_nothing_worse() {
     assert_eq!(studio.sent_to(C).len(), 2000);
     let heard = studio.heard_at(A);
     assert_eq!(heard[5..], vec![VOICES[1]; 1995][..], "she hears well");
-    assert!(studio.reports.iter().all(|report| matches!(report, Report::Silent { leg: C })), "{:?}", studio.reports);
+    assert!(studio.reports.iter().all(|report| matches!(report, Report::Silent { leg: C, .. })), "{:?}", studio.reports);
 }
 
 proptest! {

@@ -147,14 +147,17 @@ fn more_keys_than_anybody_dials_are_not_kept() {
 fn silence_is_reported_again_after_a_renegotiation_and_its_end_too() {
     let mut studio = Studio::connected(stream());
     studio.pass(ms(6000));
-    assert_eq!(studio.reports, [Report::Silent { leg: LEG }]);
+    assert_eq!(studio.reports, [Report::Silent { leg: LEG, before: false }]);
     studio.command(Command::Connect { leg: LEG, stream: Stream { receiving: false, ..stream() } });
     studio.pass(ms(20_000));
     assert_eq!(studio.reports.len(), 1, "on hold nothing is missed");
     studio.command(Command::Connect { leg: LEG, stream: stream() });
     studio.pass(ms(6000));
     studio.hear_audio(PEER, 9, 1, 1);
-    assert_eq!(studio.reports, [Report::Silent { leg: LEG }, Report::Silent { leg: LEG }, Report::Heard { leg: LEG }]);
+    assert_eq!(
+        studio.reports,
+        [Report::Silent { leg: LEG, before: false }, Report::Silent { leg: LEG, before: false }, Report::Heard { leg: LEG }]
+    );
 }
 
 /// Takes the leg off the studio's shard and puts it on a new one, after a time, in the form in which it would be saved if asked.

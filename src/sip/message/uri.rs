@@ -176,6 +176,11 @@ impl Uri {
         }
     }
 
+    /// The user without the parameters that gateways write behind a number, `101;phone-context=x` (RFC 3261 section 19.1.6).
+    pub fn subscriber(&self) -> String {
+        self.user().split(';').next().unwrap_or_default().to_string()
+    }
+
     /// The user as it is written, with its escapes.
     pub fn raw_user(&self) -> Option<&str> {
         self.user.map(|user| self.part(user))

@@ -330,6 +330,22 @@ fn a_closed_connection_leaves_the_binding_without_it() {
 }
 
 #[test]
+fn a_phone_is_called_where_its_contact_says_unless_somebody_on_the_way_has_changed_that() {
+    let way = |came_from: &str, contact: &str| {
+        let mut phone = Script::new();
+        phone.path.remote = at(came_from);
+        phone.register(&[contact], None);
+        phone.pair.sides[EXCHANGE].endpoint.bindings("1001").map(|binding| binding.path.remote).next()
+    };
+    assert_eq!(way("10.0.0.2:5060", "<sip:1001@10.0.0.2:5099>"), Some(at("10.0.0.2:5099")));
+    assert_eq!(way("10.0.0.2:5060", "<sip:1001@10.0.0.2>"), Some(at("10.0.0.2:5060")));
+    // Behind a router: another address, or another port than its Via says.
+    assert_eq!(way("10.0.0.2:5060", "<sip:1001@192.168.7.7:5099>"), Some(at("10.0.0.2:5060")));
+    assert_eq!(way("10.0.0.2:40000", "<sip:1001@10.0.0.2:5060>"), Some(at("10.0.0.2:40000")));
+    assert_eq!(way("10.0.0.2:5060", "<sip:1001@phone.example>"), Some(at("10.0.0.2:5060")), "a name is not asked for");
+}
+
+#[test]
 fn whoever_is_no_user_any_more_has_no_phones_here() {
     let mut phone = Script::new();
     phone.register(&["<sip:1001@10.0.0.2>"], Some("100"));

@@ -32,6 +32,18 @@ fn the_parts_of_a_sip_uri() {
 }
 
 #[test]
+fn a_subscriber_is_the_user_without_what_stands_behind_the_number() {
+    for (text, subscriber) in [
+        ("sip:101;phone-context=x@192.0.2.1;user=phone", "101"),
+        ("sip:%2b48;ext=1@192.0.2.1", "+48"),
+        ("sip:anna@192.0.2.1", "anna"),
+        ("sip:192.0.2.1", ""),
+    ] {
+        assert_eq!(uri(text).subscriber(), subscriber, "{text}");
+    }
+}
+
+#[test]
 fn what_is_a_uri_and_what_is_not() {
     for good in [
         "sip:*21#@b.example",
