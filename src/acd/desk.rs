@@ -16,6 +16,9 @@ use crate::time::{Duration, Moment};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Whoever is away for less goes on with the same shift: a phone that loses its registration grants nobody another lunch.
+const BETWEEN_SHIFTS: Duration = Duration::from_secs(4 * 3600);
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Desk {
     pub name: Name,
@@ -55,6 +58,7 @@ pub(super) struct Desk {
     pub talked: Duration,
     /// Of finished logins.
     pub logged_in: Duration,
+    pub logged_out: Option<Moment>,
     /// What they are on or wrap up, for its disposition.
     pub last_item: Option<(ItemId, LineId)>,
     /// Recent handling time, for each queue.
@@ -127,6 +131,7 @@ impl Desk {
             calls: 0,
             talked: Duration::ZERO,
             logged_in: Duration::ZERO,
+            logged_out: None,
             last_item: None,
             handled: BTreeMap::new(),
             listed: false,
@@ -190,7 +195,7 @@ impl Desk {
         skills.map(|skill| u16::from(self.skills.get(&skill).copied().unwrap_or(0))).sum()
     }
 
-    /// How long they have paused for this reason since the login.
+    /// How long they have paused for this reason in this shift.
     pub fn paused_for(&self, reason: &str, now: Moment) -> Duration {
         let present = self.pause.as_ref().filter(|pause| *pause.reason == *reason).map(|pause| now.since(pause.since));
         self.paused_for.get(reason).copied().unwrap_or_default() + present.unwrap_or_default()
@@ -205,7 +210,9 @@ impl Desk {
     pub fn log_in(&mut self, now: Moment) {
         if self.login.is_none() {
             self.login = Some(now);
-            self.paused_for.clear();
+            if self.logged_out.is_none_or(|since| now.since(since) >= BETWEEN_SHIFTS) {
+                self.paused_for.clear();
+            }
             self.idle_since = now;
         }
     }
@@ -213,6 +220,7 @@ impl Desk {
     pub fn log_out(&mut self, now: Moment) {
         if let Some(since) = self.login.take() {
             self.logged_in += now.since(since);
+            self.logged_out = Some(now);
         }
         if matches!(self.duty, Duty::WrapUp { .. }) {
             self.duty = Duty::Idle;

@@ -103,6 +103,7 @@ impl Acd {
             });
             desk.wish = kept.wish;
             desk.paused_for = kept.paused_for;
+            desk.logged_out = desk.login.is_none().then_some(now.mono);
             desk.calls = kept.calls;
             desk.talked = kept.talked;
         });

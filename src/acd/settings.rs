@@ -244,7 +244,7 @@ pub struct Announce {
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct PauseRule {
     pub paid: bool,
-    /// So long for each login, all pauses for this reason together.
+    /// So long for each shift, all pauses for this reason together.
     pub quota: Option<Duration>,
     /// A supervisor must agree.
     pub approval: bool,

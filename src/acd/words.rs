@@ -296,7 +296,7 @@ pub enum State {
 pub enum PauseRefusal {
     /// Reasons are declared, and this is none of them.
     NoSuchReason,
-    /// As long as the quota since the login.
+    /// As long as the quota in this shift.
     QuotaUsed(Duration),
     /// The condition does not hold now.
     Unless(String),

@@ -43,6 +43,10 @@ impl Endpoint {
         self.clocks.cancel(&(id, Clock::Repeat));
         self.clocks.cancel(&(id, Clock::NoAck));
         if waiting.offered && answer.is_none() {
+            if session.phase == Phase::Answered {
+                // Nobody can have heard anything: as good as no ACK at all.
+                session.ending = Ending::NoAck;
+            }
             return self.advance(id, Happens::AckWithoutAnswer, now, out);
         }
         if is_first {

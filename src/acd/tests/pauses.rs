@@ -21,7 +21,7 @@ fn a_reason_must_be_declared_once_any_is() {
 }
 
 #[test]
-fn a_quota_is_for_one_login_and_not_cut_short() {
+fn a_quota_is_for_one_shift_and_not_cut_short() {
     let lunch = PauseRule { quota: Some(secs(600)), ..PauseRule::default() };
     check_facts(
         "quota",
@@ -35,6 +35,10 @@ fn a_quota_is_for_one_login_and_not_cut_short() {
             ("anna resumes", "anna available"),
             ("anna pauses lunch", "anna may not lunch: the 600 s of this shift are used up"),
             ("anna logs-out", "anna offline"),
+            ("anna logs-in", "anna available"),
+            ("anna pauses lunch", "anna may not lunch: the 600 s of this shift are used up"),
+            ("anna logs-out", "anna offline"),
+            ("at 16000", ""),
             ("anna logs-in", "anna available"),
             ("anna pauses lunch", "anna paused (lunch)"),
         ],

@@ -6,7 +6,7 @@
 //! | autopause | max_no_answer |
 //! | joinempty, leavewhenempty | overflow |
 //! | announce-position, announce-holdtime, announce-frequency | announce |
-//! | member, its penalty | agents, their tier |
+//! | member, its penalty | agents, their tier; their weight where the strategy is wrandom |
 //! | defaultrule, penaltychange | delay: a member joins in once the greatest penalty allows it |
 //! | agents | agents with `login: manual` |
 //!
@@ -87,11 +87,19 @@ const UNSUPPORTED: &[(&str, &str)] = &[
     ("timeoutpriority", "how long callers wait is said in `overflow` and in the flow"),
 ];
 
+/// How an agent serves a queue; zero says nothing.
+#[derive(Clone, Copy, Default)]
+struct Post {
+    tier: u32,
+    delay_s: u64,
+    weight: u32,
+}
+
 #[derive(Default)]
 struct Work {
     report: Vec<(usize, usize, String)>,
-    /// Agent -> queue -> tier and delay.
-    agents: BTreeMap<String, BTreeMap<String, (u32, u64)>>,
+    /// Agent -> queue -> how they serve it.
+    agents: BTreeMap<String, BTreeMap<String, Post>>,
     manual: BTreeSet<String>,
     names: BTreeMap<String, String>,
 }
@@ -328,6 +336,12 @@ impl Work {
             found.push((agent, penalty.unwrap_or(0).min(1000)));
         }
         let least = found.iter().map(|(_, penalty)| *penalty).min().unwrap_or(0);
+        // The one strategy for which a penalty keeps nobody back: a random number is drawn up to 1,000 times as much, and the lowest wins.
+        let is_drawn = section.all("strategy").last().is_some_and(|line| line.value == "wrandom");
+        if is_drawn && found.iter().any(|(_, penalty)| *penalty > 0) {
+            let sentence = "the penalties of `wrandom` are taken as weights of 100 / (penalty + 1): about the same chances";
+            self.say(0, section.number, sentence);
+        }
         for (agent, penalty) in found {
             let delay = match changes {
                 None => 0,
@@ -339,7 +353,8 @@ impl Work {
             };
             let queues = self.agents.entry(agent).or_default();
             if delay < u64::MAX {
-                queues.insert(section.name.clone(), (penalty, delay));
+                let (tier, weight) = if is_drawn { (0, (100 / (penalty + 1)).max(1)) } else { (penalty, 0) };
+                queues.insert(section.name.clone(), Post { tier, weight, delay_s: delay });
             }
         }
     }
@@ -411,8 +426,7 @@ impl Work {
         }
         let mut text = String::from("agents:\n");
         for (agent, queues) in &self.agents {
-            let memberships: Vec<String> =
-                queues.iter().map(|(queue, (tier, delay))| membership(queue, *tier, *delay)).collect();
+            let memberships: Vec<String> = queues.iter().map(|(queue, post)| membership(queue, *post)).collect();
             let login = if self.manual.contains(agent) { "login: manual, " } else { "" };
             let name: String = self.names.get(agent).map_or_else(String::new, |name| {
                 format!("  # {}", name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>())
@@ -423,8 +437,12 @@ impl Work {
     }
 }
 
-fn membership(queue: &str, tier: u32, delay: u64) -> String {
-    let parts = [(tier > 0).then(|| format!("tier: {tier}")), (delay > 0).then(|| format!("delay: {delay}s"))];
+fn membership(queue: &str, Post { tier, delay_s, weight }: Post) -> String {
+    let parts = [
+        (tier > 0).then(|| format!("tier: {tier}")),
+        (weight > 0).then(|| format!("weight: {weight}")),
+        (delay_s > 0).then(|| format!("delay: {delay_s}s")),
+    ];
     format!("{}: {{{}}}", quoted(queue), parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
 

@@ -85,6 +85,15 @@ fn queues_members_and_rules_become_queues_and_agents_that_the_exchange_reads() {
 }
 
 #[test]
+fn a_penalty_is_a_chance_where_one_is_drawn() {
+    let drawn = "[sales]\nstrategy = wrandom\nmember => PJSIP/1001,0\nmember => PJSIP/1002,4\n";
+    let converted = converted(drawn, "", "");
+    assert!(converted.agents.contains("{\"sales\": {weight: 100}}"), "{}", converted.agents);
+    assert!(converted.agents.contains("{\"sales\": {weight: 20}}"), "{}", converted.agents);
+    assert!(converted.report.iter().any(|line| line.contains("wrandom")), "{:?}", converted.report);
+}
+
+#[test]
 fn what_is_not_converted_is_named_with_its_line() {
     let agents = "[agents]\nackcall = no\nagent => 1003,4321,Carol Smith\n";
     let report = converted(QUEUES, "[patience]\npenaltychange => 90,+10,2\n", agents).report;
