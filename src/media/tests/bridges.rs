@@ -308,7 +308,7 @@ fn silence_between_words_keeps_the_time_of_who_was_silent() {
 
 #[test]
 fn each_law_is_translated_into_the_other() {
-    let mu = Stream { codec: Codec::Pcmu, send_payload_type: 0, receive_payload_type: 0, ..to_b() };
+    let mu = Stream { codec: Codec::Pcmu, send_payload_type: 0, receive: PayloadTypes::only(Codec::Pcmu, 0), ..to_b() };
     let mut studio = bridged(stream(), mu);
     let (mut alice, mut bob) = (Speaker::alice(), Speaker::bob());
     bob.header.payload_type = 0;
@@ -324,6 +324,48 @@ fn each_law_is_translated_into_the_other() {
         assert!(near(to_a[usize::from(byte)], g711::ulaw_to_linear(byte)), "mu-law {byte:#04x}");
     }
     assert_eq!((studio.sent_to(B)[0].header.payload_type, studio.sent_to(A)[0].header.payload_type), (0, 8));
+}
+
+#[test]
+fn who_may_speak_both_laws_changes_between_them_with_any_packet() {
+    let mu = Stream { codec: Codec::Pcmu, send_payload_type: 0, receive: PayloadTypes::only(Codec::Pcmu, 0), ..to_b() };
+    for (b, passes) in [(to_b(), 8), (mu, 0)] {
+        let mut studio = bridged(Stream { receive: both_laws(), ..stream() }, b);
+        let mut alice = Speaker::alice();
+        let every_byte: Vec<u8> = (0..=255).collect();
+        let spoken = [0, 0, 8, 0, 8, 8, 0];
+        for payload_type in spoken {
+            alice.header.payload_type = payload_type;
+            alice.send(&mut studio, &every_byte);
+            alice.header.timestamp = alice.header.timestamp.wrapping_add(256);
+            studio.pass(ms(32));
+        }
+        let to_b = studio.sent_to(B);
+        assert_eq!(to_b.len(), spoken.len());
+        for (payload_type, sent) in spoken.into_iter().zip(&to_b) {
+            let translated = if passes == 8 { &g711::ULAW_TO_ALAW } else { &g711::ALAW_TO_ULAW };
+            let expected = if payload_type == passes { every_byte.as_slice() } else { translated.as_slice() };
+            assert_eq!((sent.header.payload_type, sent.payload.as_slice()), (passes, expected));
+        }
+        for pair in to_b.windows(2) {
+            let (before, after) = (&pair[0].header, &pair[1].header);
+            let steps = (after.sequence - before.sequence, after.timestamp - before.timestamp, after.marker);
+            assert_eq!(steps, (1, 256, false), "one stream, whatever it came in");
+        }
+        // Only the other law for long, and that is no silence; what is played to her is in the one that was agreed first.
+        studio.sent.clear();
+        studio.play(1, &["short"], false);
+        for _ in 0..300 {
+            alice.say(&mut studio, 0x2a);
+            studio.pass(ms(20));
+        }
+        assert_eq!(studio.heard_at(B).len(), 300);
+        assert_eq!(studio.payloads(), encoded(&["short"]));
+        let of_alice = studio.reports.iter().filter(|report| !matches!(report, Report::Silent { leg: B }));
+        assert!(of_alice.eq([&Report::Played { leg: A, play: PlayId(1) }]), "{:?}", studio.reports);
+        let statistics = studio.close();
+        assert_eq!((statistics.received, statistics.refused, statistics.lost), (307, 0, 0));
+    }
 }
 
 #[test]
