@@ -407,7 +407,10 @@ impl Line {
             (Kind::Audio(_), _) => (Relayed::Audio(heard.payload.len() as u32), self.agreed.send_payload_type),
             (Kind::Key, Some(payload_type)) => (Relayed::Key, payload_type),
             // Keys do not go out as audio: whoever agreed to none is told otherwise.
-            (Kind::Key, None) | (Kind::Strange, _) => return false,
+            (Kind::Key, None) | (Kind::Strange, _) => {
+                self.voice.leave_out(&heard.header, now);
+                return false;
+            }
         };
         let Some(header) = self.voice.relay(&heard.header, what, payload_type, now) else { return false };
         self.opening_left = self.opening_left.saturating_sub(1);

@@ -462,6 +462,67 @@ fn a_key_keeps_its_number_and_time_in_our_stream() {
 }
 
 #[test]
+fn what_is_left_out_of_a_stream_leaves_no_hole_in_it_and_what_was_lost_does() {
+    // By the numbers that Alice gives: `k` a key that Bob did not agree to, `c` comfort noise that nobody did, `a` audio.
+    let check = |what: &str, comes: &[(i16, char)], expected: &[(u16, u32)]| {
+        let mut studio = bridged(stream(), Stream { send_event_type: None, ..to_b() });
+        let mut alice = Speaker::alice();
+        for (away, kind) in comes {
+            alice.header.payload_type = match kind {
+                'k' => 96,
+                'c' => 13,
+                _ => 8,
+            };
+            alice.say_at(&mut studio, *away);
+        }
+        let sent: Vec<_> = studio.sent_to(B).iter().map(|sent| sent.header).collect();
+        let first = sent[0];
+        let steps: Vec<_> = sent
+            .iter()
+            .map(|header| (header.sequence - first.sequence, header.timestamp.wrapping_sub(first.timestamp) / 160))
+            .collect();
+        assert_eq!(steps, expected, "{what}");
+        // Ours go on behind them.
+        studio.command(music(B));
+        studio.pass(ms(20));
+        let highest = expected.iter().map(|(number, _)| *number).max().unwrap_or(0);
+        let next = studio.sent.last().expect("music").header.sequence - first.sequence;
+        assert!(next > highest, "{what}: {next} after {highest}");
+    };
+    check("a key", &[(0, 'a'), (1, 'k'), (2, 'k'), (3, 'k'), (4, 'a'), (5, 'a')], &[(0, 0), (1, 4), (2, 5)]);
+    check("comfort noise", &[(0, 'a'), (1, 'c'), (2, 'a'), (3, 'c'), (4, 'a')], &[(0, 0), (1, 2), (2, 4)]);
+    check("a loss", &[(0, 'a'), (1, 'k'), (3, 'a'), (4, 'a')], &[(0, 0), (2, 3), (3, 4)]);
+    check("a key that overtook a key", &[(0, 'a'), (2, 'k'), (1, 'k'), (3, 'a')], &[(0, 0), (1, 3)]);
+    check("a key that overtook audio", &[(0, 'a'), (2, 'k'), (1, 'a'), (3, 'a')], &[(0, 0), (1, 1), (2, 3)]);
+    check("audio that overtook a key", &[(0, 'a'), (2, 'a'), (1, 'k'), (3, 'a')], &[(0, 0), (2, 2), (3, 3)]);
+    check("a key that comes twice", &[(0, 'a'), (1, 'k'), (1, 'k'), (2, 'a')], &[(0, 0), (1, 2)]);
+    check("numbers that were sent already", &[(0, 'a'), (1, 'a'), (1, 'k'), (2, 'a')], &[(0, 0), (1, 1), (2, 2)]);
+    check(
+        "much at once",
+        &[(0, 'a'), (1, 'k'), (3, 'k'), (2, 'k'), (5, 'a'), (4, 'a'), (6, 'a'), (9, 'k'), (8, 'a'), (7, 'a'), (10, 'a')],
+        &[(0, 0), (2, 5), (1, 4), (3, 6), (5, 8), (4, 7), (6, 10)],
+    );
+}
+
+#[test]
+fn a_key_that_is_told_by_info_costs_the_listener_no_packet() {
+    let mut studio = bridged(stream(), Stream { send_event_type: None, ..to_b() });
+    let mut alice = Speaker::alice();
+    for _ in 0..3 {
+        alice.speak(&mut studio, 3);
+        alice.press(&mut studio, '5');
+    }
+    alice.speak(&mut studio, 3);
+    assert_eq!(studio.relayed(), [('5', false); 3]);
+    for pair in studio.sent_to(B).windows(2) {
+        let (before, after) = (&pair[0].header, &pair[1].header);
+        assert_eq!(after.sequence, before.sequence + 1);
+        // The time of the key is in it, and the marker of the spurt that follows.
+        assert_eq!(after.timestamp - before.timestamp, if after.marker { 160 + 800 } else { 160 });
+    }
+}
+
+#[test]
 fn a_key_under_another_ssrc_between_audio_is_one_key_behind_us() {
     let mut studio = bridged(stream(), to_b());
     let (mut alice, mut keypad) = (Speaker::alice(), Speaker::alice());
@@ -583,8 +644,10 @@ fn happening() -> impl Strategy<Value = Happening> {
 
 proptest! {
     #[test]
-    fn whatever_happens_numbers_and_time_only_go_forward(happenings in proptest::collection::vec(happening(), 0..150)) {
-        let mut studio = bridged(stream(), to_b());
+    fn whatever_happens_numbers_and_time_only_go_forward(
+        happenings in proptest::collection::vec(happening(), 0..150), keys: bool,
+    ) {
+        let mut studio = bridged(stream(), Stream { send_event_type: keys.then_some(101), ..to_b() });
         let mut alice = Speaker::alice();
         for happening in happenings {
             match happening {
