@@ -8,7 +8,7 @@
 
 use centrala::audio::{Clip, FRAME, tone};
 use centrala::id::{LegId, PlayId};
-use centrala::media::{Codec, Command, Library, Report, ShardId, Sound, SourceRule, Stream};
+use centrala::media::{Codec, Command, Library, PayloadTypes, Report, ShardId, Sound, SourceRule, Stream};
 use centrala::rtp::Header;
 use centrala::shell::fence::Fence;
 use centrala::shell::media::{Media, MediaSettings};
@@ -149,7 +149,7 @@ fn open(media: &mut Media, leg: LegId, port: u16, remote: SocketAddr) {
         source: SourceRule::Signalled,
         codec: Codec::Pcmu,
         send_payload_type: 0,
-        receive_payload_type: 0,
+        receive: PayloadTypes::only(Codec::Pcmu, 0),
         send_event_type: None,
         receive_event_type: Some(101),
         sending: true,

@@ -15,7 +15,7 @@ use super::player::{Music, Player, silence};
 use super::playout::Playout;
 use super::source::{Source, Verdict};
 use super::voice::{Relayed, Voice};
-use super::{Codec, Library, Report, Sound, Statistics, Stream};
+use super::{Codec, Library, PayloadTypes, Report, Sound, Statistics, Stream};
 use crate::audio::{FRAME, g711};
 use crate::id::{LegId, PlayId};
 use crate::rtp::{Header, Packet, Reception, events};
@@ -92,7 +92,7 @@ struct Line {
 struct Agreed {
     codec: Codec,
     send_payload_type: u8,
-    receive_payload_type: u8,
+    receive: PayloadTypes,
     send_event_type: Option<u8>,
     receive_event_type: Option<u8>,
     sending: bool,
@@ -121,13 +121,21 @@ pub struct Due {
 pub struct Heard<'a> {
     header: Header,
     payload: &'a [u8],
-    codec: Codec,
-    is_key: bool,
+    kind: Kind,
+}
+
+/// What a packet holds, told by its payload type.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Audio(Codec),
+    Key,
+    /// Nothing that was agreed.
+    Strange,
 }
 
 impl Heard<'_> {
     pub fn is_key(&self) -> bool {
-        self.is_key
+        self.kind == Kind::Key
     }
 }
 
@@ -157,7 +165,7 @@ impl Leg {
         let agreed = Agreed {
             codec: stream.codec,
             send_payload_type: stream.send_payload_type,
-            receive_payload_type: stream.receive_payload_type,
+            receive: stream.receive,
             send_event_type: stream.send_event_type,
             receive_event_type: stream.receive_event_type,
             sending: stream.sending,
@@ -229,11 +237,11 @@ impl Leg {
     pub fn say(&mut self, heard: &Heard<'_>) {
         let listens = self.line.as_ref().is_some_and(|line| line.agreed.sending);
         if let Company::Mix { said, .. } = &mut self.company
-            && !heard.is_key
+            && let Kind::Audio(codec) = heard.kind
             && heard.payload.len() <= MAX_PAYLOAD
         {
             match listens {
-                true => said.put(&heard.header, heard.payload, heard.codec),
+                true => said.put(&heard.header, heard.payload, codec),
                 false => said.forget(),
             }
         }
@@ -280,19 +288,14 @@ impl Leg {
                 return None;
             }
         }
-        let is_audio = header.payload_type == line.agreed.receive_payload_type;
-        let is_key = !is_audio && Some(header.payload_type) == line.agreed.receive_event_type;
-        self.reception.note(&header, is_audio, now);
+        let kind = line.agreed.kind(header.payload_type);
+        self.reception.note(&header, matches!(kind, Kind::Audio(_)), now);
         if self.hearing.missed {
             out.push(Report::Heard { leg: self.id });
         }
         self.hearing = Hearing { nothing_since: line.agreed.receiving.then_some(now), missed: false };
-        if !is_audio && !is_key {
-            self.strange += 1;
-            return None;
-        }
-        let heard = Heard { header, payload: packet.payload, codec: line.agreed.codec, is_key };
-        line.agreed.receiving.then_some(heard)
+        self.strange += u64::from(kind == Kind::Strange);
+        line.agreed.receiving.then_some(Heard { header, payload: packet.payload, kind })
     }
 
     /// What the leg that this one talks with heard: sent at once, in its place. False when it is not sent: nothing may be, or
@@ -347,6 +350,15 @@ impl Agreed {
     fn keys(&self) -> Option<u8> {
         self.send_event_type.filter(|_| self.sending)
     }
+
+    /// What a packet with this payload type holds.
+    fn kind(&self, payload_type: u8) -> Kind {
+        match self.receive.codec(payload_type) {
+            Some(codec) => Kind::Audio(codec),
+            None if Some(payload_type) == self.receive_event_type => Kind::Key,
+            None => Kind::Strange,
+        }
+    }
 }
 
 impl Line {
@@ -389,25 +401,23 @@ impl Line {
     }
 
     fn relay(&mut self, leg: LegId, heard: &Heard<'_>, now: Moment, out: &mut Outbox) -> bool {
-        let (what, payload_type) = match heard.is_key {
-            // Keys do not go out as audio: whoever agreed to none is told otherwise.
-            true => match self.agreed.send_event_type {
-                Some(payload_type) if heard.payload.len() >= events::PAYLOAD_LENGTH => (Relayed::Key, payload_type),
-                _ => return false,
-            },
+        let key = self.agreed.send_event_type.filter(|_| heard.payload.len() >= events::PAYLOAD_LENGTH);
+        let (what, payload_type) = match (heard.kind, key) {
             // Of G.711, a byte is a sample.
-            false => (Relayed::Audio(heard.payload.len() as u32), self.agreed.send_payload_type),
+            (Kind::Audio(_), _) => (Relayed::Audio(heard.payload.len() as u32), self.agreed.send_payload_type),
+            (Kind::Key, Some(payload_type)) => (Relayed::Key, payload_type),
+            // Keys do not go out as audio: whoever agreed to none is told otherwise.
+            (Kind::Key, None) | (Kind::Strange, _) => {
+                self.voice.leave_out(&heard.header, now);
+                return false;
+            }
         };
         let Some(header) = self.voice.relay(&heard.header, what, payload_type, now) else { return false };
         self.opening_left = self.opening_left.saturating_sub(1);
         let to = self.source.destination();
-        match (heard.codec, self.agreed.codec) {
-            (Codec::Pcma, Codec::Pcmu) if !heard.is_key => {
-                out.put_translated(leg, to, header, heard.payload, &g711::ALAW_TO_ULAW)
-            }
-            (Codec::Pcmu, Codec::Pcma) if !heard.is_key => {
-                out.put_translated(leg, to, header, heard.payload, &g711::ULAW_TO_ALAW)
-            }
+        match (heard.kind, self.agreed.codec) {
+            (Kind::Audio(Codec::Pcma), Codec::Pcmu) => out.put_translated(leg, to, header, heard.payload, &g711::ALAW_TO_ULAW),
+            (Kind::Audio(Codec::Pcmu), Codec::Pcma) => out.put_translated(leg, to, header, heard.payload, &g711::ULAW_TO_ALAW),
             _ => out.put(leg, to, header, heard.payload),
         }
         true

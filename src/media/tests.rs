@@ -65,7 +65,7 @@ fn stream() -> Stream {
         source: SourceRule::Signalled,
         codec: Codec::Pcma,
         send_payload_type: 8,
-        receive_payload_type: 8,
+        receive: PayloadTypes::only(Codec::Pcma, 8),
         send_event_type: Some(101),
         receive_event_type: Some(96),
         sending: true,
@@ -74,6 +74,13 @@ fn stream() -> Stream {
         first_sequence: 65_534,
         first_timestamp: u32::MAX - 200,
     }
+}
+
+/// A peer who may speak either law.
+fn both_laws() -> PayloadTypes {
+    let mut types = PayloadTypes::only(Codec::Pcma, 8);
+    types.set(Codec::Pcmu, 0);
+    types
 }
 
 impl Studio {

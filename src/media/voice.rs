@@ -2,14 +2,15 @@
 //!
 //! What we say ourselves is numbered by time: frame n of a leg is due at n times 20 ms plus its phase, and two frames n and m
 //! carry timestamps 160 x (n - m) apart. What is relayed keeps the steps of the stream it came from: what was lost there is
-//! missing here, and what came late goes late, so that the jitter buffer behind us can judge. Between the two the clock decides.
+//! missing here, and what came late goes late, so that the jitter buffer behind us can judge; but what we leave out of it ourselves
+//! has no number here, for it was not lost. Between the two the clock decides.
 //!
 //! | before | now | sequence | timestamp | marker |
 //! |---|---|---|---|---|
 //! | nothing | anything | as agreed | as agreed | yes |
 //! | own frame n | own frame m | next | 160 x (m - n) further | after a pause |
 //! | own | relayed | next | by the time that passed, past what was sent | yes |
-//! | relayed | relayed, same run | as far as theirs | as far as theirs | theirs |
+//! | relayed | relayed, same run | as far as theirs, less what was left out | as far as theirs | theirs |
 //! | relayed | relayed, new run | next | by the time that passed | yes |
 //! | relayed | own | next | by the time that passed | yes |
 //!
@@ -59,15 +60,23 @@ struct Last {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 struct Run {
     ssrc: u32,
-    /// Incoming numbers: the first of this run and the highest.
+    /// Incoming numbers: the first of this run and the highest, sent or left out.
     first: u16,
     highest: u16,
+    /// The highest that went out.
+    relayed: u16,
     timestamp: u32,
     at: Moment,
-    /// What is added to theirs to make ours.
+    /// What is added to theirs to make ours; of the sequence, to the highest number and those that follow.
     sequence_offset: u16,
     timestamp_offset: u32,
+    /// Bit n: the packet n before the highest was left out, so that what is older has a number that much higher.
+    left_out: LeftOut,
 }
+
+/// A bit for each of the last 128 packets; kept as bytes, because a leg is to be small and a u128 stands on multiples of 16.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+struct LeftOut([u8; 16]);
 
 /// All packets of a press carry one timestamp, here too, even if what is sent between them begins a new run.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -142,11 +151,12 @@ impl Voice {
             (Step::BeforeTheRun, _) => return None,
             (Step::Next | Step::Late, Some(run)) => {
                 if matches!(run.step(theirs, now), Step::Next) {
-                    (run.highest, run.timestamp, run.at) = (theirs.sequence, theirs.timestamp, now);
-                    self.sequence = theirs.sequence.wrapping_add(run.sequence_offset).wrapping_add(1);
+                    run.advance(theirs.sequence, now);
+                    (run.relayed, run.timestamp) = (theirs.sequence, theirs.timestamp);
+                    self.sequence = run.next();
                 }
                 let timestamp = theirs.timestamp.wrapping_add(run.timestamp_offset);
-                (theirs.sequence.wrapping_add(run.sequence_offset), known.unwrap_or(timestamp), theirs.marker)
+                (run.number(theirs.sequence)?, known.unwrap_or(timestamp), theirs.marker)
             }
             _ => {
                 let (sequence, timestamp) = (self.sequence, known.unwrap_or_else(|| self.by_the_clock(now)));
@@ -168,6 +178,15 @@ impl Voice {
         self.last_sent = Some(now);
         self.sent += 1;
         Some(Header { marker, payload_type, sequence, timestamp, ssrc: self.ssrc })
+    }
+
+    /// A packet of another leg's peer does not go out, and was not lost: of what is being relayed, the following one has its number.
+    pub fn leave_out(&mut self, theirs: &Header, now: Moment) {
+        // After a long gap the next one begins a new run anyway.
+        if let Some(run) = self.run.as_mut().filter(|run| run.ssrc == theirs.ssrc && now.since(run.at) < LONG_GAP) {
+            run.leave_out(theirs.sequence, now);
+            self.sequence = run.next();
+        }
     }
 
     /// What was sent last was somebody else's.
@@ -207,10 +226,49 @@ impl Run {
             ssrc: theirs.ssrc,
             first: theirs.sequence,
             highest: theirs.sequence,
+            relayed: theirs.sequence,
             timestamp: theirs.timestamp,
             at: now,
             sequence_offset: sequence.wrapping_sub(theirs.sequence),
             timestamp_offset: timestamp.wrapping_sub(theirs.timestamp),
+            left_out: LeftOut::default(),
+        }
+    }
+
+    /// A packet is the newest.
+    fn advance(&mut self, sequence: u16, now: Moment) {
+        let ahead = sequence.wrapping_sub(self.highest);
+        self.left_out.set(self.left_out.bits().checked_shl(ahead.into()).unwrap_or(0));
+        (self.highest, self.at) = (sequence, now);
+    }
+
+    /// Our number of the packet that will follow the highest.
+    fn next(&self) -> u16 {
+        self.highest.wrapping_add(self.sequence_offset).wrapping_add(1)
+    }
+
+    /// Our number of a packet at most [`MAX_MISORDER`] older than the highest. None when it was left out, or what claims to be it.
+    fn number(&self, sequence: u16) -> Option<u16> {
+        let back = u32::from(self.highest.wrapping_sub(sequence));
+        let left_out = self.left_out.bits();
+        let (younger, older) = (left_out & !(u128::MAX.checked_shl(back)?), left_out.checked_shr(back)?);
+        // At most 127 bits.
+        let shift = younger.count_ones() as u16;
+        (older & 1 == 0).then(|| sequence.wrapping_add(self.sequence_offset).wrapping_add(shift))
+    }
+
+    /// The packet has no number of ours, if nothing behind it has gone out. (Otherwise the place that was kept for it stays empty.)
+    fn leave_out(&mut self, sequence: u16, now: Moment) {
+        let ahead = sequence.wrapping_sub(self.highest);
+        if (1..=MAX_DROPOUT).contains(&ahead) {
+            self.advance(sequence, now);
+        }
+        let since_relayed = |number: u16| number.wrapping_sub(self.relayed);
+        let is_unsent = sequence != self.relayed && since_relayed(sequence) <= since_relayed(self.highest);
+        let is_last = self.number(sequence).is_some_and(|number| number.wrapping_add(1) == self.next());
+        if is_unsent && is_last {
+            self.left_out.set(self.left_out.bits() | 1 << self.highest.wrapping_sub(sequence));
+            self.sequence_offset = self.sequence_offset.wrapping_sub(1);
         }
     }
 
@@ -227,6 +285,16 @@ impl Run {
         } else {
             Step::Next
         }
+    }
+}
+
+impl LeftOut {
+    fn bits(&self) -> u128 {
+        u128::from_le_bytes(self.0)
+    }
+
+    fn set(&mut self, bits: u128) {
+        self.0 = bits.to_le_bytes();
     }
 }
 

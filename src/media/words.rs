@@ -60,13 +60,45 @@ pub enum Codec {
     Pcmu,
 }
 
+/// The payload types that stand for codecs; a codec without one is not accepted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct PayloadTypes {
+    pcma: Option<u8>,
+    pcmu: Option<u8>,
+}
+
+impl PayloadTypes {
+    pub fn only(codec: Codec, payload_type: u8) -> PayloadTypes {
+        let mut types = PayloadTypes::default();
+        types.set(codec, payload_type);
+        types
+    }
+
+    pub fn set(&mut self, codec: Codec, payload_type: u8) {
+        match codec {
+            Codec::Pcma => self.pcma = Some(payload_type),
+            Codec::Pcmu => self.pcmu = Some(payload_type),
+        }
+    }
+
+    pub fn codec(&self, payload_type: u8) -> Option<Codec> {
+        match Some(payload_type) {
+            pcma if pcma == self.pcma => Some(Codec::Pcma),
+            pcmu if pcmu == self.pcmu => Some(Codec::Pcmu),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Stream {
     pub remote: SocketAddr,
     pub source: SourceRule,
+    /// What is sent, and its payload type.
     pub codec: Codec,
     pub send_payload_type: u8,
-    pub receive_payload_type: u8,
+    /// What the peer may send. It may change with any packet.
+    pub receive: PayloadTypes,
     pub send_event_type: Option<u8>,
     pub receive_event_type: Option<u8>,
     /// May we send? May the peer?

@@ -31,6 +31,9 @@ impl Pbx {
         tracing::info!(call = %call.reference, "two people talk");
         // Whatever was being said to the caller: the agent's first word comes before it.
         out.push(Action::Media { shard: call.shard, command: Media::Stop { leg: call.caller } });
+        if let With::Agent { item } = with {
+            self.note_hold(item, self.is_held(peer), now);
+        }
         self.let_hear(id, now, out);
     }
 
@@ -44,6 +47,7 @@ impl Pbx {
             Some(third) => Media::Mix { legs: vec![caller, peer, third] },
         };
         self.command_media(call, command, out);
+        self.music_for_held(id, out);
         // Who fell silent while waiting is not reported again: nobody is left talking to a dead phone.
         for leg in [Some(caller), Some(peer), third].into_iter().flatten() {
             if self.legs.get(&leg).is_some_and(|leg| leg.silent) {
@@ -143,6 +147,17 @@ impl Pbx {
             (false, true) => self.music(id, other, out),
             (true, false) => out.push(Action::Media { shard, command: Media::Stop { leg: other } }),
             _ => {}
+        }
+    }
+
+    /// Of two who talk, one may have put the other on hold before they did: while waiting, or while there was a third.
+    pub(super) fn music_for_held(&self, id: CallId, out: &mut Vec<Action>) {
+        let Some(call) = self.calls.get(&id).filter(|call| call.third.is_none()) else { return };
+        let Phase::Bridged { peer, .. } = call.phase else { return };
+        for (holds, other) in [(call.caller, peer), (peer, call.caller)] {
+            if self.is_held(holds) {
+                self.music(id, other, out);
+            }
         }
     }
 

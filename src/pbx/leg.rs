@@ -189,13 +189,23 @@ fn codec(name: &str) -> Option<media::Codec> {
     }
 }
 
+fn receive_types(agreed: &Agreed) -> media::PayloadTypes {
+    let mut types = media::PayloadTypes::default();
+    for format in &agreed.receive {
+        if let Some(codec) = codec(&format.codec) {
+            types.set(codec, format.payload_type);
+        }
+    }
+    types
+}
+
 fn stream(leg: &Leg, agreed: &Agreed) -> Option<media::Stream> {
     Some(media::Stream {
         remote: agreed.remote,
         source: leg.source_rule(),
         codec: codec(&agreed.codec)?,
         send_payload_type: agreed.send_payload_type,
-        receive_payload_type: agreed.receive_payload_type,
+        receive: receive_types(agreed),
         send_event_type: agreed.send_event_type,
         receive_event_type: agreed.receive_event_type,
         sending: matches!(agreed.direction, Direction::SendRecv | Direction::SendOnly),
@@ -204,4 +214,28 @@ fn stream(leg: &Leg, agreed: &Agreed) -> Option<media::Stream> {
         first_sequence: leg.first_sequence,
         first_timestamp: leg.first_timestamp,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sdp::Format;
+
+    #[test]
+    fn every_codec_that_was_agreed_is_heard() {
+        let offer = Capabilities {
+            local: ([192, 0, 2, 1], 20000).into(),
+            codecs: vec!["PCMA".into(), "PCMU".into()],
+            direction: Direction::SendRecv,
+            session_id: 1,
+            version: 1,
+        };
+        let description = sdp::offer(&offer);
+        let mut agreed = sdp::accept(&description, &description).expect("the same on both sides");
+        let types = receive_types(&agreed);
+        assert_eq!((types.codec(8), types.codec(0)), (Some(media::Codec::Pcma), Some(media::Codec::Pcmu)));
+        assert_eq!((types.codec(101), types.codec(9)), (None, None));
+        agreed.receive = vec![Format { codec: "PCMU".into(), payload_type: 96 }];
+        assert_eq!(receive_types(&agreed), media::PayloadTypes::only(media::Codec::Pcmu, 96));
+    }
 }

@@ -99,7 +99,7 @@ impl Pbx {
         }
     }
 
-    fn is_held(&self, leg: LegId) -> bool {
+    pub(super) fn is_held(&self, leg: LegId) -> bool {
         self.legs.get(&leg).is_some_and(|leg| leg.is_held())
     }
 
@@ -272,18 +272,6 @@ impl Pbx {
             self.drop_leg(leg, Farewell::HangUp, now, out);
         }
         go_on
-    }
-
-    /// Of two who are left, one may have put the other on hold while there was a third.
-    fn music_for_held(&mut self, id: CallId, out: &mut Vec<Action>) {
-        let Some(call) = self.calls.get(&id) else { return };
-        let Phase::Bridged { peer, .. } = call.phase else { return };
-        let caller = call.caller;
-        for (holds, other) in [(caller, peer), (peer, caller)] {
-            if self.is_held(holds) {
-                self.music(id, other, out);
-            }
-        }
     }
 
     fn tell_media(&self, id: CallId, command: Media, out: &mut Vec<Action>) {

@@ -21,6 +21,8 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+/// The name of A-law; the other codec is mu-law.
+const ALAW: &str = "PCMA";
 const TICK: Duration = Duration::from_millis(20);
 /// How long a key is held.
 const PRESS: Duration = Duration::from_millis(160);
@@ -133,8 +135,8 @@ impl Talk {
         if stream.receive_event_type == Some(header.payload_type) {
             let event = events::Event { ssrc: header.ssrc, timestamp: header.timestamp, payload, passed_on: false };
             self.events.receive(event, now, |press| out.push(Sensation::Digit(press.digit)));
-        } else if stream.receive_payload_type == header.payload_type {
-            let is_alaw = is_alaw(stream);
+        } else if let Some(format) = stream.receive.iter().find(|format| format.payload_type == header.payload_type) {
+            let is_alaw = format.codec == ALAW;
             self.tape.record(&header, payload, is_alaw, now);
             if let Some(live) = &mut self.live {
                 live.heard.record(&header, payload, is_alaw, now);
@@ -218,14 +220,14 @@ impl Talk {
 }
 
 fn is_alaw(stream: &Agreed) -> bool {
-    stream.codec == "PCMA"
+    stream.codec == ALAW
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::audio::tone;
-    use crate::sdp::Direction;
+    use crate::sdp::{Direction, Format};
 
     fn agreed(codec: &str, events: Option<u8>) -> Agreed {
         let payload_type = if codec == "PCMA" { 8 } else { 0 };
@@ -233,7 +235,7 @@ mod tests {
             remote: SocketAddr::from(([127, 0, 0, 1], 4000)),
             codec: codec.into(),
             send_payload_type: payload_type,
-            receive_payload_type: payload_type,
+            receive: vec![Format { codec: codec.into(), payload_type }],
             send_event_type: events,
             receive_event_type: events,
             direction: Direction::SendRecv,

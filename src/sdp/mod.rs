@@ -11,7 +11,7 @@
 //! | `negotiate` | offer, answer, accept: one audio stream, every other line refused |
 //! | `codec` | payload types and the encodings that they stand for |
 //!
-//! Invariant: an [`Agreed`] always has somewhere to send to and a codec that both sides named.
+//! Invariant: an [`Agreed`] always has somewhere to send to and a codec that both sides named; what is sent may be received too.
 
 mod codec;
 mod description;
@@ -91,16 +91,26 @@ impl Direction {
     }
 }
 
+/// A codec, and the payload type that stands for it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Format {
+    /// Upper case.
+    pub codec: String,
+    pub payload_type: u8,
+}
+
 /// What offer and answer settled for the one audio stream.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Agreed {
     /// Where the peer wants its audio. Port 0 never comes here; 0.0.0.0 (old hold) gives `direction` without sending.
     pub remote: SocketAddr,
-    /// "PCMA" or "PCMU", upper case.
+    /// What we send: "PCMA" or "PCMU", upper case. Of the codecs that both sides named it is the answer's first.
     pub codec: String,
-    /// The payload type to send with (the peer's number) and the one to expect (ours; the same for static types).
+    /// The payload type to send it with: the peer's number.
     pub send_payload_type: u8,
-    pub receive_payload_type: u8,
+    /// What the peer may send: every codec that both sides named, under our numbers (RFC 3264 sections 5.1 and 6.1), the one that we
+    /// send first. It may go from one to another with any packet.
+    pub receive: Vec<Format>,
     /// telephone-event (RFC 4733): to send with, and to expect.
     pub send_event_type: Option<u8>,
     pub receive_event_type: Option<u8>,

@@ -11,7 +11,7 @@
 
 use super::codec::{self, Encoding};
 use super::description::{Address, Attribute, Description, Media, Origin};
-use super::{Agreed, Capabilities, Direction};
+use super::{Agreed, Capabilities, Direction, Format};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 
@@ -109,17 +109,14 @@ pub fn accept(offer: &Description, answer: &Description) -> Result<Agreed, Refus
     let asked_encodings = codec::encodings(asked);
     let taken = codec::answered(line, &asked_encodings);
     let counterpart = |theirs: &Encoding| asked_encodings.iter().find(|ours| ours.is_like(theirs)).cloned();
-    let (theirs, ours) = taken
-        .iter()
-        .filter(|encoding| !encoding.is_event())
-        .find_map(|theirs| Some((theirs, counterpart(theirs)?)))
-        .ok_or(Refusal::NoCommonCodec)?;
+    let codecs = || taken.iter().filter(|encoding| !encoding.is_event());
+    let theirs = codecs().find(|theirs| counterpart(theirs).is_some()).ok_or(Refusal::NoCommonCodec)?;
     let events = pick_event(&taken, theirs.clock).and_then(|theirs| Some((theirs, counterpart(theirs)?)));
     Ok(Agreed {
         remote,
         codec: theirs.name.clone(),
         send_payload_type: theirs.payload_type,
-        receive_payload_type: ours.payload_type,
+        receive: formats(codecs().filter_map(counterpart)),
         send_event_type: events.as_ref().map(|(theirs, _)| theirs.payload_type),
         receive_event_type: events.as_ref().map(|(_, ours)| ours.payload_type),
         direction: held(remote, offer.direction_of(asked).and(answer.direction_of(line).mirrored())),
@@ -158,13 +155,24 @@ fn take(offer: &Description, line: &Media, ours: &Capabilities) -> Result<(Media
         codec: chosen.name.clone(),
         // The answer uses the offer's numbers, so both ways have them.
         send_payload_type: chosen.payload_type,
-        receive_payload_type: chosen.payload_type,
+        receive: formats([chosen.clone()]),
         send_event_type: event.map(|event| event.payload_type),
         receive_event_type: event.map(|event| event.payload_type),
         direction,
         ptime_ms: ptime(line),
     };
     Ok((audio(ours.local.port(), &taken, direction), agreed))
+}
+
+/// Each number once.
+fn formats(encodings: impl IntoIterator<Item = Encoding>) -> Vec<Format> {
+    let mut formats: Vec<Format> = Vec::new();
+    for Encoding { name, payload_type, .. } in encodings {
+        if formats.iter().all(|format| format.payload_type != payload_type) {
+            formats.push(Format { codec: name, payload_type });
+        }
+    }
+    formats
 }
 
 fn is_plain_rtp(line: &Media) -> bool {

@@ -56,17 +56,20 @@ fn check_answer(what: &str, lines: &str, media: &[&str], agreed: &str) {
     assert_eq!(parse(&answered.to_bytes()).as_ref(), Ok(&answered), "{what}");
     // The offerer, were it one of us, would agree to the mirror image.
     let mirrored = accept(&asked, &answered).unwrap_or_else(|refusal| panic!("{what}: {refusal}"));
-    assert_eq!((mirrored.codec, mirrored.send_payload_type), (settled.codec, settled.receive_payload_type), "{what}");
+    assert_eq!((mirrored.codec, mirrored.send_payload_type), (settled.codec, settled.receive[0].payload_type), "{what}");
 }
 
-/// `codec send/receive event-send/event-receive direction remote ptime`.
+/// `codec send/receive[+codec receive] event-send/event-receive direction remote ptime`.
 fn in_short(agreed: &Agreed) -> String {
     let event = |event: Option<u8>| event.map_or("-".to_string(), |event| event.to_string());
+    let (first, others) = agreed.receive.split_first().expect("what we send");
+    assert_eq!(first.codec, agreed.codec);
+    let others: String = others.iter().map(|format| format!("+{} {}", format.codec, format.payload_type)).collect();
     format!(
-        "{} {}/{} {}/{} {} {} {}",
+        "{} {}/{}{others} {}/{} {} {} {}",
         agreed.codec,
         agreed.send_payload_type,
-        agreed.receive_payload_type,
+        first.payload_type,
         event(agreed.send_event_type),
         event(agreed.receive_event_type),
         agreed.direction.as_str(),
@@ -213,7 +216,21 @@ fn answers_to_our_offer() {
     );
     check("our number, not explained again", "m=audio 4000 RTP/AVP 8 101\n", Ok("PCMA 8/8 101/101 sendrecv 192.0.2.7:4000 20"));
     check("no digits", "m=audio 4000 RTP/AVP 8\n", Ok("PCMA 8/8 -/- sendrecv 192.0.2.7:4000 20"));
-    check("its first", "m=audio 4000 RTP/AVP 18 0 8\n", Ok("PCMU 0/0 -/- sendrecv 192.0.2.7:4000 20"));
+    check(
+        "both laws, its first is sent",
+        "m=audio 4000 RTP/AVP 18 0 8\n",
+        Ok("PCMU 0/0+PCMA 8 -/- sendrecv 192.0.2.7:4000 20"),
+    );
+    check(
+        "all that we offered",
+        "m=audio 4000 RTP/AVP 8 0 101\na=rtpmap:101 telephone-event/8000\n",
+        Ok("PCMA 8/8+PCMU 0 101/101 sendrecv 192.0.2.7:4000 20"),
+    );
+    check(
+        "one law under two numbers of its own, and the other",
+        "m=audio 4000 RTP/AVP 108 8 0\na=rtpmap:108 PCMA/8000\n",
+        Ok("PCMA 108/8+PCMU 0 -/- sendrecv 192.0.2.7:4000 20"),
+    );
     check("it only listens", "m=audio 4000 RTP/AVP 8\na=recvonly\n", Ok("PCMA 8/8 -/- sendonly 192.0.2.7:4000 20"));
     check("it only talks", "m=audio 4000 RTP/AVP 8\na=sendonly\n", Ok("PCMA 8/8 -/- recvonly 192.0.2.7:4000 20"));
     check("old hold", "m=audio 4000 RTP/AVP 8\nc=IN IP4 0.0.0.0\n", Ok("PCMA 8/8 -/- recvonly 0.0.0.0:4000 20"));

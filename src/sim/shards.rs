@@ -288,7 +288,7 @@ mod tests {
             source: SourceRule::Signalled,
             codec: crate::media::Codec::Pcma,
             send_payload_type: 8,
-            receive_payload_type: 8,
+            receive: crate::media::PayloadTypes::only(crate::media::Codec::Pcma, 8),
             send_event_type: Some(101),
             receive_event_type: Some(101),
             sending: true,

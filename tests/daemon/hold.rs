@@ -1,7 +1,9 @@
-//! Every way in which a phone asks for hold: the other hears music, and both hear each other again when it comes back.
+//! What phones ask for in their descriptions. Every way to ask for hold: the other hears music, and both hear each other again when
+//! it comes back. Both laws at once: each is heard.
 
 use crate::exchange::Exchange;
-use crate::telephone::{Packet, SILENCE, Telephone, Wish};
+use crate::telephone::{Packet, SILENCE, Telephone, Wish, unbroken};
+use centrala::audio::g711::ULAW_TO_ALAW;
 
 /// Packets: enough to tell music from silence, in less time than what is taken for a dead phone.
 const A_WHILE: usize = 30;
@@ -49,6 +51,28 @@ fn however_hold_is_asked_for_the_other_has_music_and_both_hear_each_other_after_
     let answer = bartek.asks(Wish { address: Some("IP6 ::1"), ..Wish::default() });
     assert_eq!(answer.status(), 488, "{answer:?}");
     talking(&listen(&bartek, false, "IPv6"), "after IPv6");
+    bartek.hangs_up();
+    assert_eq!(exchange.records(1)[0]["outcome"], "completed");
+}
+
+/// Anna answers with both laws, and sends the first, then the second: Bartek takes one only.
+#[test]
+fn who_answers_with_both_laws_is_heard_in_either() {
+    const PACKETS: u16 = 40;
+    const OTHER: u8 = 0x3b;
+    let exchange = Exchange::lab("both-laws");
+    let (mut anna, mut bartek) =
+        (Telephone::registered(&exchange, "1001"), Telephone::new(&exchange, "127.0.0.1", "1002", "1001"));
+    bartek.dial(Some("pw1002"));
+    let invite = anna.called();
+    let from_anna = anna.answers_as(&invite, Wish { formats: Some("8 0 101"), ..Wish::default() });
+    let from_bartek = bartek.connected();
+    let (speaks, listens) = (anna.speaks(ANNA, from_anna), bartek.speaks(BARTEK, from_bartek));
+    listens.hears_voice(ANNA, 10);
+    speaks.ends();
+    anna.says(0, OTHER, PACKETS);
+    listens.hears_voice(ULAW_TO_ALAW[usize::from(OTHER)], PACKETS.into());
+    unbroken(&listens.ends(), from_bartek);
     bartek.hangs_up();
     assert_eq!(exchange.records(1)[0]["outcome"], "completed");
 }

@@ -31,6 +31,8 @@ pub struct Wish {
     pub address: Option<&'static str>,
     /// In the place of our own port.
     pub port: Option<u16>,
+    /// In the place of `8 101`: other payload types that need no explanation.
+    pub formats: Option<&'static str>,
 }
 
 pub struct Telephone {
@@ -111,7 +113,12 @@ impl Telephone {
 
     /// Picks up; where our sound goes.
     pub fn answers(&mut self, invite: &Message) -> SocketAddr {
-        let body = self.description(Wish::default());
+        self.answers_as(invite, Wish::default())
+    }
+
+    /// The same, with this wish.
+    pub fn answers_as(&mut self, invite: &Message, wish: Wish) -> SocketAddr {
+        let body = self.description(wish);
         let headers = format!("Contact: <sip:us@{}>\r\nContent-Type: application/sdp\r\n", self.line.local());
         self.line.send(invite.answered_by("200 OK", CALLED, &headers, &body));
         self.line.expect(SOON, |message| message.is_request("ACK")).expect("the ACK");
@@ -142,11 +149,12 @@ impl Telephone {
         let address = wish.address.map_or_else(|| format!("IP4 {}", ours.ip()), str::to_owned);
         let direction = wish.direction.map(|direction| format!("a={direction}\r\n")).unwrap_or_default();
         format!(
-            "v=0\r\no=- 1 {} IN IP4 {}\r\ns=-\r\nc=IN {address}\r\nt=0 0\r\nm=audio {} RTP/AVP 8 101\r\n\
+            "v=0\r\no=- 1 {} IN IP4 {}\r\ns=-\r\nc=IN {address}\r\nt=0 0\r\nm=audio {} RTP/AVP {}\r\n\
              a=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n{direction}",
             self.versions,
             ours.ip(),
-            wish.port.unwrap_or(ours.port())
+            wish.port.unwrap_or(ours.port()),
+            wish.formats.unwrap_or("8 101")
         )
     }
 
@@ -156,6 +164,15 @@ impl Telephone {
         let ear = Arc::new(Ear::default());
         let told = ear.clone();
         Talk { ear, thread: thread::spawn(move || talk(&media, byte, to, &told)) }
+    }
+
+    /// Says `byte` in so many packets of this payload type, at once.
+    pub fn says(&self, payload_type: u8, byte: u8, packets: u16) {
+        let to = self.sound.expect("a call that was answered");
+        for sequence in 0..packets {
+            let packet = rtp(payload_type, sequence, u32::from_be_bytes(*b"says"), &[byte; 160]);
+            self.media.send_to(&packet, to).expect("loopback takes it");
+        }
     }
 
     /// Presses these keys one after the other (RFC 4733), in a stream of their own beside our voice.

@@ -16,8 +16,8 @@ const ENOUGH: usize = 30;
 const ANNA: u8 = 0x91;
 const BARTEK: u8 = 0x86;
 const CELINA: u8 = 0x9d;
-const HOLD: Wish = Wish { direction: Some("sendonly"), address: None, port: None };
-const ON: Wish = Wish { direction: None, address: None, port: None };
+const HOLD: Wish = Wish { direction: Some("sendonly"), address: None, port: None, formats: None };
+const ON: Wish = Wish { direction: None, address: None, port: None, formats: None };
 
 /// What a byte of A-law stands for, on 16 bits (ITU-T G.711, table 1a; G.191).
 fn linear(byte: u8) -> i32 {

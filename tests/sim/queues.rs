@@ -305,3 +305,20 @@ fn who_leaves_by_a_key_and_comes_back_has_the_old_place() {
         assert_eq!(order, expected, "away until the agent has come: {stays_away}");
     }
 }
+
+/// The caller holds from 1.2 s to 3.7 s after the beginning, the agent answers at about 2.1 s.
+#[test]
+fn who_holds_while_waiting_is_music_to_the_agent_who_answers() {
+    let music = |holds: Quirk| {
+        let caller = Plan { at: S(1), quirk: holds, leaves: Leaves::AfterAnswer(S(8)), ..Plan::to("600") };
+        let lives = vec![Life::agent("1001", vec![answers(S(1), None)]), Life::stranger(CALLER, vec![caller])];
+        let world = lived("holds while waiting", lives, Circumstances { transcript: Some(20_000), ..calm() });
+        assert_eq!((received(&world, 0).len(), outcome(&world, 1)), (1, Some(Outcome::HungUp)));
+        let audio = world.people()[0].own_audio(0).local;
+        let heard = format!("{audio} hears any/hold-music");
+        world.trace().lines().iter().filter(|line| line.ends_with(&heard)).count()
+    };
+    assert_eq!(music(Quirk::None), 0);
+    assert_eq!(music(Quirk::Holds(MS(200))), 1, "as if the hold had begun in the talk");
+    assert_eq!(music(Quirk::Holds(S(4))), 1, "it begins in the talk");
+}

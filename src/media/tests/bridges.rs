@@ -308,7 +308,7 @@ fn silence_between_words_keeps_the_time_of_who_was_silent() {
 
 #[test]
 fn each_law_is_translated_into_the_other() {
-    let mu = Stream { codec: Codec::Pcmu, send_payload_type: 0, receive_payload_type: 0, ..to_b() };
+    let mu = Stream { codec: Codec::Pcmu, send_payload_type: 0, receive: PayloadTypes::only(Codec::Pcmu, 0), ..to_b() };
     let mut studio = bridged(stream(), mu);
     let (mut alice, mut bob) = (Speaker::alice(), Speaker::bob());
     bob.header.payload_type = 0;
@@ -324,6 +324,48 @@ fn each_law_is_translated_into_the_other() {
         assert!(near(to_a[usize::from(byte)], g711::ulaw_to_linear(byte)), "mu-law {byte:#04x}");
     }
     assert_eq!((studio.sent_to(B)[0].header.payload_type, studio.sent_to(A)[0].header.payload_type), (0, 8));
+}
+
+#[test]
+fn who_may_speak_both_laws_changes_between_them_with_any_packet() {
+    let mu = Stream { codec: Codec::Pcmu, send_payload_type: 0, receive: PayloadTypes::only(Codec::Pcmu, 0), ..to_b() };
+    for (b, passes) in [(to_b(), 8), (mu, 0)] {
+        let mut studio = bridged(Stream { receive: both_laws(), ..stream() }, b);
+        let mut alice = Speaker::alice();
+        let every_byte: Vec<u8> = (0..=255).collect();
+        let spoken = [0, 0, 8, 0, 8, 8, 0];
+        for payload_type in spoken {
+            alice.header.payload_type = payload_type;
+            alice.send(&mut studio, &every_byte);
+            alice.header.timestamp = alice.header.timestamp.wrapping_add(256);
+            studio.pass(ms(32));
+        }
+        let to_b = studio.sent_to(B);
+        assert_eq!(to_b.len(), spoken.len());
+        for (payload_type, sent) in spoken.into_iter().zip(&to_b) {
+            let translated = if passes == 8 { &g711::ULAW_TO_ALAW } else { &g711::ALAW_TO_ULAW };
+            let expected = if payload_type == passes { every_byte.as_slice() } else { translated.as_slice() };
+            assert_eq!((sent.header.payload_type, sent.payload.as_slice()), (passes, expected));
+        }
+        for pair in to_b.windows(2) {
+            let (before, after) = (&pair[0].header, &pair[1].header);
+            let steps = (after.sequence - before.sequence, after.timestamp - before.timestamp, after.marker);
+            assert_eq!(steps, (1, 256, false), "one stream, whatever it came in");
+        }
+        // Only the other law for long, and that is no silence; what is played to her is in the one that was agreed first.
+        studio.sent.clear();
+        studio.play(1, &["short"], false);
+        for _ in 0..300 {
+            alice.say(&mut studio, 0x2a);
+            studio.pass(ms(20));
+        }
+        assert_eq!(studio.heard_at(B).len(), 300);
+        assert_eq!(studio.payloads(), encoded(&["short"]));
+        let of_alice = studio.reports.iter().filter(|report| !matches!(report, Report::Silent { leg: B }));
+        assert!(of_alice.eq([&Report::Played { leg: A, play: PlayId(1) }]), "{:?}", studio.reports);
+        let statistics = studio.close();
+        assert_eq!((statistics.received, statistics.refused, statistics.lost), (307, 0, 0));
+    }
 }
 
 #[test]
@@ -417,6 +459,67 @@ fn a_key_keeps_its_number_and_time_in_our_stream() {
     assert_eq!(numbers, expected);
     let markers: Vec<_> = sent.iter().map(|header| header.marker).collect();
     assert_eq!(markers, [true, false, true, false, false, false, false, true, false], "the marker begins a key too");
+}
+
+#[test]
+fn what_is_left_out_of_a_stream_leaves_no_hole_in_it_and_what_was_lost_does() {
+    // By the numbers that Alice gives: `k` a key that Bob did not agree to, `c` comfort noise that nobody did, `a` audio.
+    let check = |what: &str, comes: &[(i16, char)], expected: &[(u16, u32)]| {
+        let mut studio = bridged(stream(), Stream { send_event_type: None, ..to_b() });
+        let mut alice = Speaker::alice();
+        for (away, kind) in comes {
+            alice.header.payload_type = match kind {
+                'k' => 96,
+                'c' => 13,
+                _ => 8,
+            };
+            alice.say_at(&mut studio, *away);
+        }
+        let sent: Vec<_> = studio.sent_to(B).iter().map(|sent| sent.header).collect();
+        let first = sent[0];
+        let steps: Vec<_> = sent
+            .iter()
+            .map(|header| (header.sequence - first.sequence, header.timestamp.wrapping_sub(first.timestamp) / 160))
+            .collect();
+        assert_eq!(steps, expected, "{what}");
+        // Ours go on behind them.
+        studio.command(music(B));
+        studio.pass(ms(20));
+        let highest = expected.iter().map(|(number, _)| *number).max().unwrap_or(0);
+        let next = studio.sent.last().expect("music").header.sequence - first.sequence;
+        assert!(next > highest, "{what}: {next} after {highest}");
+    };
+    check("a key", &[(0, 'a'), (1, 'k'), (2, 'k'), (3, 'k'), (4, 'a'), (5, 'a')], &[(0, 0), (1, 4), (2, 5)]);
+    check("comfort noise", &[(0, 'a'), (1, 'c'), (2, 'a'), (3, 'c'), (4, 'a')], &[(0, 0), (1, 2), (2, 4)]);
+    check("a loss", &[(0, 'a'), (1, 'k'), (3, 'a'), (4, 'a')], &[(0, 0), (2, 3), (3, 4)]);
+    check("a key that overtook a key", &[(0, 'a'), (2, 'k'), (1, 'k'), (3, 'a')], &[(0, 0), (1, 3)]);
+    check("a key that overtook audio", &[(0, 'a'), (2, 'k'), (1, 'a'), (3, 'a')], &[(0, 0), (1, 1), (2, 3)]);
+    check("audio that overtook a key", &[(0, 'a'), (2, 'a'), (1, 'k'), (3, 'a')], &[(0, 0), (2, 2), (3, 3)]);
+    check("a key that comes twice", &[(0, 'a'), (1, 'k'), (1, 'k'), (2, 'a')], &[(0, 0), (1, 2)]);
+    check("numbers that were sent already", &[(0, 'a'), (1, 'a'), (1, 'k'), (2, 'a')], &[(0, 0), (1, 1), (2, 2)]);
+    check(
+        "much at once",
+        &[(0, 'a'), (1, 'k'), (3, 'k'), (2, 'k'), (5, 'a'), (4, 'a'), (6, 'a'), (9, 'k'), (8, 'a'), (7, 'a'), (10, 'a')],
+        &[(0, 0), (2, 5), (1, 4), (3, 6), (5, 8), (4, 7), (6, 10)],
+    );
+}
+
+#[test]
+fn a_key_that_is_told_by_info_costs_the_listener_no_packet() {
+    let mut studio = bridged(stream(), Stream { send_event_type: None, ..to_b() });
+    let mut alice = Speaker::alice();
+    for _ in 0..3 {
+        alice.speak(&mut studio, 3);
+        alice.press(&mut studio, '5');
+    }
+    alice.speak(&mut studio, 3);
+    assert_eq!(studio.relayed(), [('5', false); 3]);
+    for pair in studio.sent_to(B).windows(2) {
+        let (before, after) = (&pair[0].header, &pair[1].header);
+        assert_eq!(after.sequence, before.sequence + 1);
+        // The time of the key is in it, and the marker of the spurt that follows.
+        assert_eq!(after.timestamp - before.timestamp, if after.marker { 160 + 800 } else { 160 });
+    }
 }
 
 #[test]
@@ -541,8 +644,10 @@ fn happening() -> impl Strategy<Value = Happening> {
 
 proptest! {
     #[test]
-    fn whatever_happens_numbers_and_time_only_go_forward(happenings in proptest::collection::vec(happening(), 0..150)) {
-        let mut studio = bridged(stream(), to_b());
+    fn whatever_happens_numbers_and_time_only_go_forward(
+        happenings in proptest::collection::vec(happening(), 0..150), keys: bool,
+    ) {
+        let mut studio = bridged(stream(), Stream { send_event_type: keys.then_some(101), ..to_b() });
         let mut alice = Speaker::alice();
         for happening in happenings {
             match happening {

@@ -85,7 +85,7 @@ fn everybody_hears_exactly_the_other_two() {
 #[test]
 fn who_speaks_mu_law_hears_and_is_heard_as_well() {
     let mut studio = three();
-    let mu = Stream { codec: Codec::Pcmu, send_payload_type: 0, receive_payload_type: 0, ..to(2) };
+    let mu = Stream { codec: Codec::Pcmu, send_payload_type: 0, receive: PayloadTypes::only(Codec::Pcmu, 0), ..to(2) };
     studio.command(Command::Connect { leg: C, stream: mu });
     studio.command(mix(&ALL));
     let mut speakers = speakers();
@@ -98,6 +98,31 @@ fn who_speaks_mu_law_hears_and_is_heard_as_well() {
     let sum = |a, b| (said(a) + said(b)) as i16;
     assert_eq!(last_heard(&mut studio, A, 10), [g711::linear_to_alaw(sum(B, C)); 10]);
     assert_eq!(last_heard(&mut studio, C, 10), [g711::linear_to_ulaw(sum(A, B)); 10]);
+}
+
+#[test]
+fn who_changes_law_in_the_middle_is_heard_on() {
+    let mut studio = three();
+    studio.command(Command::Connect { leg: C, stream: Stream { receive: both_laws(), ..to(2) } });
+    studio.command(mix(&ALL));
+    let mut speakers = speakers();
+    let (alaw, ulaw) = (VOICES[2], g711::ALAW_TO_ULAW[usize::from(VOICES[2])]);
+    speak(&mut studio, &mut speakers, &ALL, 10);
+    studio.sent.clear();
+    for (payload_type, byte) in [(0, ulaw), (8, alaw), (0, ulaw), (0, ulaw)] {
+        speakers[2].header.payload_type = payload_type;
+        for _ in 0..10 {
+            speakers[2].say(&mut studio, byte);
+            speak(&mut studio, &mut speakers, &[A, B], 1);
+        }
+    }
+    let heard = last_heard(&mut studio, A, 40);
+    let near = |byte: &u8| {
+        let (heard, meant) = (g711::alaw_to_linear(*byte), g711::alaw_to_linear(together(&[B, C])));
+        (i32::from(heard) - i32::from(meant)).abs() <= i32::from(meant.unsigned_abs()) / 16 + 16
+    };
+    assert!(heard.len() == 40 && heard.iter().all(near), "{heard:x?}");
+    assert_eq!(studio.reports, []);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::id::PlayId;
-use crate::media::{Clip, Codec, Sound, SourceRule, Stream};
+use crate::media::{Clip, Codec, PayloadTypes, Sound, SourceRule, Stream};
 use crate::shell::sys::clock;
 use crate::shell::sys::epoll::Epoll;
 use crate::time::Moment;
@@ -154,7 +154,7 @@ fn stream(remote: SocketAddr) -> Stream {
         source: SourceRule::Signalled,
         codec: Codec::Pcma,
         send_payload_type: 8,
-        receive_payload_type: 8,
+        receive: PayloadTypes::only(Codec::Pcma, 8),
         send_event_type: Some(101),
         receive_event_type: Some(101),
         sending: true,
