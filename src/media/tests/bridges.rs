@@ -361,7 +361,7 @@ fn who_may_speak_both_laws_changes_between_them_with_any_packet() {
         }
         assert_eq!(studio.heard_at(B).len(), 300);
         assert_eq!(studio.payloads(), encoded(&["short"]));
-        let of_alice = studio.reports.iter().filter(|report| !matches!(report, Report::Silent { leg: B }));
+        let of_alice = studio.reports.iter().filter(|report| !matches!(report, Report::Silent { leg: B, .. }));
         assert!(of_alice.eq([&Report::Played { leg: A, play: PlayId(1) }]), "{:?}", studio.reports);
         let statistics = studio.close();
         assert_eq!((statistics.received, statistics.refused, statistics.lost), (307, 0, 0));
