@@ -338,6 +338,10 @@ fn queues_agents_and_where_numbers_lead_are_judged_at_their_places() {
             &["c.yaml:1:52 nobody watches the phone at an `address`, so its agent's `login` is `always`"],
         ),
         (
+            "agents: {dan: {telephone: '+48601234567', login: manual}}",
+            &["c.yaml:1:50 nobody watches the phone of a `telephone`, so its agent's `login` is `always`"],
+        ),
+        (
             "agents: {1001: {login: allways}}",
             &["c.yaml:1:24 `login` is one of by_registration, always, manual, not `allways`; did you mean always?"],
         ),
