@@ -2,7 +2,7 @@
 
 use super::queues::with_rules;
 use super::scenarios::{MS, S};
-use centrala::control::{AgentOrder, LiveCall, QueueOrder, Request, Response};
+use centrala::control::{AgentOrder, Explain, LiveCall, QueueOrder, Request, Response};
 use centrala::sim::{Leaves, Life, Manner, Plan, World};
 
 fn ask(world: &mut World, request: Request) -> Response {
@@ -117,4 +117,8 @@ fn a_call_that_rings_at_one_agent_is_not_given_to_another_who_is_free() {
     let rung = rows[0].agents[0].clone();
     let other = if rung == "1001" { "1002" } else { "1001" };
     assert_eq!(picks(&mut world, "support", &call, other), format!("the call rings at `{rung}` just now"));
+    let Response::Explanation(told) = ask(&mut world, Request::Explain(Explain::Call(call))) else { panic!("it is explained") };
+    let change = told.lines.last().expect("a line");
+    let expected = format!("what would change it: {rung} answers, or lets it ring in vain");
+    assert!(change.starts_with(&expected) && !change.contains("logs in"), "{change}");
 }
