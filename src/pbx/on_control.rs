@@ -274,7 +274,11 @@ impl Pbx {
             within_ms: millis(queue.service_level.within),
             short_ms: millis(queue.service_level.short),
         };
-        ReportSettings { zone: self.config.zone.to_string(), queues: self.config.acd.queues.iter().map(threshold).collect() }
+        ReportSettings {
+            zone: self.config.zone.to_string(),
+            queues: self.config.acd.queues.iter().map(threshold).collect(),
+            flows: self.config.flows.keys().map(ToString::to_string).collect(),
+        }
     }
 
     fn queue_rows(&self, now: Now) -> Vec<QueueRow> {
