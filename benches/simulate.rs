@@ -22,8 +22,12 @@ fn main() {
 
 /// Three hundred calls each half hour, four minutes and ten seconds of wrap-up each.
 fn eight_hours() -> Day {
-    let traffic =
-        Traffic { arrivals: vec![300; 16], handling: Duration::from_secs(240), patience: Some(Duration::from_secs(300)) };
+    let traffic = Traffic {
+        arrivals: vec![300; 16],
+        drawn: false,
+        handling: Duration::from_secs(240),
+        patience: Some(Duration::from_secs(300)),
+    };
     let queue = acd::Queue { wrap_up: Duration::from_secs(10), ..acd::Queue::default() };
     let queues = [("line".into(), acd::Membership::default())].into();
     Day {

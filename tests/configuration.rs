@@ -338,6 +338,10 @@ fn queues_agents_and_where_numbers_lead_are_judged_at_their_places() {
             &["c.yaml:1:52 nobody watches the phone at an `address`, so its agent's `login` is `always`"],
         ),
         (
+            "agents: {dan: {telephone: '+48601234567', login: manual}}",
+            &["c.yaml:1:50 nobody watches the phone of a `telephone`, so its agent's `login` is `always`"],
+        ),
+        (
             "agents: {1001: {login: allways}}",
             &["c.yaml:1:24 `login` is one of by_registration, always, manual, not `allways`; did you mean always?"],
         ),
@@ -451,6 +455,29 @@ fn a_lab_is_kept_on_loopback_by_the_command_line_too() {
 fn a_folder_that_is_not_there_is_one_sentence() {
     let why = files::gather(Path::new("no/such/folder")).expect_err("it is not there");
     assert_eq!(why, "could not read the configuration folder `no/such/folder`: there is no such file or folder");
+}
+
+#[test]
+#[allow(clippy::disallowed_methods)] // A test writes what it reads.
+fn folders_and_files_that_are_not_there_are_told_where_they_are_named() {
+    let folder = std::env::temp_dir().join(format!("centrala-named-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let yaml = "flows: ./nowhere\nsounds: ../no-sounds-here\nhosts: {crm.example: {authorities: /no/such/ca.pem}}\n";
+    std::fs::write(folder.join("c.yaml"), yaml).expect("a file");
+    let sources = files::gather(&folder).expect("a folder");
+    std::fs::remove_dir_all(&folder).expect("it was there");
+    let shown = folder.display().to_string();
+    let told: Vec<String> = sources.unreadable.iter().map(ToString::to_string).collect();
+    let lines: Vec<_> = told.iter().filter_map(|fault| fault.lines().next()).collect();
+    let none = "there is no such file or folder";
+    assert_eq!(
+        lines,
+        [
+            format!("{shown}/c.yaml:1:8: could not read the flows in `{shown}/nowhere`: {none}"),
+            format!("{shown}/c.yaml:2:9: could not read the sounds in `{shown}/../no-sounds-here`: {none}"),
+            format!("{shown}/c.yaml:3:36: could not read the authorities of `/no/such/ca.pem`: {none}"),
+        ]
+    );
 }
 
 /// What stands around an example, where the example does not say it itself.

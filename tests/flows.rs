@@ -119,6 +119,20 @@ fn the_fields_of_each_verb_are_judged() {
         ("language: {to: en}", &["3:7 `language` lacks `next`"]),
         ("language: {next: m}", &["3:7 `language` lacks `to`"]),
         ("queue: {name: suport, failed: m}", &["3:21 no queue `suport`; did you mean support?"]),
+        (
+            "queue: {name: support, value: abc, failed: m}",
+            &["3:37 `value` is a number, or an expression that makes one (`{{ customer.value }}`)"],
+        ),
+        (
+            "queue: {name: support, value: '{{ 1 < 2 }}', failed: m}",
+            &["3:37 `value` is a number, or an expression that makes one (`{{ customer.value }}`)"],
+        ),
+        ("queue: {name: support, value: 12.5, failed: m}", &[]),
+        ("queue: {name: support, value: '{{ customer.value }}', failed: m}", &[]),
+        (
+            "collect: {prompt: welcome, into: x, digits: 0-5, next: m}",
+            &["3:51 `digits` is a number of digits from 1 to 32, as `4` or `1-10`"],
+        ),
         ("queue: {name: support}", &["3:7 `queue` lacks `failed`"]),
         ("queue: {failed: m}", &["3:7 `queue` lacks `name`"]),
         (

@@ -7,6 +7,8 @@
 // A test reads what its caller wants from the environment; the exchange never does.
 #![allow(clippy::disallowed_methods)]
 
+#[path = "sim/orders.rs"]
+mod orders;
 #[path = "sim/pins.rs"]
 mod pins;
 #[path = "sim/queues.rs"]

@@ -4,9 +4,12 @@
 
 mod csv;
 
+use super::check;
 use super::client::{Client, Where, ask, strange};
+use super::report::known_name;
 use super::table::{Table, print, print_json, time};
 use crate::control::{Customer, LockRow, MAX_CUSTOMERS, MAX_REQUEST, Request, Response, e164};
+use crate::id::Name;
 use crate::shell::sys::clock;
 use crate::shell::{files, pins};
 use clap::{Args, Subcommand};
@@ -33,6 +36,9 @@ enum What {
     Import {
         /// UTF-8, comma-separated, with a header line; numbers are separated by spaces
         file: PathBuf,
+        /// The configuration folder: which languages and agents there are
+        #[arg(long, value_name = "DIR", default_value = "config")]
+        config: PathBuf,
         #[command(flatten)]
         place: Where,
     },
@@ -73,7 +79,7 @@ enum What {
 
 pub fn run(arguments: &Customers) -> Result<(), String> {
     match &arguments.what {
-        What::Import { file, place } => import(file, place),
+        What::Import { file, config, place } => import(file, config, place),
         What::Export { file, place } => export(file.as_ref(), place),
         What::List(place) => list(place),
         What::Show { id, place } => show(id, place),
@@ -83,18 +89,28 @@ pub fn run(arguments: &Customers) -> Result<(), String> {
     }
 }
 
-fn import(file: &Path, place: &Where) -> Result<(), String> {
+fn import(file: &Path, config: &Path, place: &Where) -> Result<(), String> {
     let bytes = files::read_sound(file).map_err(|why| format!("could not read {}: {why}", file.display()))?;
     let text = String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8", file.display()))?;
     let mut client = Client::connect(&place.data)?;
-    let mut customers = read(&text).map_err(|mistakes| {
+    let refused = |mistakes: Vec<String>| {
         let more = mistakes.len().saturating_sub(MAX_MISTAKES);
         let mut lines: Vec<String> = mistakes.into_iter().take(MAX_MISTAKES).collect();
         if more > 0 {
             lines.push(format!("and {more} more"));
         }
         format!("nobody was imported from {}: {}", file.display(), lines.join("; "))
-    })?;
+    };
+    let rows = read(&text).map_err(refused)?;
+    // Whoever writes of no language and of no agent needs no configuration.
+    if rows.iter().any(|(_, customer)| !customer.language.is_empty() || !customer.preferred_agent.is_empty()) {
+        let config = check::configuration(config)?;
+        let unknown = unknown(&rows, &config.languages, &config.agents.keys().map(AsRef::as_ref).collect::<Vec<_>>());
+        if !unknown.is_empty() {
+            return Err(refused(unknown));
+        }
+    }
+    let mut customers: Vec<Customer> = rows.into_iter().map(|(_, customer)| customer).collect();
     let count = customers.len();
     for customer in &mut customers {
         hash(customer)?;
@@ -141,8 +157,23 @@ fn batches(customers: Vec<Customer>) -> Vec<Vec<Customer>> {
     batches
 }
 
-/// The customers, or every mistake with its line.
-fn read(text: &str) -> Result<Vec<Customer>, Vec<String>> {
+/// What the exchange has not: languages and agents.
+fn unknown(rows: &[(usize, Customer)], languages: &[Name], agents: &[&str]) -> Vec<String> {
+    let languages: Vec<&str> = languages.iter().map(AsRef::as_ref).collect();
+    let judge = |line: &usize, what: &str, name: &str, known: &[&str]| {
+        let why = known_name(what, name, known).err().filter(|_| !name.is_empty())?;
+        Some(format!("line {line}: {why}"))
+    };
+    let of = |(line, customer): &(usize, Customer)| {
+        let language = judge(line, "language", &customer.language, &languages);
+        let agent = judge(line, "agent", &customer.preferred_agent, agents);
+        [language, agent]
+    };
+    rows.iter().flat_map(of).flatten().collect()
+}
+
+/// The customers with their lines, or every mistake with its line.
+fn read(text: &str) -> Result<Vec<(usize, Customer)>, Vec<String>> {
     let rows = csv::read(text, MAX_ROWS).map_err(|mistake| vec![mistake])?;
     let mut rows = rows.into_iter();
     let Some((_, header)) = rows.next() else { return Err(vec!["the file is empty".into()]) };
@@ -158,6 +189,7 @@ fn read(text: &str) -> Result<Vec<Customer>, Vec<String>> {
         return Err(mistakes);
     }
     let (mut customers, mut ids) = (Vec::new(), BTreeSet::new());
+    let mut owners: BTreeMap<String, (usize, String)> = BTreeMap::new();
     for (line, cells) in rows {
         if cells.len() != header.len() {
             mistakes.push(format!("line {line} has {} columns, the first line {}", cells.len(), header.len()));
@@ -167,7 +199,17 @@ fn read(text: &str) -> Result<Vec<Customer>, Vec<String>> {
             Ok(customer) if !ids.insert(customer.id.clone()) => {
                 mistakes.push(format!("line {line}: the customer {} stands there twice", customer.id));
             }
-            Ok(customer) => customers.push(customer),
+            Ok(customer) => {
+                for number in &customer.numbers {
+                    let owner = owners.entry(number.clone()).or_insert_with(|| (line, customer.id.clone()));
+                    if owner.1 != customer.id {
+                        let (first, id) = owner;
+                        mistakes
+                            .push(format!("line {line}: {number} is the number of the customer {id} already, in line {first}"));
+                    }
+                }
+                customers.push((line, customer));
+            }
             Err(why) => mistakes.push(format!("line {line}: {why}")),
         }
     }
@@ -239,11 +281,21 @@ fn export(file: Option<&PathBuf>, place: &Where) -> Result<(), String> {
         text.push_str(&csv::line(cells.into_iter().chain(own)));
     }
     match file {
-        Some(file) => files::replace(file, text.as_bytes()),
+        Some(file) => write(file, text.as_bytes()),
         None => {
             print(&text);
             Ok(())
         }
+    }
+}
+
+/// A file is written whole or not at all; what is none (`/dev/stdout`, a pipe, a link) stays what it is and is written through.
+fn write(file: &Path, bytes: &[u8]) -> Result<(), String> {
+    match std::fs::symlink_metadata(file) {
+        Ok(there) if !there.is_file() => {
+            std::fs::write(file, bytes).map_err(|fault| format!("could not write {}: {fault}", file.display()))
+        }
+        _ => files::replace(file, bytes),
     }
 }
 
@@ -344,7 +396,7 @@ mod tests {
     fn a_csv_file_is_customers() {
         let text = "\u{feff}id,Name,numbers,value,pin,tier\r\n77,\"Kowalska, \"\"Ala\"\"\",0048 221234567;+48500100200,12.5,4711,gold\r\n78,Nowak,,,,\r\n";
         // Spaces separate numbers: a prefix apart from its number is two of them.
-        let customers = read(text).expect("customers");
+        let customers: Vec<Customer> = read(text).expect("customers").into_iter().map(|(_, customer)| customer).collect();
         assert_eq!(customers.len(), 2);
         assert_eq!(customers[0].name, "Kowalska, \"Ala\"");
         assert_eq!(customers[0].numbers, ["0048", "221234567", "+48500100200"]);
@@ -370,6 +422,44 @@ mod tests {
         );
         assert_eq!(read("").expect_err("empty"), ["the file is empty"]);
         assert_eq!(read("name\nA\n").expect_err("no id"), ["the first line names the columns, and one of them is `id`"]);
+    }
+
+    #[test]
+    fn a_number_is_one_customers_and_languages_and_agents_are_those_of_the_exchange() {
+        let text =
+            "id,numbers,language,preferred_agent\n1,+48500100200,pl,anna\n2,+48500100201,,\n3,0048500100200 +48500100201,,\n";
+        assert_eq!(
+            read(text).expect_err("numbers of others"),
+            [
+                "line 4: +48500100200 is the number of the customer 1 already, in line 2",
+                "line 4: +48500100201 is the number of the customer 2 already, in line 3",
+            ]
+        );
+        let rows = read("id,language,preferred_agent\n1,pl,anna\n2,pll,\n3,,ana\n4,de,bob\n").expect("good by itself");
+        assert_eq!(
+            unknown(&rows, &["pl".into(), "en".into()], &["anna", "eve"]),
+            [
+                "line 3: there is no language `pll`; did you mean `pl`?",
+                "line 4: there is no agent `ana`; did you mean `anna`?",
+                "line 5: there is no language `de`",
+                "line 5: there is no agent `bob`",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_no_file_is_written_through_and_stays() {
+        let folder = std::env::temp_dir().join(format!("centrala-export-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let (file, link) = (folder.join("customers.csv"), folder.join("link"));
+        write(&file, b"old").expect("written");
+        std::os::unix::fs::symlink(&file, &link).expect("a link");
+        write(&link, b"new").expect("written");
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read(&file).expect("there"), b"new");
+        write(Path::new("/dev/null"), b"nothing").expect("written");
+        assert!(!Path::new("/dev/null").is_file());
+        std::fs::remove_dir_all(&folder).expect("it was there");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! | of the day | from |
 //! |---|---|
-//! | calls of an interval | stays that began in it |
+//! | calls of an interval | stays that began in it, exactly so many |
 //! | handling | the average talk of the queue |
 //! | patience | all waiting of the queue / who gave up: the estimate for an exponential patience of which most is not seen to its end |
 //! | agents of an interval | everybody who was logged in and not away for at least half of it |
@@ -85,7 +85,7 @@ fn calls(rows: &[QueueMeasures], starts: &[Wall], config: &Config) -> BTreeMap<N
     let traffic = |(queue, (arrivals, talk, answered, waited, abandoned)): (&str, (Vec<u32>, f64, u64, f64, u64))| {
         let mean = |sum: f64, count: u64| Duration::from_secs_f64((sum / count.max(1) as f64).max(1.0));
         let patience = (abandoned > 0).then(|| mean(waited, abandoned));
-        (Name::from(queue), Traffic { arrivals, handling: mean(talk, answered), patience })
+        (Name::from(queue), Traffic { arrivals, drawn: false, handling: mean(talk, answered), patience })
     };
     sums.into_iter().map(traffic).collect()
 }

@@ -1,9 +1,10 @@
 //! `centrala outbound try`: would this extension's call to that number be made, by which trunks, and if not, why not.
 
-use crate::cli::table::say;
+use crate::cli::table::{print_json, say};
 use crate::config::{self, Config, Destination, Overrides};
 use crate::pbx::policy::{self, Refusal, Verdict};
 use crate::shell::files;
+use crate::shell::sys::clock;
 use crate::time::{Moment, Now, Wall};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -35,8 +36,11 @@ struct Try {
     #[arg(long, value_name = "DIR", default_value = "data")]
     data: PathBuf,
     /// At this time, as 2026-11-23T02:00:00Z, instead of now
-    #[arg(long, value_name = "TIME")]
-    at: Option<String>,
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    at: Option<Wall>,
+    /// Print JSON, for programs
+    #[arg(long)]
+    json: bool,
 }
 
 pub fn run(arguments: &Outbound) -> Result<(), String> {
@@ -47,14 +51,46 @@ pub fn run(arguments: &Outbound) -> Result<(), String> {
         let hint = known.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
         return Err(format!("there is no extension `{}`{hint}", arguments.extension));
     };
-    let now = Now { mono: Moment::from_nanos(0), wall: when(arguments.at.as_deref())? };
+    let now = Now { mono: Moment::from_nanos(0), wall: arguments.at.unwrap_or_else(|| clock::now().wall) };
     match policy::explain(&config, extension, &arguments.number, now) {
+        Ok(verdict) if arguments.json => print_json(&object(&config, extension, &verdict)),
         Ok(verdict) => {
             print(&config, extension, &verdict);
             Ok(())
         }
-        Err(refusal) => Err(refused(&config, extension, refusal)),
+        Err(refusal) => {
+            let why = refused(&config, extension, refusal);
+            if arguments.json {
+                print_json(&serde_json::json!({ "permitted": false, "why": why }))?;
+            }
+            Err(why)
+        }
     }
+}
+
+/// What `print` says, for programs.
+fn object(config: &Config, extension: &str, verdict: &Verdict) -> serde_json::Value {
+    if let Some(destination) = &verdict.leads {
+        return serde_json::json!({ "permitted": true, "inside": leads(destination) });
+    }
+    let allowance = config.outbound.allowance(extension);
+    let limits = (verdict.class != config::Class::Emergency).then(|| {
+        serde_json::json!({
+            "calls": allowance.calls,
+            "minutes_per_day": allowance.minutes_per_day,
+            "longest_s": allowance.longest.as_secs(),
+        })
+    });
+    let via =
+        |via: &config::Via| serde_json::json!({ "trunk": via.trunk.to_string(), "order": via.order, "weight": via.weight });
+    serde_json::json!({
+        "permitted": true,
+        "number": verdict.number.as_ref().map(ToString::to_string),
+        "class": verdict.class.word(),
+        "by": config.outbound.via.iter().map(via).collect::<Vec<_>>(),
+        "shown_as": policy::caller(config, extension).map(|caller| caller.to_string()),
+        "limits": limits,
+    })
 }
 
 fn load(arguments: &Try) -> Result<Config, String> {
@@ -67,12 +103,9 @@ fn load(arguments: &Try) -> Result<Config, String> {
     })
 }
 
-fn when(at: Option<&str>) -> Result<Wall, String> {
-    let nanos = match at {
-        Some(text) => text.parse::<jiff::Timestamp>().map_err(|why| format!("could not read the time: {why}"))?,
-        None => jiff::Timestamp::now(),
-    };
-    i64::try_from(nanos.as_nanosecond()).map(Wall::from_unix_nanos).map_err(|_| "that time is too far away".into())
+fn moment(text: &str) -> Result<Wall, String> {
+    let stamp = text.parse::<jiff::Timestamp>().map_err(|_| "a time as 2026-11-23T02:00:00Z")?;
+    i64::try_from(stamp.as_nanosecond()).map(Wall::from_unix_nanos).map_err(|_| "that time is too far away".into())
 }
 
 fn print(config: &Config, extension: &str, verdict: &Verdict) {
@@ -117,5 +150,30 @@ fn leads(destination: &Destination) -> String {
         Destination::Queue(queue) => format!("queue {queue}"),
         Destination::Group(group) => format!("ring group {group}"),
         Destination::Trunk { trunk, user, .. } => format!("{user} at trunk {trunk}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        outbound: Outbound,
+    }
+
+    #[test]
+    fn a_verdict_is_told_to_programs_and_what_is_no_time_is_a_mistake_of_the_command_line() {
+        let line = |words: &[&str]| Line::try_parse_from(["outbound", "try", "1005", "--as", "1001"].iter().chain(words));
+        let What::Try(arguments) = line(&["--config", "tests/lab", "--json"]).expect("good").outbound.what;
+        assert!(arguments.json);
+        let config = load(&arguments).expect("the lab");
+        let now = Now { mono: Moment::from_nanos(0), wall: Wall::from_unix_nanos(0) };
+        let verdict = policy::explain(&config, &"1001".into(), "1005", now).expect("inside");
+        let expected = serde_json::json!({ "permitted": true, "inside": "extension 1005" });
+        assert_eq!(object(&config, "1001", &verdict), expected);
+        assert_eq!(line(&["--at", "tomorrow"]).map(drop).expect_err("no time").exit_code(), 2);
     }
 }

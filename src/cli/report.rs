@@ -7,6 +7,7 @@ use super::period::{Span, settings};
 use super::table::{Table, print, print_json, seconds};
 use crate::control::{QueueThreshold, ReportKind, ReportRequest, ReportSettings, Request, Response};
 use crate::fault::fields::parse_duration;
+use crate::fault::nearest;
 use crate::measure::Formula;
 use crate::store::measures::{AgentMeasures, ContactMeasures, QueueMeasures};
 use crate::time::Duration;
@@ -78,7 +79,12 @@ fn of_queues(callers: &Callers, what: ReportKind, every: Duration) -> Result<(),
     let request = request(&callers.common, &settings, what, every, thresholds)?;
     let mut report = fetch(&callers.common.place, request)?;
     let mut rows: Vec<QueueMeasures> = read(&mut report, "rows")?;
-    rows.retain(|row| callers.queue.as_ref().is_none_or(|queue| *queue == row.queue));
+    if let Some(queue) = &callers.queue {
+        // One that is configured no more may be on record.
+        let known = settings.queues.iter().map(|it| it.queue.as_str()).chain(rows.iter().map(|row| row.queue.as_str()));
+        known_name("queue", queue, &known.collect::<Vec<_>>())?;
+        rows.retain(|row| *queue == row.queue);
+    }
     if callers.common.place.json {
         report["rows"] = serde_json::to_value(rows).map_err(|fault| fault.to_string())?;
         return print_json(&report);
@@ -226,6 +232,15 @@ fn length(time: Option<f64>) -> String {
     time.map_or("-".into(), |time| seconds((time * 1000.0) as u64))
 }
 
+/// The error names the nearest of those that are known.
+pub fn known_name(what: &str, name: &str, known: &[&str]) -> Result<(), String> {
+    if known.contains(&name) {
+        return Ok(());
+    }
+    let hint = nearest(name, known.iter().copied()).map(|near| format!("; did you mean `{near}`?"));
+    Err(format!("there is no {what} `{name}`{}", hint.unwrap_or_default()))
+}
+
 pub fn formula(text: &str) -> Result<Formula, String> {
     let known = || Formula::ALL.map(Formula::word);
     let found = Formula::ALL.into_iter().find(|formula| formula.word() == text);
@@ -241,6 +256,14 @@ fn time(text: &str) -> Result<Duration, String> {
 mod tests {
     use super::*;
     use crate::measure::Counts;
+
+    #[test]
+    fn a_name_that_nobody_knows_is_told_with_the_nearest() {
+        assert_eq!(known_name("queue", "sales", &["support", "sales"]), Ok(()));
+        let told = known_name("queue", "suport", &["support", "sales"]);
+        assert_eq!(told, Err("there is no queue `suport`; did you mean `support`?".into()));
+        assert_eq!(known_name("flow", "x", &[]), Err("there is no flow `x`".into()));
+    }
 
     #[test]
     fn the_formula_that_was_asked_for_is_shown() {

@@ -3,10 +3,11 @@
 //! Containment is the share of the flow's calls that reached nobody: no agent, no extension. Invariant: only calls that are over count.
 
 use super::client::{Where, ask, strange};
+use super::period::settings;
+use super::report::known_name;
 use super::table::{Table, print_json};
 use crate::cli::table::say;
 use crate::control::{FlowFacts, Request, Response};
-use crate::fault::nearest;
 use clap::Args;
 
 /// Report a flow's nodes: entered, left, hung up, time; and its containment
@@ -27,6 +28,11 @@ pub fn run(arguments: &FlowReport) -> Result<(), String> {
         Response::Flow(facts) => facts,
         other => return Err(strange(&other)),
     };
+    if facts.calls == 0 {
+        let configured = settings(&arguments.place)?.flows;
+        let known: Vec<&str> = configured.iter().chain(&facts.flows).map(String::as_str).collect();
+        known_name("flow", &arguments.name, &known)?;
+    }
     if arguments.place.json {
         return print_json(&facts);
     }
@@ -44,9 +50,8 @@ pub fn run(arguments: &FlowReport) -> Result<(), String> {
 
 fn nobody(arguments: &FlowReport, flows: &[String]) -> String {
     let FlowReport { name, days, .. } = arguments;
-    let hint = nearest(name, flows.iter().map(String::as_str)).map(|name| format!("; did you mean `{name}`?"));
     let others = if flows.is_empty() { String::new() } else { format!("; calls came to {}", flows.join(", ")) };
-    format!("no call came to flow `{name}` in the last {days} days{}", hint.unwrap_or(others))
+    format!("no call came to flow `{name}` in the last {days} days{others}")
 }
 
 fn table(facts: &FlowFacts) -> Table {

@@ -15,7 +15,7 @@ mod lock;
 mod prompts;
 
 use crate::audio;
-use crate::cli::table::say;
+use crate::cli::table::{print_json, say};
 use crate::config;
 use crate::fault::Faults;
 use crate::shell::files;
@@ -59,7 +59,11 @@ enum Verb {
         all: bool,
     },
     /// Print every prompt with its length, state and text
-    List,
+    List {
+        /// Print JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
     /// Print in words how a value is said: `centrala sounds say money "120.10 PLN" --case genitive`
     Say {
         /// number, ordinal, position, date, time, duration, money or digits
@@ -73,7 +77,7 @@ enum Verb {
         #[arg(long)]
         gender: Option<String>,
     },
-    /// Exit 2 when a prompt has no sound, or a sound was spoken from another text
+    /// Exit 2 when a prompt has no sound, a sound was spoken from another text, or a WAV cannot be read
     Check,
 }
 
@@ -93,11 +97,19 @@ fn work(arguments: &Sounds) -> Result<u8, String> {
     if matches!(arguments.verb, Verb::Build { .. }) && arguments.language.is_empty() {
         make_sounds(&arguments.sounds)?;
     }
+    if matches!(arguments.verb, Verb::Check) && arguments.language.is_empty() {
+        worst = check_wordless(&arguments.sounds);
+    }
+    let mut listed = Vec::new();
     for language in languages(arguments)? {
         let folder = Folder::read(&arguments.sounds, &language)?;
         let code = match &arguments.verb {
             Verb::Build { command, all } => folder.build(command, *all)?,
-            Verb::List => folder.list(),
+            Verb::List { json: true } => {
+                listed.extend(folder.rows());
+                0
+            }
+            Verb::List { json: false } => folder.list(),
             Verb::Say { kind, value, case, gender } => {
                 let slot = Slot { case: case.as_deref().map(Into::into), gender: gender.as_deref().map(Into::into) };
                 say(&arguments.sounds.join(&language), &language, kind, value, &slot)?
@@ -106,7 +118,30 @@ fn work(arguments: &Sounds) -> Result<u8, String> {
         };
         worst = worst.max(code);
     }
+    if matches!(arguments.verb, Verb::List { json: true }) {
+        print_json(&listed)?;
+    }
     Ok(worst)
+}
+
+/// The sounds without words: 2 when one of them cannot be read.
+fn check_wordless(sounds: &Path) -> u8 {
+    let wrong = unreadable(&sounds.join(audio::ANY_LANGUAGE));
+    for (name, why) in &wrong {
+        say!("{}/{name} cannot be read: {why}", audio::ANY_LANGUAGE);
+    }
+    if wrong.is_empty() { 0 } else { 2 }
+}
+
+/// The sounds of a folder that nobody would hear, and why.
+fn unreadable(folder: &Path) -> BTreeMap<String, String> {
+    let Ok(entries) = fs::read_dir(folder) else { return BTreeMap::new() };
+    let files = entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|it| it == "wav"));
+    let wrong = files.filter_map(|file| {
+        let why = files::read_sound(&file).and_then(|bytes| audio::wav::read(&bytes)).err()?;
+        Some((file.file_stem()?.to_string_lossy().into_owned(), why))
+    });
+    wrong.collect()
 }
 
 /// What is the same in every language and made by arithmetic, unless it is there: what an administrator put there stays.
@@ -267,17 +302,36 @@ impl Folder {
         Ok(u8::from(failed > 0))
     }
 
+    fn length(&self, name: &str) -> Option<Duration> {
+        files::read_sound(&self.file(name)).ok().and_then(|bytes| engine::length(&bytes))
+    }
+
+    fn rows(&self) -> impl Iterator<Item = serde_json::Value> {
+        self.prompts.by_name.iter().map(|(name, prompt)| {
+            serde_json::json!({
+                "language": self.language,
+                "name": name.to_string(),
+                "length_s": self.length(name).map(|length| length.as_secs_f64()),
+                "state": self.state(name, prompt).to_string(),
+                "text": prompt.text,
+            })
+        })
+    }
+
     fn list(&self) -> u8 {
         for (name, prompt) in &self.prompts.by_name {
-            let length = files::read_sound(&self.file(name)).ok().and_then(|bytes| engine::length(&bytes));
-            let length = length.map_or("-".to_string(), |length| format!("{:.1} s", length.as_secs_f64()));
+            let length = self.length(name).map_or("-".to_string(), |length| format!("{:.1} s", length.as_secs_f64()));
             say!("{}/{name:<20} {length:>7}  {:<8}  {}", self.language, self.state(name, prompt), prompt.text);
         }
         0
     }
 
     fn check(&self) -> u8 {
-        let mut wrong = 0;
+        let unreadable = unreadable(&self.path);
+        for (name, why) in &unreadable {
+            say!("{}/{name} cannot be read: {why}", self.language);
+        }
+        let mut wrong = unreadable.len();
         for (name, prompt) in &self.prompts.by_name {
             let why = match self.state(name, prompt) {
                 State::Missing => "has no sound",
@@ -292,5 +346,35 @@ impl Folder {
             return 0;
         }
         2
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arguments(folder: &Path, verb: Verb) -> Sounds {
+        Sounds { verb, sounds: folder.to_path_buf(), language: Vec::new() }
+    }
+
+    #[test]
+    fn a_sound_that_cannot_be_read_is_found_wherever_it_stands() {
+        let folder = std::env::temp_dir().join(format!("centrala-sounds-{}", std::process::id()));
+        let wav = audio::wav::write(audio::RATE, &[0; 800]).expect("a sound");
+        fs::create_dir_all(folder.join("pl")).expect("a folder");
+        fs::create_dir_all(folder.join(audio::ANY_LANGUAGE)).expect("a folder");
+        fs::write(folder.join("pl").join(prompts::FILE), "voice: pl\nspeed: 150\nprompts:\n  welcome: Dzień dobry\n")
+            .expect("a file");
+        fs::write(folder.join("pl/welcome.wav"), &wav).expect("a file");
+        let check = || work(&arguments(&folder, Verb::Check));
+        assert_eq!(check(), Ok(0));
+        for broken in ["pl/welcome.wav", "pl/other.wav", "any/hold-music.wav"] {
+            fs::write(folder.join(broken), "RIFF of nothing").expect("a file");
+            assert_eq!(check(), Ok(2), "{broken}");
+            fs::write(folder.join(broken), &wav).expect("a file");
+        }
+        let rows: Vec<_> = Folder::read(&folder, "pl").expect("a language").rows().collect();
+        assert_eq!((rows[0]["name"].as_str(), rows[0]["length_s"].as_f64()), (Some("welcome"), Some(0.1)), "{rows:?}");
+        fs::remove_dir_all(&folder).expect("it was there");
     }
 }

@@ -78,7 +78,8 @@ impl Queues {
         let (login_spot, login) = login.unwrap_or((spot, Some(usual)));
         let login = login.unwrap_or(usual);
         if usual == Login::Always && login != Login::Always {
-            reader.fault(login_spot, "nobody watches the phone at an `address`, so its agent's `login` is `always`");
+            let at = if matches!(contact, Contact::Telephone(_)) { "of a `telephone`" } else { "at an `address`" };
+            reader.fault(login_spot, format!("nobody watches the phone {at}, so its agent's `login` is `always`"));
         }
         staff.agents.insert(name.clone(), (String::new(), login));
         let phone = match contact {

@@ -63,6 +63,8 @@ pub struct Day {
 pub struct Traffic {
     /// So many in each interval, at random moments of it.
     pub arrivals: Vec<u32>,
+    /// `arrivals` are averages, and chance draws how many come (a Poisson stream); otherwise exactly so many come.
+    pub drawn: bool,
     /// The average of talking, exponentially distributed; wrap-up is the queue's and comes on top.
     pub handling: Duration,
     /// How long they wait on average before they hang up, exponentially distributed; `None`: for ever.
@@ -161,7 +163,7 @@ fn traffic(entry: &Entry, interval: Duration, reader: &mut Reader<'_>) -> Option
     let handling = fields.required("handling").and_then(|node| reader.duration("`handling`", node, SECOND..=DAY));
     let patience = fields.value("patience").and_then(|node| reader.duration("`patience`", node, SECOND..=DAY));
     fields.finish(reader);
-    Some(Traffic { arrivals, handling: handling?, patience })
+    Some(Traffic { arrivals, drawn: true, handling: handling?, patience })
 }
 
 fn arrivals(node: &Node, interval: Duration, reader: &mut Reader<'_>) -> Vec<u32> {

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-const MAX_HOSTS: usize = 200;
+pub(super) const MAX_HOSTS: usize = 200;
 const MAX_HEADERS: usize = 20;
 
 /// By host, in small letters.

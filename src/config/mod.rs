@@ -73,7 +73,7 @@ pub use secrets::{MIN_SECRET, SecretRef, secret_references};
 pub use sections::SECTIONS;
 pub use services::{Code, InTurn, Parking, RingGroup, Services, When};
 pub use shape::{Shape, shapes};
-pub use sources::{Folders, MAX_FILES, Overrides, Sources, folders};
+pub use sources::{Folders, MAX_FILES, Overrides, Sources, authorities, folder_place, folders};
 pub use trunks::{Form, Identity, Trunk, TrunkAccount, TrunkAddress, TrunkHost, TrunkLimits};
 pub use webhooks::{Webhook, Webhooks};
 

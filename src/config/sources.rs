@@ -3,7 +3,7 @@
 //! Invariant: nothing here touches a file; paths are texts, as the administrator will see them.
 
 use super::sections::Sections;
-use crate::fault::{Fault, Faults};
+use crate::fault::{Fault, Faults, Place};
 use crate::id::Name;
 use crate::ivr;
 use serde::{Deserialize, Serialize};
@@ -84,6 +84,31 @@ pub fn folders(files: &BTreeMap<String, Vec<u8>>) -> Folders {
     let documents = Sections::parse(files, &mut unheard);
     let sections = Sections::gather(&documents, &mut unheard);
     super::general::folders(&sections, &mut unheard)
+}
+
+/// Where these files name a folder, `flows` or `sounds`; nothing where it is the usual one.
+pub fn folder_place(files: &BTreeMap<String, Vec<u8>>, name: &'static str) -> Option<Place> {
+    let mut unheard = Faults::new();
+    let documents = Sections::parse(files, &mut unheard);
+    let sections = Sections::gather(&documents, &mut unheard);
+    let section = sections.once(name)?;
+    Some(section.reader(&mut unheard).place(section.value().spot))
+}
+
+/// The files of authorities that `hosts` name, each with its place.
+pub fn authorities(files: &BTreeMap<String, Vec<u8>>) -> Vec<(String, Place)> {
+    let mut unheard = Faults::new();
+    let documents = Sections::parse(files, &mut unheard);
+    let sections = Sections::gather(&documents, &mut unheard);
+    let mut found = Vec::new();
+    for section in sections.entries("hosts").take(super::hosts::MAX_HOSTS) {
+        let mut reader = section.reader(&mut unheard);
+        let Some(mut fields) = reader.fields("a host", section.entry.spot, section.value()) else { continue };
+        let Some(node) = fields.value("authorities") else { continue };
+        let path = reader.text("`authorities`", node).map(str::to_string);
+        found.extend(path.map(|path| (path, reader.place(node.spot))));
+    }
+    found
 }
 
 /// What the command line says instead of the files.

@@ -437,6 +437,9 @@ pub struct ReportSettings {
     /// IANA.
     pub zone: String,
     pub queues: Vec<QueueThreshold>,
+    /// The flows of the configuration.
+    #[serde(default)]
+    pub flows: Vec<String>,
 }
 
 /// `until` is a time of day, a date, both, or a duration, in the calendar's zone: `14:00`, `2026-12-24 14:00`, `2h`.

@@ -161,15 +161,20 @@ fn change_line(it: &ItemExplanation, now: Now) -> String {
         Some(Obstacle::AgentRests { until } | Obstacle::TooEarly { until } | Obstacle::KeptFor { until, .. }) => Some(until),
         _ => None,
     };
-    let busy = it.agents.iter().find(|agent| {
+    let busy = it.agents.iter().filter(|agent| !agent.has_it).find(|agent| {
         matches!(agent.obstacle, Some(Obstacle::AgentIs(State::OnCall | State::WrapUp | State::Offered | State::Busy)))
     });
     let mut words = Vec::new();
+    // While it rings nobody else is asked, whoever logs in.
+    let rung: Vec<&str> = it.agents.iter().filter(|agent| agent.has_it).map(|agent| &*agent.agent).collect();
+    if !rung.is_empty() {
+        words.push(format!("{} answers, or lets it ring in vain", rung.join(" or ")));
+    }
     words.extend(busy.map(|agent| format!("{} becomes free", agent.agent)));
     words.extend(
         it.agents.iter().filter_map(until).min().map(|at| format!("an agent may take it in {}", span(at.since(now.mono)))),
     );
-    if it.agents.iter().all(|agent| matches!(agent.obstacle, Some(Obstacle::Lacks { .. }))) {
+    if rung.is_empty() && it.agents.iter().all(|agent| matches!(agent.obstacle, Some(Obstacle::Lacks { .. }))) {
         words.push("somebody who may take it logs in, or a step asks for less".into());
     } else if words.is_empty() {
         words.push("an agent logs in or resumes".into());

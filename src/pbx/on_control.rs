@@ -8,6 +8,7 @@ use crate::control::{
     AgentOrder, AgentRow, Explain, LiveCall, MAX_REASON, QueueOrder, QueueRow, QueueThreshold, Registration, ReportSettings,
     Request, Response, Status, WaitingRow,
 };
+use crate::fault::fields::print_duration;
 use crate::fault::nearest;
 use crate::id::{Name, ReplyId};
 use crate::sip::{Listener, Transport};
@@ -81,9 +82,13 @@ impl Pbx {
     }
 
     pub(super) fn no_agent(&self, agent: &str) -> Response {
+        Response::Failed(self.unknown_agent(agent))
+    }
+
+    fn unknown_agent(&self, agent: &str) -> String {
         let known = nearest(agent, self.config.agents.keys().map(AsRef::as_ref));
         let hint = known.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
-        Response::Failed(format!("there is no agent `{agent}`{hint}"))
+        format!("there is no agent `{agent}`{hint}")
     }
 
     fn order_agent(&mut self, agent: Name, order: AgentOrder, now: Now) -> Response {
@@ -151,17 +156,26 @@ impl Pbx {
         }
     }
 
+    fn no_queue(&self, queue: &str) -> String {
+        let known = nearest(queue, self.config.acd.queues.keys().map(AsRef::as_ref));
+        let hint = known.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+        format!("there is no queue `{queue}`{hint}")
+    }
+
     fn order_queue(&mut self, queue: &str, order: QueueOrder, now: Now) -> Response {
         if !self.acd.has_queue(queue) {
-            let known = nearest(queue, self.config.acd.queues.keys().map(AsRef::as_ref));
-            let hint = known.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
-            return Response::Failed(format!("there is no queue `{queue}`{hint}"));
+            return Response::Failed(self.no_queue(queue));
         }
-        let item = |pbx: &Pbx, call: &str| pbx.find_call(call).and_then(|call| pbx.item_of(call));
         let event = match order {
             QueueOrder::Show => return Response::Waiting(self.waiting_rows(Some(queue), None, now)),
-            QueueOrder::Move { call, to } => item(self, &call).map(|item| acd::Event::Move { item, queue: to.into() }),
-            QueueOrder::Pick { call, agent } => item(self, &call).map(|item| acd::Event::Assign { item, agent: agent.into() }),
+            QueueOrder::Move { call, to } => {
+                let item = self.waiting_in(queue, &call).and_then(|item| self.may_move(&item, &to).map(|()| item.item));
+                item.map(|item| acd::Event::Move { item, queue: to.into() })
+            }
+            QueueOrder::Pick { call, agent } => {
+                let item = self.waiting_in(queue, &call).and_then(|item| self.may_ring(&item, &agent, now).map(|()| item.item));
+                item.map(|item| acd::Event::Assign { item, agent: agent.into() })
+            }
         };
         let before = self.said.len();
         match event {
@@ -171,10 +185,66 @@ impl Pbx {
         let done = |said: &Said| matches!(said, Said::Acd(acd::Action::Moved { .. } | acd::Action::Offer { .. }));
         match self.said.iter().skip(before).any(done) {
             true => Response::Done,
-            false => Response::Failed(
-                "not done: the call waits no longer, the queue is unknown or full, or the agent is not free (`centrala explain`)".into(),
-            ),
+            false => Response::Failed("not done: `centrala explain call` says how it stands".into()),
         }
+    }
+
+    /// The item of a call that waits in this queue and in no other: who orders looked at a list that may be true no longer.
+    fn waiting_in(&self, queue: &str, call: &str) -> Result<acd::ItemView, String> {
+        let item = self.find_call(call).and_then(|call| self.item_of(call))?;
+        let views = self.acd.queues().into_iter().flat_map(|queue| self.acd.items(&queue.name));
+        let view = views.into_iter().find(|view| view.item == item).ok_or("the call waits no longer")?;
+        match view.agents.first() {
+            Some(agent) if view.talking_since.is_some() => Err(format!("the call waits no longer: it talks with {agent}")),
+            _ if *view.queue != *queue => Err(format!("the call waits in `{}`, not in `{queue}`", view.queue)),
+            _ => Ok(view),
+        }
+    }
+
+    fn may_move(&self, item: &acd::ItemView, to: &str) -> Result<(), String> {
+        if !self.acd.has_queue(to) {
+            return Err(self.no_queue(to));
+        }
+        if *item.queue == *to {
+            return Err(format!("the call waits in `{to}` already"));
+        }
+        let most = self.config.acd.queues.get(to).map_or(usize::MAX, |queue| queue.max_waiting.max(1));
+        let waiting = self.acd.queues().iter().find(|queue| *queue.name == *to).map_or(0, |queue| queue.waiting);
+        if waiting >= most { Err(format!("`{to}` is full: {waiting} wait there, and no more than {most} may")) } else { Ok(()) }
+    }
+
+    /// Whether an agent can be rung for what waits, whatever they serve and know.
+    fn may_ring(&self, item: &acd::ItemView, agent: &str, now: Now) -> Result<(), String> {
+        let Some(view) = self.acd.agent(agent) else { return Err(self.unknown_agent(agent)) };
+        let why = match &view.state {
+            acd::State::Offered if view.item == Some(item.item) => "is being rung for this call already".to_string(),
+            acd::State::Offered => "is being rung for another call".into(),
+            acd::State::OnCall => "is on a call".into(),
+            acd::State::Busy => "is on a call of their own".into(),
+            acd::State::WrapUp => "wraps up a call".into(),
+            acd::State::Paused(reason) => format!("is paused ({reason})"),
+            acd::State::Offline if view.logged_in_since.is_none() => "is offline: not logged in".into(),
+            acd::State::Offline => "is offline: no phone of theirs is registered".into(),
+            acd::State::Available => match view.rests_until.filter(|until| *until > now.mono) {
+                Some(until) => {
+                    let rest = print_duration(Duration::from_secs(until.since(now.mono).as_secs().max(1)));
+                    format!("rests for {rest} after an offer that came to nothing")
+                }
+                None => return self.rings_enough(item),
+            },
+        };
+        Err(format!("`{agent}` {why}"))
+    }
+
+    /// Only where several are rung at once is one more rung for a call that rings.
+    fn rings_enough(&self, item: &acd::ItemView) -> Result<(), String> {
+        let strategy = self.config.acd.queues.get(&item.queue).map(|queue| queue.order.then);
+        let most = if strategy == Some(acd::Strategy::RingAll) { acd::RING_ALL_AT_ONCE } else { 1 };
+        if item.agents.len() < most {
+            return Ok(());
+        }
+        let agents: Vec<String> = item.agents.iter().map(|agent| format!("`{agent}`")).collect();
+        Err(format!("the call rings at {} just now", agents.join(", ")))
     }
 
     /// Who is in a queue, or in all; only of one kind if that is asked.
@@ -204,7 +274,11 @@ impl Pbx {
             within_ms: millis(queue.service_level.within),
             short_ms: millis(queue.service_level.short),
         };
-        ReportSettings { zone: self.config.zone.to_string(), queues: self.config.acd.queues.iter().map(threshold).collect() }
+        ReportSettings {
+            zone: self.config.zone.to_string(),
+            queues: self.config.acd.queues.iter().map(threshold).collect(),
+            flows: self.config.flows.keys().map(ToString::to_string).collect(),
+        }
     }
 
     fn queue_rows(&self, now: Now) -> Vec<QueueRow> {

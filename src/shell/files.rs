@@ -39,16 +39,39 @@ pub fn gather(config: &Path) -> Result<Sources, String> {
             sources.flows = read_yaml(entries, &folders.flows, &mut sources.unreadable);
             sources.flow_tests = read_yaml(tests, &folders.flows, &mut sources.unreadable);
         }
-        Err(error) => sources.unreadable.push(fault(&folders.flows, format!("could not read the flows: {}", reason(&error)))),
+        Err(error) => {
+            let unread = no_folder(&sources.files, "flows", &folders.flows, &error);
+            sources.unreadable.push(unread);
+        }
     }
     match list(Path::new(&folders.sounds)) {
         Ok(entries) => {
             sources.speech = read_speech(&entries, &folders.sounds, &mut sources.unreadable);
             sources.sounds = list_sounds(entries, &folders.sounds, &mut sources.unreadable);
         }
-        Err(error) => sources.unreadable.push(fault(&folders.sounds, format!("could not read the sounds: {}", reason(&error)))),
+        Err(error) => {
+            let unread = no_folder(&sources.files, "sounds", &folders.sounds, &error);
+            sources.unreadable.push(unread);
+        }
+    }
+    for (path, place) in config::authorities(&sources.files) {
+        if let Err(error) = read_at_most(Path::new(&path), 1) {
+            let message = format!("could not read the authorities of `{path}`: {}", reason(&error));
+            sources.unreadable.push(Fault { place, ..fault(&path, message) });
+        }
     }
     Ok(sources)
+}
+
+/// Said where the folder is named, if it is.
+fn no_folder(files: &BTreeMap<String, Vec<u8>>, name: &'static str, folder: &str, error: &io::Error) -> Fault {
+    match config::folder_place(files, name) {
+        Some(place) => {
+            let message = format!("could not read the {name} in `{folder}`: {}", reason(error));
+            Fault { place, ..fault(folder, message) }
+        }
+        None => fault(folder, format!("could not read the {name}: {}", reason(error))),
+    }
 }
 
 /// Every sound's language, name and file.

@@ -5,11 +5,12 @@
 //!   Day --draws (one seed)--> agenda: arrivals, shifts --> Acd <--> pick-ups, talks, patience --> Outlook by interval
 //! ```
 //!
-//! Every call's talk and patience are drawn with its arrival, from a source of chance of its own: with other agents or other
-//! queue rules the same callers come. Invariant: the same day and seed give the same outlook, to the last bit.
+//! How many come in an interval is drawn as well, as Erlang's formulas assume it (Poisson), unless so many came indeed. Every
+//! call's talk and patience are drawn with its arrival, from a source of chance of its own: with other agents or other queue
+//! rules the same callers come. Invariant: the same day and seed give the same outlook, to the last bit.
 
 use crate::acd::{self, Acd, Action, Agent, Event, ItemId, ItemOutcome, Join, Leaving, Login, OfferId, Settings, State};
-use crate::config::{Day, Shift};
+use crate::config::{Day, Shift, Traffic};
 use crate::id::{Name, Rng};
 use crate::measure::{Counts, Ended, Threshold, Work};
 use crate::time::{Duration, Moment, Now, Wall};
@@ -148,8 +149,8 @@ impl<'d> Running<'d> {
             // Each queue has its own chance: another queue's traffic changes nothing for its callers.
             let mut rng = Rng::from_seed(seed.wrapping_mul(1_000_003).wrapping_add(number));
             for (interval, calls) in (0u32..).zip(&traffic.arrivals) {
-                for _ in 0..*calls {
-                    let into = self.day.interval.mul_f64(fraction(&mut rng));
+                let mut arrivals = Arrivals::new(traffic, *calls, self.day.interval);
+                while let Some(into) = arrivals.next(&mut rng) {
                     let arrival = Moment::ZERO + self.day.interval * interval + into;
                     let talk = exponential(&mut rng, traffic.handling);
                     let waits = exponential(&mut rng, traffic.patience.unwrap_or_default());
@@ -370,6 +371,36 @@ fn add(work: &mut Work, state: &State, time: Duration) {
         State::OnCall => work.talk += time,
         State::WrapUp => work.wrap_up += time,
         State::Paused(_) | State::Busy | State::Offline => work.away += time,
+    }
+}
+
+/// When the callers of one interval come, counted from its beginning.
+enum Arrivals {
+    /// So many, at any moment of it.
+    Exactly { left: u32, interval: Duration },
+    /// One after the other at exponentially distributed gaps: a Poisson number of them.
+    Stream { gap: Duration, last: Duration, interval: Duration },
+}
+
+impl Arrivals {
+    fn new(traffic: &Traffic, calls: u32, interval: Duration) -> Arrivals {
+        match traffic.drawn && calls > 0 {
+            true => Arrivals::Stream { gap: interval / calls, last: Duration::ZERO, interval },
+            false => Arrivals::Exactly { left: calls, interval },
+        }
+    }
+
+    fn next(&mut self, rng: &mut Rng) -> Option<Duration> {
+        match self {
+            Arrivals::Exactly { left, interval } => {
+                *left = left.checked_sub(1)?;
+                Some(interval.mul_f64(fraction(rng)))
+            }
+            Arrivals::Stream { gap, last, interval } => {
+                *last += exponential(rng, *gap);
+                (*last < *interval).then_some(*last)
+            }
+        }
     }
 }
 

@@ -104,7 +104,8 @@ pub struct World {
     pub(super) by_address: BTreeMap<SocketAddr, usize>,
     pub(super) circumstances: Circumstances,
     inbox: VecDeque<Event>,
-    status: Option<control::Status>,
+    /// The exchange's last reply at the control socket.
+    reply: Option<control::Response>,
     replies: u64,
     steps: u64,
     connections: u64,
@@ -131,7 +132,7 @@ impl World {
             people: Vec::new(),
             by_address: BTreeMap::new(),
             inbox: VecDeque::new(),
-            status: None,
+            reply: None,
             replies: 0,
             steps: 0,
             connections: 0,
@@ -335,8 +336,7 @@ impl World {
                 }
                 Action::Ask(ask) => self.reply_to(ask),
                 Action::Write(write) => self.commit(write),
-                Action::Reply { response: control::Response::Status(status), .. } => self.status = Some(status),
-                Action::Reply { .. } => {}
+                Action::Reply { response, .. } => self.reply = Some(response),
             }
         }
         Ok(())
@@ -390,12 +390,19 @@ impl World {
 
     /// Asks the exchange for its own counts.
     pub fn ask_status(&mut self) -> Result<control::Status, Violation> {
+        match self.ask(control::Request::Status)? {
+            Some(control::Response::Status(status)) => Ok(status),
+            _ => judge(Invariant::CountsAgree, false, || "the exchange does not say how it is".into())
+                .map(|()| Default::default()),
+        }
+    }
+
+    /// What an operator asks of the exchange, and its reply; `None` when it answers only later.
+    pub fn ask(&mut self, request: control::Request) -> Result<Option<control::Response>, Violation> {
         self.replies += 1;
-        self.status = None;
-        self.tell(Event::Control { reply: ReplyId(self.replies), request: control::Request::Status })?;
-        let status = self.status.take();
-        judge(Invariant::CountsAgree, status.is_some(), || "the exchange does not say how it is".into())?;
-        Ok(status.unwrap_or_default())
+        self.reply = None;
+        self.tell(Event::Control { reply: ReplyId(self.replies), request })?;
+        Ok(self.reply.take())
     }
 
     /// The state is plain data: written down, read back, it is the same exchange.

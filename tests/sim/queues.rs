@@ -184,7 +184,7 @@ fn extensions_the_trunk_and_a_family_are_reached() {
 }
 
 /// The simulated exchange with other rules for its queue, another queue `sales`, and more to hear.
-fn with_rules(rules: impl FnOnce(&mut acd::Settings)) -> Circumstances {
+pub fn with_rules(rules: impl FnOnce(&mut acd::Settings)) -> Circumstances {
     let mut circumstances = calm();
     let config = Arc::make_mut(&mut circumstances.config);
     let settings = Arc::make_mut(&mut config.acd);

@@ -43,7 +43,7 @@ impl Node for Queue {
         fields.waits();
         let name = fields.queue("name");
         let need = fields.requirement("need");
-        let value = fields.optional_template("value");
+        let value = fields.optional_number("value");
         let keep_place = fields.boolean("keep_place", true);
         let keys = fields.optional_keys("keys");
         let answered = fields.optional_link("answered");

@@ -43,6 +43,22 @@ impl<'n> NodeFields<'_, 'n, '_> {
         }
     }
 
+    /// A number, or a template that may make one: what is neither can be seen here.
+    pub fn optional_number(&mut self, name: &'static str) -> Option<Option<Template>> {
+        let Some(node) = self.ask(name, Kind::Template, false) else { return Some(None) };
+        let template = self.template_of(name, node)?;
+        let never = match template.as_literal() {
+            Some(text) => !text.trim().parse::<f64>().is_ok_and(f64::is_finite),
+            None => !matches!(template.kind(), Type::Number | Type::Text | Type::Any),
+        };
+        if never {
+            let message = format!("{} is a number, or an expression that makes one (`{{{{ customer.value }}}}`)", quoted(name));
+            self.reader.fault(node.spot, message);
+            return None;
+        }
+        Some(Some(template))
+    }
+
     pub fn template_of(&mut self, what: &str, node: &Node) -> Option<Template> {
         let text = self.reader.text(&quoted(what), node)?;
         let compiled = Template::compile(text, self.names);

@@ -145,7 +145,7 @@ impl<'n> NodeFields<'_, 'n, '_> {
         let Some(text) = self.reader.text(&quoted(name), node) else { return default };
         let (least, most) = text.split_once('-').unwrap_or((text, text));
         match (least.trim().parse::<u32>(), most.trim().parse::<u32>()) {
-            (Ok(least), Ok(most)) if (1..=MAX_DIGITS).contains(&most) && least <= most => (least.max(1), most),
+            (Ok(least), Ok(most)) if (1..=MAX_DIGITS).contains(&most) && (1..=most).contains(&least) => (least, most),
             _ => {
                 let message = format!("{} is a number of digits from 1 to {MAX_DIGITS}, as `4` or `1-10`", quoted(name));
                 self.reader.fault(node.spot, message);
