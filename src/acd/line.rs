@@ -185,7 +185,7 @@ pub(super) struct Pool {
 /// How many entered a queue and what became of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Tally {
-    /// Every entry, also those that were not let in.
+    /// Who was let in.
     pub offered: u64,
     pub answered: u64,
     pub abandoned: u64,
@@ -194,7 +194,6 @@ pub struct Tally {
     pub flowed_out: u64,
     pub callback_taken: u64,
     pub answered_elsewhere: u64,
-    /// `full` included.
     pub ended_by_us: u64,
 }
 

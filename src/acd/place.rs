@@ -38,12 +38,11 @@ impl Acd {
             return;
         };
         let line = self.lines.at_mut(line_id);
-        line.tally.offered += 1;
         if line.is_full() {
-            line.tally.count(&ItemOutcome::Full);
             out.push(turned_away(ItemOutcome::Full));
             return;
         }
+        line.tally.offered += 1;
         if let Some(place) = self.history.take_place(join.contact.as_ref(), &join.queue, now) {
             join.arrival = join.arrival.min(place.arrival);
         }
