@@ -97,8 +97,11 @@ pub fn folder_place(files: &BTreeMap<String, Vec<u8>>, name: &'static str) -> Op
 
 /// The files of authorities that `hosts` name, each with its place.
 pub fn authorities(files: &BTreeMap<String, Vec<u8>>) -> Vec<(String, Place)> {
+    // Most configurations name none, and are not read once more for it.
+    let naming = files.iter().filter(|(_, text)| memchr::memmem::find(text, b"authorities").is_some());
+    let files: BTreeMap<String, Vec<u8>> = naming.map(|(name, text)| (name.clone(), text.clone())).collect();
     let mut unheard = Faults::new();
-    let documents = Sections::parse(files, &mut unheard);
+    let documents = Sections::parse(&files, &mut unheard);
     let sections = Sections::gather(&documents, &mut unheard);
     let mut found = Vec::new();
     for section in sections.entries("hosts").take(super::hosts::MAX_HOSTS) {
