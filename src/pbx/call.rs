@@ -3,6 +3,7 @@
 //! Who holds the call is its [`Phase`]. Legs come and go while the call lasts; each leaves its record with the call. Invariant: a leg
 //! stands in the exchange as long as its port is granted, and a call until its last leg is gone and its record is written.
 
+use super::OWN_PLAYS;
 use super::policy::{Permit, Stage};
 use super::route::Lead;
 use super::three_way::{Third, Typed};
@@ -36,8 +37,9 @@ pub struct Call {
     pub language: Name,
     /// The flow that the caller walks, also while they wait, ring or talk.
     pub session: Option<Box<ivr::Session>>,
-    /// Flows that it has begun with: each counts its plays from one.
-    pub flows_begun: u64,
+    /// Which of all flows that have begun here it walks. Each counts its plays from one, and a leg that goes over to another call must
+    /// not hear of two by one number.
+    pub flow: u64,
     /// All legs of a call live on one shard.
     pub shard: ShardId,
     pub started: Wall,
@@ -100,6 +102,8 @@ pub struct Kept {
 
 /// Where a flow's own count of its plays ends.
 const PLAYS: u64 = 1 << 32;
+/// So many flows have plays of their own number, before the numbers begin again.
+pub const FLOWS: u64 = OWN_PLAYS / PLAYS - 1;
 
 impl Call {
     /// The id of the customer whom a flow found them to be.
@@ -110,12 +114,12 @@ impl Call {
 
     /// A flow's play, as no other flow of this call counts it.
     pub fn play_of(&self, play: PlayId) -> PlayId {
-        PlayId(self.flows_begun * PLAYS + play.0)
+        PlayId(self.flow * PLAYS + play.0)
     }
 
     /// The flow's own count of a play, if it is the running flow's.
     pub fn own_play(&self, play: PlayId) -> Option<PlayId> {
-        play.0.checked_sub(self.flows_begun * PLAYS).filter(|own| *own < PLAYS).map(PlayId)
+        play.0.checked_sub(self.flow * PLAYS).filter(|own| *own < PLAYS).map(PlayId)
     }
 
     /// The civil time as this call counts it: from its start on, whatever the machine's clock is set to meanwhile, so that every

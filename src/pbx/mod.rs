@@ -248,6 +248,7 @@ struct Counters {
     attempt: u64,
     item: u64,
     play: u64,
+    flow: u64,
     ask: u64,
     write: u64,
     registration: u64,

@@ -1,6 +1,6 @@
 //! What the media plane reports, and what it means for the others.
 
-use super::call::{Audio, Purpose};
+use super::call::{Audio, FLOWS, Purpose};
 use super::dial::{RING, Summons};
 use super::policy::{Errand, Payer, Wanted, Way};
 use super::route::Lead;
@@ -120,7 +120,8 @@ impl Pbx {
             language: call.language.clone(),
             zone: self.config.zone.clone(),
         };
-        call.flows_begun += 1;
+        self.next.flow = self.next.flow % FLOWS + 1;
+        call.flow = self.next.flow;
         call.session = Some(Box::new(ivr::Session::begin(flow, &self.config.flows, &self.config.speech, caller)));
         if call.answered.is_some() {
             self.tell_session(id, ivr::Event::Answered, now);

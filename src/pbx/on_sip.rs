@@ -174,7 +174,7 @@ impl Pbx {
             dialled: clipped(&invite.dialled),
             language: route::language(&self.config, &invite.source),
             session: None,
-            flows_begun: 0,
+            flow: 0,
             shard,
             started: now.wall,
             began: now.mono,

@@ -2,7 +2,7 @@
 
 use super::scenarios::{MS, S, calm, lived, records};
 use centrala::acd::PauseRule;
-use centrala::sim::{Leaves, Life, Manner, Outcome, Plan, Quirk, Received, World};
+use centrala::sim::{Leaves, Life, Manner, Outcome, Plan, Quirk, Received, World, spoken};
 use centrala::time::Duration;
 use std::sync::Arc;
 
@@ -137,6 +137,19 @@ fn two_calls_of_one_phone_become_one_and_the_records_name_each_other() {
             assert!(record.path.iter().any(names), "{number}: {:?}", record.path);
         }
     }
+}
+
+/// Each flow counts its plays from one; a leg that has heard one flow goes on in another.
+#[test]
+fn a_caller_who_is_joined_to_their_agents_own_call_goes_on_in_the_flow_that_it_walks() {
+    let second = Plan { at: S(8), quirk: Quirk::Joins(S(1)), ..Plan::to("100") };
+    let agent = Life { calls: vec![second], ..Life::agent("1001", vec![answers(S(1), None)]) };
+    let caller =
+        Plan { at: S(1), presses: vec![(S(4), '2'), (S(25), '#')], leaves: Leaves::AfterDialling(S(40)), ..Plan::to("100") };
+    let world = lived("joins a flow", vec![agent, Life::stranger(CALLER, vec![caller])], calm());
+    let heard = spoken(&world.people()[1].attempts[0].heard, &"pl".into());
+    let menus = heard.iter().filter(|sound| *sound == "main-menu").count();
+    assert!(menus >= 2, "the menu of either flow: {heard:?}");
 }
 
 #[test]
