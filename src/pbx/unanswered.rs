@@ -141,6 +141,8 @@ impl Pbx {
         match planned {
             Ok(stages) => {
                 stages.into_iter().rev().for_each(|stage| it.then.push_front(stage));
+                // Phones that send their callers on to others, which send them on again: the last ones wait in vain.
+                it.then.truncate(policy::MAX_STAGES);
                 true
             }
             Err(refusal) => {

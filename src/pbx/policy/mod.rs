@@ -42,7 +42,7 @@ use std::collections::{BTreeMap, VecDeque};
 /// Forwards, redirections and transfers that one call may go through.
 pub const MAX_HOPS: usize = 5;
 /// Sets of phones that are tried one after the other for one call.
-const MAX_STAGES: usize = 20;
+pub const MAX_STAGES: usize = 20;
 
 /// On whose behalf, and by which way, somebody is called.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
