@@ -60,6 +60,8 @@ struct Standing {
     places: Vec<Place>,
     /// The one that is asked and registered at, and since when.
     settled: Option<(SocketAddr, Moment)>,
+    /// As whom, and where, we register: with other words it is another registration.
+    registers_as: Option<[String; 3]>,
     /// When one of them was passed over last.
     passed_over: Option<Moment>,
     bearing: Option<Bearing>,
@@ -267,6 +269,7 @@ impl Pbx {
             return self.leave_registrar(name, now);
         };
         let host = trunk.send_to.as_ref().map(|address| TrunkAddress { port: None, ..address.clone() }.to_string());
+        let place = trunk.send_to.as_ref().map(ToString::to_string).unwrap_or_default();
         let account = Account {
             registrar: path,
             user: user.clone(),
@@ -274,6 +277,11 @@ impl Pbx {
             credentials,
             expires: *expires,
         };
+        let registers_as = Some([account.user.clone(), account.domain.clone(), place]);
+        let standing = self.trunks.standing.entry(name.clone()).or_default();
+        if std::mem::replace(&mut standing.registers_as, registers_as.clone()) != registers_as {
+            self.leave_registrar(name, now);
+        }
         let registration = self.trunks.registration_of(name).unwrap_or_else(|| {
             self.next.registration += 1;
             RegistrationId(self.next.registration)

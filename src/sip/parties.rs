@@ -106,6 +106,8 @@ pub struct Subscribing {
     pub package: Package,
     /// The user part of the request URI, unescaped: of whom it wants to know.
     pub target: String,
+    /// The request URI's host and port: what the subscriber calls the exchange.
+    pub exchange: Uri,
     /// How long it is granted; zero to be told once.
     pub expires: Duration,
     pub user_agent: String,

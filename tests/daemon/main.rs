@@ -19,6 +19,7 @@
 //!   hold          every way to ask for it                                       telephone  a line that speaks and listens
 //!   trunks        providers that want a password, refuse, are silent, die        scenario   SIPp as anybody
 //!   transfers     REFER by baresip and SIPp, lamps
+//!   lamps         who talks with whom; a call is taken by what a lamp says
 //!   attended      Replaces: by REFER, by INVITE; what is heard meanwhile
 //!   three_way     a code brings three together; what each hears; one leaves
 //!   nat           a phone behind a router of our own making
@@ -54,6 +55,7 @@ mod hearing;
 mod hold;
 mod hostile;
 mod lab;
+mod lamps;
 mod line;
 mod live;
 mod nat;
