@@ -149,6 +149,56 @@ pub fn asks_callee(method: &str, cseq: u8, headers: &str) -> String {
     ))
 }
 
+/// The user of the scenario, who is asked for a password, subscribes to what is said of this extension (`dialog`, RFC 4235).
+pub fn subscribes(whose: &str) -> String {
+    let uri = format!("sip:{whose}@[remote_ip]:[remote_port]");
+    let subscribe = |cseq: u8, proof: &str| {
+        send(&format!(
+            "SUBSCRIBE {uri} SIP/2.0\n{VIA}{FROM}To: <{uri}>\nCall-ID: [call_id]\nCSeq: {cseq} SUBSCRIBE\n\
+             Contact: <sip:[service]@[local_ip]:[local_port]>\nMax-Forwards: 70\n{proof}\
+             Event: dialog\nAccept: application/dialog-info+xml\nExpires: 300\nContent-Length: 0\n"
+        ))
+    };
+    let challenge = "<recv response=\"401\" auth=\"true\"/>\n";
+    format!("{}{challenge}{}<recv response=\"200\" rrs=\"true\"/>\n", subscribe(1, ""), subscribe(2, "[authentication]\n"))
+}
+
+/// The same subscription again, for so many seconds.
+pub fn subscribes_again(cseq: u8, expires: u32) -> String {
+    let wants = format!("[authentication]\nEvent: dialog\nExpires: {expires}\n");
+    format!("{}{}", asks_callee("SUBSCRIBE", cseq, &wants), receive("response=\"200\""))
+}
+
+/// A NOTIFY of that subscription, which lives, whose body is such (a regular expression); what of the body it was goes to the log.
+pub fn is_told(body: &str) -> String {
+    told(&[
+        ("active;expires=[0-9]+", "hdr\" header=\"Subscription-State:"),
+        ("application/dialog-info.xml", "hdr\" header=\"Content-Type:"),
+        (body, "body"),
+    ])
+}
+
+/// The last NOTIFY of that subscription.
+pub fn is_told_no_more() -> String {
+    told(&[("terminated", "hdr\" header=\"Subscription-State:")])
+}
+
+/// SIPp itself looks at these places of a NOTIFY, answers it, and logs what it found at the last one.
+fn told(looks: &[(&str, &str)]) -> String {
+    let (mut seen, mut variables) = (String::new(), Vec::new());
+    for ((expression, place), variable) in [("dialog", "hdr\" header=\"Event:")].iter().chain(looks).zip(6..) {
+        let expression = expression.replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+        seen += &format!("<ereg regexp=\"{expression}\" search_in=\"{place}\" check_it=\"true\" assign_to=\"{variable}\"/>");
+        variables.push(variable.to_string());
+    }
+    let last = variables.last().cloned().unwrap_or_default();
+    format!(
+        "<recv request=\"NOTIFY\"><action>{seen}<log message=\"[${last}]\"/></action></recv>\n<Reference variables=\"{}\"/>\n{}",
+        variables.join(","),
+        send("SIP/2.0 200 OK\n[last_Via:]\n[last_From:]\n[last_To:]\n[last_Call-ID:]\n[last_CSeq:]\nContent-Length: 0\n")
+    )
+}
+
 /// NOTIFYs, as many as come, until the other side hangs up.
 pub fn told_until_let_go() -> String {
     let ok = answer("200 OK", "", "");
