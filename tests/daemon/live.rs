@@ -115,11 +115,12 @@ impl Phone {
         self.kept.borrow().iter().filter(|event| event["type"] == kind).count()
     }
 
-    /// Of baresip: what it heard in its one call.
+    /// Of baresip: what it heard in its last call.
     pub fn recording(&self) -> PathBuf {
         let files = std::fs::read_dir(self.folder.join("rec")).expect("the folder of its recordings");
-        let mut heard = files.flatten().map(|file| file.path()).filter(|file| file.to_string_lossy().ends_with("-dec.wav"));
-        heard.next().unwrap_or_else(|| panic!("{} recorded nothing", self.who))
+        let heard = files.flatten().map(|file| file.path()).filter(|file| file.to_string_lossy().ends_with("-dec.wav"));
+        let begun = |file: &PathBuf| file.metadata().and_then(|file| file.created()).ok();
+        heard.max_by_key(begun).unwrap_or_else(|| panic!("{} recorded nothing", self.who))
     }
 
     /// Of baresip: what it has said of itself.
