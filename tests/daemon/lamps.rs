@@ -10,51 +10,74 @@ use std::fs;
 use std::time::Duration;
 
 const S: fn(u64) -> Duration = Duration::from_secs;
-const LAMP: &str = "127.0.0.11";
 
-/// What SIPp has been told so far.
-fn shown(folder: &Folder) -> String {
-    fs::read_to_string(folder.join("lamp.log")).unwrap_or_default()
+/// SIPp as the desk phone of 1003 with a lamp for this extension. What it has been told is in a file of its name.
+struct Lamp {
+    folder: Folder,
+    sipp: Sipp,
 }
 
-/// Waits until the lamp shows this.
-fn shows(folder: &Folder, state: &str, exchange: &Exchange) {
-    let seen = until(SOON, || shown(folder).contains(&format!("<state>{state}</state>")).then_some(()));
-    assert!(seen.is_some(), "the lamp does not show {state}, only:\n{}\n{}", shown(folder), exchange.log());
+impl Lamp {
+    /// The call goes through these states, as dialogs of this direction with this other one; then the lamp subscribes anew, and no more.
+    fn of(whose: &str, address: &str, direction: &str, other: &str, states: &[&str], exchange: &Exchange) -> Lamp {
+        let folder = Folder::new("lamp");
+        let free = format!("<dialog-info [^>]*state=\"full\" entity=\"sip:{whose}\">.*<state>terminated</state>");
+        let call = |state: &&str| {
+            is_told(&format!("direction=\"{direction}\"><state>{state}</state>.*<identity>sip:{other}</identity>"))
+        };
+        let steps = [
+            subscribes(whose),
+            is_told(&free),
+            states.iter().map(call).collect(),
+            is_told(&free),
+            subscribes_again(3, 300),
+            is_told(&free),
+            subscribes_again(4, 0),
+            is_told_no_more(),
+        ];
+        let sipp = Sipp::calls(&folder, "lamp", address, &steps.concat(), "1003", exchange);
+        let lamp = Lamp { folder, sipp };
+        lamp.shows("terminated", exchange);
+        lamp
+    }
+
+    /// What SIPp has been told so far.
+    fn shown(&self) -> String {
+        fs::read_to_string(self.folder.join("lamp.log")).unwrap_or_default()
+    }
+
+    /// Waits until it has shown this.
+    fn shows(&self, state: &str, exchange: &Exchange) {
+        let seen = until(SOON, || self.shown().contains(&format!("<state>{state}</state>")).then_some(()));
+        assert!(seen.is_some(), "the lamp does not show {state}, only:\n{}\n{}", self.shown(), exchange.log());
+    }
+
+    /// Everything went as SIPp expected it, and nothing was told twice.
+    fn is_content(mut self, told: usize, exchange: &Exchange) {
+        self.sipp.is_content(S(10)).unwrap_or_else(|why| panic!("{why}\n{}\n{}", self.shown(), exchange.log()));
+        let shown = self.shown();
+        assert_eq!(shown.lines().filter(|line| line.contains("<state>")).count(), told, "{shown}");
+    }
 }
 
 #[test]
-fn sipp_has_a_lamp_that_shows_ringing_talk_and_its_end_and_goes_out_when_it_wants_no_more() {
-    let (folder, exchange, phrases) = (Folder::new("blf"), Exchange::lab("blf-daemon"), Phrases::new());
-    let free = "<dialog-info [^>]*state=\"full\" entity=\"sip:1001\">.*<state>terminated</state>";
-    let call = |state: &str| format!("direction=\"recipient\"><state>{state}</state>.*<identity>sip:1002</identity>");
-    let steps = [
-        subscribes("1001"),
-        is_told(free),
-        is_told(&call("early")),
-        is_told(&call("confirmed")),
-        is_told(free),
-        subscribes_again(3, 300),
-        is_told(free),
-        subscribes_again(4, 0),
-        is_told_no_more(),
-    ];
+fn sipp_has_lamps_that_show_ringing_talk_and_its_end_and_go_out_when_it_wants_no_more() {
+    let (exchange, phrases) = (Exchange::lab("blf"), Phrases::new());
     let mut anna = Phone::baresip(&exchange, From::Extension("1001"), &phrases.agent, &[]);
     let mut bartek = Phone::baresip(&exchange, From::Extension("1002"), &phrases.caller, &[]);
-    let mut lamp = Sipp::calls(&folder, "lamp", LAMP, &steps.concat(), "1003", &exchange);
-    shows(&folder, "terminated", &exchange);
+    let called = Lamp::of("1001", "127.0.0.11", "recipient", "1002", &["early", "confirmed"], &exchange);
+    let calls = Lamp::of("1002", "127.0.0.12", "initiator", "1001", &["trying", "early", "confirmed"], &exchange);
+    let both = [&called, &calls];
     bartek.say("dial 1001");
     anna.expect("CALL_INCOMING");
-    shows(&folder, "early", &exchange);
+    both.iter().for_each(|lamp| lamp.shows("early", &exchange));
     anna.say("accept");
-    shows(&folder, "confirmed", &exchange);
+    both.iter().for_each(|lamp| lamp.shows("confirmed", &exchange));
     bartek.expect("CALL_ESTABLISHED");
-    assert!(!shown(&folder).ends_with("terminated</state>\n"), "they talk");
     bartek.say("hangup");
     anna.expect("CALL_CLOSED");
-    lamp.is_content(S(10)).unwrap_or_else(|why| panic!("{why}\n{}\n{}", shown(&folder), exchange.log()));
-    let lines = shown(&folder);
-    assert_eq!(lines.lines().filter(|line| line.contains("<state>")).count(), 5, "each once:\n{lines}");
+    called.is_content(5, &exchange);
+    calls.is_content(6, &exchange);
     assert_eq!(exchange.records(1)[0]["outcome"], "completed");
     exchange.becomes_quiet(S(10), false);
 }

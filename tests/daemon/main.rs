@@ -18,11 +18,13 @@
 //!   rtp_safety    strangers at the media ports
 //!   hold          every way to ask for it                                       telephone  a line that speaks and listens
 //!   trunks        providers that want a password, refuse, are silent, die        scenario   SIPp as anybody
-//!   transfers     REFER by baresip and SIPp, lamps
+//!   servers       a provider found by SRV, whose better server refuses
+//!   transfers     REFER by baresip and SIPp from desks outside, mailboxes
+//!   talks         baresip and SIPp hold and refer, called or calling              lamps      SIPp's and baresip's lamps
 //!   attended      Replaces: by REFER, by INVITE; what is heard meanwhile
 //!   three_way     a code brings three together; what each hears; one leaves
-//!   nat           a phone behind a router of our own making
-//!   policy        a thousand attack strings, and a provider that counts
+//!   nat           phones behind a router of our own making
+//!   policy        a thousand attack strings, and a provider that counts         policy_ways  ... by the ways that nobody dials
 //!   broken_sounds files damaged under a running exchange
 //!   customers     PINs, calendars, web services
 //!   webhooks      a CRM is told of calls, also when it was away

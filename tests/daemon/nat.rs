@@ -149,12 +149,12 @@ fn talk(caller: &mut Phone, called: &Phone, number: &str, phrases: [&Path; 2], e
     for phone in [&*caller, called] {
         assert!(phone.event("CALL_ESTABLISHED", S(10)).is_some(), "no call to {number}\n{}", exchange.log());
     }
-    caller.stays("CALL_CLOSED", 4);
+    caller.stays("CALL_CLOSED", 3);
     caller.say("hangup");
     caller.expect("CALL_CLOSED");
     called.expect("CALL_CLOSED");
     for (who, phone, phrase) in [("the caller", &*caller, phrases[1]), ("the called", called, phrases[0])] {
-        hears_a_part(&phone.recording(), 2.0, phrase)
+        hears_a_part(&phone.recording(), 1.5, phrase)
             .unwrap_or_else(|why| panic!("{who} at {number}: {why}\n{}", exchange.log()));
     }
 }

@@ -38,7 +38,8 @@ fn a_transfer_that_names_a_call_dials_nothing_whatever_number_it_bears() {
     let (second, _darek) = talk("1001", "127.0.0.1", "1004", Some("pw1001"));
     let (mut outside, _bartek) = talk("48601234567", "127.0.0.2", "1002", None);
     let nobody = crate::line::named("nobody@nowhere.example", "1", "2");
-    for attack in attacks() {
+    // Each head and each number with some of the tails: four REFERs for each.
+    for attack in attacks().into_iter().step_by(5) {
         // The provider's caller is nobody's to take, and takes nobody.
         for named in [&nobody, &outside.call.name()] {
             let status = refers(&mut first, &attack, named, &exchange);
@@ -63,22 +64,21 @@ fn a_member_of_a_ring_group_is_called_outside_as_far_as_groups_may() {
     let groups = "ring_groups:\n  sales: {members: [1003, \"+442012345678\", \"+48221234567\"], strategy: all}\nnumbers:\n  300: {group: sales}\n";
     let (exchange, sink) = guarded(&folder, "fraud-group-daemon", groups);
     let mut phone = Telephone::registered(&exchange, "1003");
-    for (user, local) in [("48601234567", "127.0.0.2"), ("1001", "127.0.0.1")] {
-        let mut line = Line::udp(local, exchange.sip);
-        let mut call =
-            if user == "1001" { dials_in(&mut line, "300", &exchange) } else { Call::new(&line, user, "300", exchange.sip) };
-        if user != "1001" {
-            line.send(call.invite(None));
-        }
+    let mut is_busy = || {
         let invite = phone.called();
         phone.line.send(invite.answered_by("486 Busy Here", "busy", "", ""));
-        let status = if user == "1001" {
-            ended(&mut line, &mut call, "300", &exchange)
-        } else {
-            answered(&mut line, &mut call, &exchange)
-        };
-        assert!((400..700).contains(&status), "{user}: {status}\n{}", exchange.log());
-    }
+    };
+    // A caller from a provider, then a phone of the house.
+    let mut outside = Line::udp("127.0.0.2", exchange.sip);
+    let mut call = Call::new(&outside, "48601234567", "300", exchange.sip);
+    outside.send(call.invite(None));
+    is_busy();
+    let first = answered(&mut outside, &mut call, &exchange);
+    let mut inside = Line::udp("127.0.0.1", exchange.sip);
+    let mut call = dials_in(&mut inside, "300", &exchange);
+    is_busy();
+    let second = ended(&mut inside, &mut call, "300", &exchange);
+    assert!([first, second].iter().all(|status| (400..700).contains(status)), "{first}, {second}\n{}", exchange.log());
     sink.has_counted(&exchange, &[HONEST, HONEST]);
 }
 

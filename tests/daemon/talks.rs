@@ -81,9 +81,9 @@ impl Talk {
 
 fn holds(test: &str, kind: Kind, calls: bool) {
     // Talk, music, and talk again.
-    let mut talk = Talk::begin(test, kind, calls, "wait=2.5,hold,wait=3,resume,wait=4,bye");
+    let mut talk = Talk::begin(test, kind, calls, "wait=2,hold,wait=2.5,resume,wait=3.5,bye");
     if kind == Kind::Baresip {
-        for (then, seconds) in [("hold", 2), ("resume", 3), ("hangup", 4)] {
+        for (then, seconds) in [("hold", 2), ("resume", 3), ("hangup", 3)] {
             talk.other.stays("CALL_CLOSED", seconds);
             talk.acts.say(then);
         }

@@ -81,13 +81,24 @@ fn a_provider_that_wants_a_password_registers_us_and_takes_our_calls() {
     assert_eq!(exchange.records(1)[0]["outcome"], "completed");
 }
 
-/// A provider that wants a password, and after our registration calls us: where our Contact says, from its own address, and with our
-/// number in whatever form it likes.
+/// The account is our number.
 #[test]
 fn a_provider_where_we_have_registered_calls_in_and_walks_the_menu() {
-    let folder = Folder::new("calls-in");
+    calls_in("calls-in", "48221234500");
+}
+
+/// The account is a name, and the number of ours that was dialled stands in To alone.
+#[test]
+fn a_provider_that_calls_the_account_says_in_to_whom_it_means() {
+    calls_in("calls-account", "acct");
+}
+
+/// A provider that wants a password, and after our registration calls us: where our Contact says, from its own address, and with our
+/// number in a form of its own.
+fn calls_in(test: &str, account: &str) {
+    let folder = Folder::new(test);
     let challenge = "WWW-Authenticate: Digest realm=\"acme\", nonce=\"abc\", algorithm=MD5, qop=\"auth\"\n";
-    let verify = "<verifyauth assign_to=\"ok\" username=\"48221234500\" password=\"provider-secret\"/>";
+    let verify = format!("<verifyauth assign_to=\"ok\" username=\"{account}\" password=\"provider-secret\"/>");
     let contact =
         "<ereg regexp=\"sip:[^&gt;]*\" search_in=\"hdr\" header=\"Contact:\" check_it=\"true\" assign_to=\"contact\"/>";
     let request = |method: &str, uri: &str, to: &str, cseq: u8, headers: &str, body: &str| {
@@ -122,7 +133,7 @@ fn a_provider_where_we_have_registered_calls_in_and_walks_the_menu() {
     ];
     let mut provider = Sipp::start(&folder, "provider", PROVIDER, &steps.concat(), 1);
     let trunk = format!(
-        "  acme:\n    send_to: \"{PROVIDER}:{}\"\n    accept_from: [{PROVIDER}]\n    account: {{user: \"48221234500\", password: provider-secret, register: 5m}}\n",
+        "  acme:\n    send_to: \"{PROVIDER}:{}\"\n    accept_from: [{PROVIDER}]\n    account: {{user: \"{account}\", password: provider-secret, register: 5m}}\n",
         provider.port
     );
     let lab = lab_with(&folder, &trunk, "outbound: {via: acme, classes: [national], numbers: [\"+48221234500\"]}\n");
@@ -132,14 +143,14 @@ fn a_provider_where_we_have_registered_calls_in_and_walks_the_menu() {
     let at = format!("127.0.0.1:{}", free_port("127.0.0.1"));
     let capture =
         Capture::begun(folder.join("capture.pcap"), at.rsplit(':').next().unwrap_or_default().to_owned(), &[PROVIDER]);
-    let exchange = Exchange::at("calls-in-daemon", &lab, &at);
+    let exchange = Exchange::at(&format!("{test}-daemon"), &lab, &at);
     provider.is_content(S(15)).unwrap_or_else(|why| panic!("{why}\n{}", exchange.log()));
     let record = &exchange.records(1)[0];
     let streams = capture.streams();
     let heard = crate::agents::wav(crate::agents::stream(&streams, "exchange", PROVIDER));
     hears(&heard, &[sound("pl", "welcome"), sound("pl", "goodbye")]).unwrap_or_else(|why| panic!("{why}\n{}", exchange.log()));
     let told = ["source", "from", "dialled", "outcome", "ended_by"].map(|name| record[name].as_str().unwrap_or_default());
-    assert_eq!(told, ["trunk acme", "+48601234567", "48221234500", "completed", "exchange"], "{record:#}");
+    assert_eq!(told, ["trunk acme", "+48601234567", "0048221234500", "completed", "exchange"], "{record:#}");
     let nodes: Vec<_> = record["path"].as_array().into_iter().flatten().filter_map(|step| step["node"].as_str()).collect();
     assert_eq!(nodes, ["welcome", "menu", "goodbye", "end"], "{record:#}");
 }
