@@ -174,8 +174,7 @@ impl Endpoint {
         response.set_to_tag(&tag);
         response.headers.copy(&request.headers, Header::RecordRoute);
         let mut carried = carried::read(&request.headers);
-        let display = request.from_().display.chars().filter(|letter| !letter.is_control()).collect();
-        let mut from = Party { display, user: request.from_().uri.subscriber() };
+        let mut from = Party { display: request.from_().display.clone(), user: request.from_().uri.subscriber() };
         if let Source::Extension(user) = &source
             && is_anonymous(request.from_())
         {
