@@ -50,15 +50,10 @@ impl Pbx {
                 let (agent, outcome) = (agent.clone(), outcome.to_string());
                 self.keep_stay(*item, queue, QueueEvent::OfferEnded { agent, outcome, rang_ms: millis(*rang) }, now, out);
             }
-            acd::Action::Connect { item, queue, agent, waited, predicted, .. } => {
+            acd::Action::Connect { item, queue, agent, waited, rang, predicted, .. } => {
                 let (agent, predicted_ms) = (agent.clone(), predicted.map(millis));
-                self.keep_stay(
-                    *item,
-                    queue,
-                    QueueEvent::Answered { agent, waited_ms: millis(*waited), predicted_ms },
-                    now,
-                    out,
-                );
+                let event = QueueEvent::Answered { agent, waited_ms: millis(*waited), rang_ms: millis(*rang), predicted_ms };
+                self.keep_stay(*item, queue, event, now, out);
             }
             acd::Action::Returned { item, queue, agent, talked, arrival } => {
                 let Some(call) = self.caller_of(*item).and_then(|call| self.calls.get(&call)) else { return };
