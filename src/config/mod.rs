@@ -69,11 +69,11 @@ pub use load::load;
 pub use night::Night;
 pub use number::{Class, MAX_DIALLED, Number, Plan, is_dialable};
 pub use outbound::{Allowance, Outbound, Via};
-pub use secrets::{MIN_SECRET, SecretRef, secret_references};
+pub use secrets::{Elsewhere, MIN_SECRET, SecretRef, secret_references};
 pub use sections::SECTIONS;
 pub use services::{Code, InTurn, Parking, RingGroup, Services, When};
 pub use shape::{Shape, shapes};
-pub use sources::{Folders, MAX_FILES, Overrides, Sources, authorities, folder_place, folders};
+pub use sources::{Folders, MAX_FILES, Overrides, Sources, folder_place, folders};
 pub use trunks::{Form, Identity, Trunk, TrunkAccount, TrunkAddress, TrunkHost, TrunkLimits};
 pub use webhooks::{Webhook, Webhooks};
 
