@@ -19,7 +19,7 @@
 //! | `secrets` | `${file:...}` and `${env:...}`; HA1 |
 //! | `numbers` | what was dialled -> where it leads |
 //! | `queues`, `agents` | queues and families of them; agents |
-//! | `routing`, `staffing` | how a queue decides; queues and agents judged together |
+//! | `routing`, `staffing`, `doubts` | how a queue decides; queues and agents judged together; what is no mistake and looks like one |
 //! | `families` | queues that are made as they are dialled |
 //! | `hosts` | the web services that flows may ask |
 //! | `webhooks` | who is told of calls while they happen |
@@ -37,6 +37,7 @@ mod calendars;
 mod day;
 mod dialling;
 mod difference;
+mod doubts;
 mod extensions;
 mod families;
 mod general;
