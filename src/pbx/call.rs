@@ -10,7 +10,6 @@ use super::three_way::{Third, Typed};
 use super::transfers::Transfer;
 use super::unanswered::Unanswered;
 use crate::acd::{ItemId, OfferId};
-use crate::config::Destination;
 use crate::expression::Requirement;
 use crate::id::{CallId, LegId, Name, PlayId};
 use crate::media::{self, ShardId};
@@ -191,8 +190,6 @@ pub struct Attempt {
     pub rings: bool,
     /// The best reason that one of them has given for not answering.
     pub refusal: Option<Unanswered>,
-    /// The flow or the queue that a phone has sent its callers to, when nobody else answers.
-    pub inside: Option<Destination>,
     /// What is tried next, when these have failed.
     pub then: VecDeque<Stage>,
     /// What is tried now.
