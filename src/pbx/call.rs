@@ -16,7 +16,6 @@ use crate::media::{self, ShardId};
 use crate::sdp::{Agreed, Description};
 use crate::sip::message::Uri;
 use crate::sip::{Carried, DialogId, Path, Source};
-use crate::store::queueing::TalkEnd;
 use crate::store::{LegRecord, PartyNumber};
 use crate::time::{Duration, Moment, Now, Wall};
 use crate::{ivr, sip};
@@ -52,8 +51,6 @@ pub struct Call {
     pub queue: Option<Name>,
     /// When, and why, the other party of the last talk went: what ends in the same moment was ended by them.
     pub parted: Option<(Moment, EndedBy)>,
-    /// How the talk with an agent ended, until the queue's record of it is written.
-    pub talk_end: Option<TalkEnd>,
     /// What the caller brought along, of which only a trusted trunk is believed.
     pub carried: Carried,
     /// The id of the customer whom the last flow that is over found them to be.
@@ -88,8 +85,6 @@ pub struct Wish {
     pub entered: Moment,
     /// The place that they have when they wait again.
     pub place: Option<Kept>,
-    /// The talk with an agent that ends as they wait again.
-    pub after: Option<ItemId>,
 }
 
 /// A place in a queue; `None`: in whichever is next.

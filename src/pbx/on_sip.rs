@@ -183,7 +183,6 @@ impl Pbx {
             legs: BTreeSet::from([leg]),
             queue: None,
             parted: None,
-            talk_end: None,
             carried: invite.carried,
             known_as: None,
             early: None,

@@ -28,7 +28,8 @@ pub(super) struct Hold {
 
 impl Pbx {
     /// Writes down what concerns a queue or an agent; the rest is nobody's business later.
-    pub(super) fn keep_acd(&mut self, action: &acd::Action, now: Now, out: &mut Vec<Action>) {
+    /// `ended`: how a talk did that is over with this.
+    pub(super) fn keep_acd(&mut self, action: &acd::Action, ended: Option<TalkEnd>, now: Now, out: &mut Vec<Action>) {
         match action {
             acd::Action::Joined { item, queue, kind, class, head_start, arrival } => {
                 let Some(contact) = self.caller_of(*item).and_then(|call| Some(self.calls.get(&call)?.from.clone())) else {
@@ -63,8 +64,6 @@ impl Pbx {
             }
             acd::Action::ItemOutcome { item, queue, outcome, waited } => {
                 let held = self.end_hold(*item, now);
-                let call = self.caller_of(*item).and_then(|call| self.calls.get_mut(&call));
-                let ended = call.and_then(|call| call.talk_end.take());
                 self.keep_stay(*item, queue, left(outcome, *waited, held, ended), now, out);
             }
             acd::Action::Disposed { item, queue, agent, code } => {
