@@ -397,7 +397,7 @@ fn a_queue_without_music_is_a_warning() {
     sources.sounds.insert("en".into(), BTreeSet::new());
     let yaml = "queues: {support: {}}\nagents: {a: {address: 'sip:a@192.0.2.1', queues: [support]}}";
     sources.files.insert("c.yaml".into(), yaml.into());
-    let config = load(&sources, &Overrides::default(), &|_| Err("none".into())).expect("a good configuration");
+    let config = load(&sources, &Overrides::default(), &|_: &SecretRef| Err("none".into())).expect("a good configuration");
     let warnings: Vec<_> = config.warnings.iter().map(|fault| &*fault.message).collect();
     assert_eq!(warnings, ["no sound `hold-music` in en: callers wait in silence; `centrala sounds build` makes it"]);
 }
@@ -467,8 +467,10 @@ fn folders_and_files_that_are_not_there_are_told_where_they_are_named() {
     let sources = files::gather(&folder).expect("a folder");
     std::fs::remove_dir_all(&folder).expect("it was there");
     let shown = folder.display().to_string();
-    let told: Vec<String> = sources.unreadable.iter().map(ToString::to_string).collect();
-    let lines: Vec<_> = told.iter().filter_map(|fault| fault.lines().next()).collect();
+    let outside = files::Outside { data: &folder };
+    let faults = load(&sources, &Overrides::default(), &outside).expect_err("nothing is there");
+    let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    let lines: Vec<_> = told.iter().filter_map(|fault| fault.lines().next()).filter(|it| it.contains("could not")).collect();
     let none = "there is no such file or folder";
     assert_eq!(
         lines,

@@ -339,6 +339,8 @@ pub enum Action {
         queue: Name,
         agent: Name,
         waited: Duration,
+        /// How long this agent's phone rang.
+        rang: Duration,
         predicted: Option<Duration>,
     },
     /// A fact for the records: the lease is over, once for every offer, after its `Connect` or `Withdraw`.

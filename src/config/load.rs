@@ -7,8 +7,8 @@ use super::secrets::Secrets;
 use super::sections::Sections;
 use super::signalling::{self, Context, Signalling};
 use super::{
-    Config, Destination, Overrides, SecretRef, Sources, calendars, dialling, general, hosts, mailboxes, numbers, outbound,
-    services, webhooks,
+    Config, Destination, Elsewhere, Overrides, SecretRef, Sources, calendars, dialling, general, hosts, mailboxes, numbers,
+    outbound, services, webhooks,
 };
 use crate::fault::{Asked, Fault, Faults, Place};
 use crate::id::Name;
@@ -17,20 +17,15 @@ use crate::speech::Language;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// The whole configuration, or every fault in it (with the warnings between them). `secrets` reads a secret that is kept
-/// elsewhere; its error finishes the sentence "could not read it: ...".
-pub fn load(
-    sources: &Sources,
-    overrides: &Overrides,
-    secrets: &dyn Fn(&SecretRef) -> Result<String, String>,
-) -> Result<Config, Vec<Fault>> {
+/// The whole configuration, or every fault in it (with the warnings between them).
+pub fn load(sources: &Sources, overrides: &Overrides, elsewhere: &dyn Elsewhere) -> Result<Config, Vec<Fault>> {
     let mut faults = Faults::new();
     for fault in &sources.unreadable {
         faults.push(fault.clone());
     }
     let documents = Sections::parse(&sources.files, &mut faults);
     let sections = Sections::gather(&documents, &mut faults);
-    let config = assemble(sources, &sections, overrides, secrets, &mut faults);
+    let config = assemble(sources, &sections, overrides, elsewhere, &mut faults);
     Ok(Config { warnings: faults.judge()?, ..config })
 }
 
@@ -39,7 +34,7 @@ pub(super) fn asked(sources: &Sources) -> Asked {
     let mut faults = Faults::listening();
     let documents = Sections::parse(&sources.files, &mut faults);
     let sections = Sections::gather(&documents, &mut faults);
-    assemble(sources, &sections, &Overrides::default(), &|_| Ok(String::new()), &mut faults);
+    assemble(sources, &sections, &Overrides::default(), &|_: &SecretRef| Ok(String::new()), &mut faults);
     faults.asked()
 }
 

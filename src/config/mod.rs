@@ -19,7 +19,7 @@
 //! | `secrets` | `${file:...}` and `${env:...}`; HA1 |
 //! | `numbers` | what was dialled -> where it leads |
 //! | `queues`, `agents` | queues and families of them; agents |
-//! | `routing`, `staffing` | how a queue decides; queues and agents judged together |
+//! | `routing`, `staffing`, `doubts` | how a queue decides; queues and agents judged together; what is no mistake and looks like one |
 //! | `families` | queues that are made as they are dialled |
 //! | `hosts` | the web services that flows may ask |
 //! | `webhooks` | who is told of calls while they happen |
@@ -37,6 +37,7 @@ mod calendars;
 mod day;
 mod dialling;
 mod difference;
+mod doubts;
 mod extensions;
 mod families;
 mod general;
@@ -69,11 +70,11 @@ pub use load::load;
 pub use night::Night;
 pub use number::{Class, MAX_DIALLED, Number, Plan, is_dialable};
 pub use outbound::{Allowance, Outbound, Via};
-pub use secrets::{MIN_SECRET, SecretRef, secret_references};
+pub use secrets::{Elsewhere, MIN_SECRET, SecretRef, secret_references};
 pub use sections::SECTIONS;
 pub use services::{Code, InTurn, Parking, RingGroup, Services, When};
 pub use shape::{Shape, shapes};
-pub use sources::{Folders, MAX_FILES, Overrides, Sources, authorities, folder_place, folders};
+pub use sources::{Folders, MAX_FILES, Overrides, Sources, folder_place, folders};
 pub use trunks::{Form, Identity, Trunk, TrunkAccount, TrunkAddress, TrunkHost, TrunkLimits};
 pub use webhooks::{Webhook, Webhooks};
 

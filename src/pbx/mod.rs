@@ -91,7 +91,7 @@ use crate::config::Config;
 use crate::config::Phone;
 use crate::id::{AskId, CallId, LegId, Name, PlayId, ReplyId, Rng, WriteId};
 use crate::sip::{self, DialogId};
-use crate::store;
+use crate::store::{self, queueing::TalkEnd};
 use crate::time::{Duration, Moment, Now, Timers, Wall};
 use crate::{ask, calendar, ivr, media};
 use call::Leg;
@@ -190,7 +190,8 @@ pub struct Pbx {
 enum Said {
     Sip(sip::Output),
     Ivr(CallId, ivr::Command),
-    Acd(acd::Action),
+    /// With how a talk ended, where that is what was said.
+    Acd(acd::Action, Option<TalkEnd>),
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -381,7 +382,7 @@ impl Pbx {
         self.settle(now, out);
         let mut said = Vec::new();
         self.acd.handle_timeout(now, &mut said);
-        self.said.extend(said.into_iter().map(Said::Acd));
+        self.said.extend(said.into_iter().map(|action| Said::Acd(action, None)));
         self.settle(now, out);
     }
 
@@ -442,7 +443,7 @@ impl Pbx {
                     self.on_ivr(call, command, now, out);
                     self.end_flow(call, now, out);
                 }
-                Said::Acd(action) => self.on_acd(action, now, out),
+                Said::Acd(action, ended) => self.on_acd(action, ended, now, out),
             }
             words += 1;
             assert!(words < MAX_WORDS, "two rooms talk to each other for ever");

@@ -137,7 +137,7 @@ impl Pbx {
         let is_end = matches!(event, acd::Event::AgentResume { .. });
         self.tell_acd(event, now);
         let mut told =
-            self.said.iter().skip(before).filter_map(|said| if let Said::Acd(action) = said { Some(action) } else { None });
+            self.said.iter().skip(before).filter_map(|said| if let Said::Acd(action, _) = said { Some(action) } else { None });
         let refused = told.clone().find_map(|action| match action {
             acd::Action::PauseRefused { reason, why, .. } if is_end => {
                 Some(format!("the pause `{reason}` does not end: {why}"))
@@ -182,7 +182,7 @@ impl Pbx {
             Ok(event) => self.tell_acd(event, now),
             Err(why) => return Response::Failed(why),
         }
-        let done = |said: &Said| matches!(said, Said::Acd(acd::Action::Moved { .. } | acd::Action::Offer { .. }));
+        let done = |said: &Said| matches!(said, Said::Acd(acd::Action::Moved { .. } | acd::Action::Offer { .. }, _));
         match self.said.iter().skip(before).any(done) {
             true => Response::Done,
             false => Response::Failed("not done: `centrala explain call` says how it stands".into()),

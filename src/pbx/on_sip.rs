@@ -186,7 +186,6 @@ impl Pbx {
             legs: BTreeSet::from([leg]),
             queue: None,
             parted: None,
-            talk_end: None,
             carried: invite.carried,
             known_as: None,
             early: None,
@@ -342,18 +341,23 @@ pub fn shortened(number: &str) -> String {
 
 /// A log line is one line, whatever a stranger sends.
 fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    text.chars().map(harmless).collect()
 }
 
+fn harmless(letter: char) -> char {
+    if letter.is_control() { '?' } else { letter }
+}
+
+/// What is kept of a stranger's words, and told to others: not too long, and nothing in it that a screen or a file would obey.
 fn clipped(text: &str) -> String {
-    text.chars().take(LONGEST_PARTY).collect()
+    text.chars().take(LONGEST_PARTY).map(harmless).collect()
 }
 
 fn log_rejection(peer: &str, status: Status, why: &Rejection) {
     match why {
         Rejection::Malformed(what) => tracing::debug!(peer, status = status.0, what = %one_line(what), "malformed message"),
-        Rejection::BadCredentials { user } => tracing::info!(peer, user = %one_line(&clipped(user)), "wrong credentials"),
-        Rejection::Replayed { user } => tracing::warn!(peer, user = %one_line(&clipped(user)), "credentials replayed"),
+        Rejection::BadCredentials { user } => tracing::info!(peer, user = %clipped(user), "wrong credentials"),
+        Rejection::Replayed { user } => tracing::warn!(peer, user = %clipped(user), "credentials replayed"),
         Rejection::Limit(limit) => tracing::warn!(peer, status = status.0, %limit, "refused at a limit"),
         Rejection::Unsupported(what) => tracing::debug!(peer, status = status.0, what = %one_line(what), "not supported"),
     }

@@ -28,7 +28,8 @@ pub(super) struct Hold {
 
 impl Pbx {
     /// Writes down what concerns a queue or an agent; the rest is nobody's business later.
-    pub(super) fn keep_acd(&mut self, action: &acd::Action, now: Now, out: &mut Vec<Action>) {
+    /// `ended`: how a talk did that is over with this.
+    pub(super) fn keep_acd(&mut self, action: &acd::Action, ended: Option<TalkEnd>, now: Now, out: &mut Vec<Action>) {
         match action {
             acd::Action::Joined { item, queue, kind, class, head_start, arrival } => {
                 let Some(contact) = self.caller_of(*item).and_then(|call| Some(self.calls.get(&call)?.from.clone())) else {
@@ -50,15 +51,10 @@ impl Pbx {
                 let (agent, outcome) = (agent.clone(), outcome.to_string());
                 self.keep_stay(*item, queue, QueueEvent::OfferEnded { agent, outcome, rang_ms: millis(*rang) }, now, out);
             }
-            acd::Action::Connect { item, queue, agent, waited, predicted, .. } => {
+            acd::Action::Connect { item, queue, agent, waited, rang, predicted, .. } => {
                 let (agent, predicted_ms) = (agent.clone(), predicted.map(millis));
-                self.keep_stay(
-                    *item,
-                    queue,
-                    QueueEvent::Answered { agent, waited_ms: millis(*waited), predicted_ms },
-                    now,
-                    out,
-                );
+                let event = QueueEvent::Answered { agent, waited_ms: millis(*waited), rang_ms: millis(*rang), predicted_ms };
+                self.keep_stay(*item, queue, event, now, out);
             }
             acd::Action::Returned { item, queue, agent, talked, arrival } => {
                 let Some(call) = self.caller_of(*item).and_then(|call| self.calls.get(&call)) else { return };
@@ -68,8 +64,6 @@ impl Pbx {
             }
             acd::Action::ItemOutcome { item, queue, outcome, waited } => {
                 let held = self.end_hold(*item, now);
-                let call = self.caller_of(*item).and_then(|call| self.calls.get_mut(&call));
-                let ended = call.and_then(|call| call.talk_end.take());
                 self.keep_stay(*item, queue, left(outcome, *waited, held, ended), now, out);
             }
             acd::Action::Disposed { item, queue, agent, code } => {

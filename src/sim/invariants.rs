@@ -10,7 +10,7 @@ use crate::media::{Command, Report};
 use crate::pbx::{Action, Event};
 use crate::store::queueing::QueueFact;
 use crate::store::{CallRecord, LegRecord, OUTCOMES, What};
-use crate::time::Moment;
+use crate::time::{Moment, Wall};
 use crate::{ask, store};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -101,7 +101,7 @@ pub struct Ledger {
     ports: BTreeMap<SocketAddr, LegId>,
     plays: BTreeSet<(LegId, PlayId)>,
     company: Company,
-    queueing: Vec<QueueFact>,
+    queueing: Vec<(Wall, QueueFact)>,
     calls: BTreeMap<String, CallEntry>,
     records: BTreeMap<String, CallRecord>,
     writes: BTreeMap<WriteId, Written>,
@@ -144,8 +144,8 @@ impl Ledger {
         &self.records
     }
 
-    /// What was kept of the queues, in order.
-    pub fn queueing(&self) -> &[QueueFact] {
+    /// What was kept of the queues, and when, in order.
+    pub fn queueing(&self) -> &[(Wall, QueueFact)] {
         &self.queueing
     }
 
@@ -306,7 +306,7 @@ impl Ledger {
                 Written::Ended(record.reference.clone())
             }
             What::Queue(fact) => {
-                self.queueing.push(fact.clone());
+                self.queueing.push((write.at, fact.clone()));
                 Written::Other
             }
             _ => Written::Other,

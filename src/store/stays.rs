@@ -64,6 +64,11 @@ impl Stay {
     pub fn ending(&self) -> Option<Ended> {
         self.ended.or(self.answered.map(|_| Ended::Answered))
     }
+
+    /// A talk that broke off was no waiting.
+    pub fn waited_until(&self, at: Wall) -> Duration {
+        at.since(self.entered).saturating_sub(self.talked)
+    }
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -165,7 +170,7 @@ impl Stays {
         let Some(queue) = body.queue else { return };
         let Some(place) = self.open.remove(&fact.call) else { return };
         let stay = &mut self.stays[place];
-        stay.waited = fact.at.since(stay.entered);
+        stay.waited = stay.waited_until(fact.at);
         stay.ended = Some(Ended::FlowedOut);
         let customer = stay.customer.clone();
         self.enter(queue, fact.call, customer, fact.at);
@@ -175,7 +180,10 @@ impl Stays {
         let Some(place) = self.open.get(&fact.call).copied() else { return };
         let stay = &mut self.stays[place];
         stay.answered = Some(fact.at);
-        stay.waited = Duration::from_millis(body.waited_ms);
+        // Whoever answers after a talk that broke off was waited for, but not first.
+        if stay.agent.is_none() {
+            stay.waited = Duration::from_millis(body.waited_ms);
+        }
         stay.agent = body.agent.clone();
         self.last.extend(body.agent.map(|agent| (agent, place)));
     }
@@ -213,7 +221,7 @@ impl Stays {
                 stay.ended = Some(Ended::Answered);
             }
             None => {
-                stay.waited = end.since(stay.entered);
+                stay.waited = stay.waited_until(end);
                 stay.ended = Some(Ended::EndedByUs);
             }
         }

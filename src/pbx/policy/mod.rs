@@ -184,7 +184,7 @@ impl Place {
     }
 }
 
-/// Phones that ring together, before the next ones do.
+/// Phones that ring together, before the next ones do; or the end of all ringing.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Stage {
     pub goals: Vec<Goal>,
@@ -194,6 +194,8 @@ pub struct Stage {
     pub passed_over: u8,
     /// The extension whose forwards apply when none of these answers.
     pub forward: Option<Name>,
+    /// Nothing rings: a flow or a queue takes the caller, and what comes after is not tried.
+    pub taker: Option<Destination>,
 }
 
 /// That a phone may ring: without it no INVITE can be made.
@@ -362,6 +364,10 @@ impl Policy {
 }
 
 impl Stage {
+    pub fn taken_by(taker: Destination) -> Stage {
+        Stage { taker: Some(taker), ..Stage::default() }
+    }
+
     fn of(goal: Goal) -> Stage {
         Stage { goals: vec![goal], ..Stage::default() }
     }
