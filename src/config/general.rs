@@ -9,6 +9,7 @@ use crate::fault::fields::{Fields, Reader, shorten};
 use crate::fault::{Faults, Place};
 use crate::id::Name;
 use crate::ivr::ANY_LANGUAGE;
+use crate::sip::{Network, Told};
 use crate::time::Duration;
 use std::net::IpAddr;
 
@@ -110,8 +111,10 @@ pub(super) fn known_language(fields: &mut Fields<'_>, languages: &[Name], reader
     Some(language)
 }
 
-pub(super) fn media(sections: &Sections<'_>, faults: &mut Faults) -> Media {
+/// The media section; what peers are told of where we are goes to `told`, as SIP has to say it too.
+pub(super) fn media(sections: &Sections<'_>, told: &mut Told, faults: &mut Faults) -> Media {
     let mut media = Media::default();
+    told.inside = Network::private();
     let Some(section) = sections.once("media") else { return media };
     let mut reader = section.reader(faults);
     let Some(mut fields) = reader.fields("`media`", section.entry.spot, section.value()) else { return media };
@@ -124,11 +127,11 @@ pub(super) fn media(sections: &Sections<'_>, faults: &mut Faults) -> Media {
         }
     }
     if let Some(node) = fields.value("external_address") {
-        media.external_address = reader.parsed::<IpAddr>("`external_address`", "an IP address", node);
+        told.external = reader.parsed::<IpAddr>("`external_address`", "an IP address", node);
     }
     if let Some(node) = fields.value("local_networks") {
         let networks = reader.items(node).iter().map(|item| reader.parsed("a network", "written as 192.0.2.0/24", item));
-        media.local_networks = networks.flatten().collect();
+        told.inside = networks.flatten().collect();
     }
     if let Some(node) = fields.value("shards") {
         media.shards = reader.number("`shards`", node, 0..=64).unwrap_or(media.shards);

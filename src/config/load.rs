@@ -49,7 +49,8 @@ fn assemble(
     general::folders(sections, faults);
     let (language, languages) = general::languages(sections, sources, faults);
     let context = Context { lab, languages: &languages, overrides, secrets };
-    let Signalling { settings, extensions, trunks, accounts } = signalling::read(sections, &context, faults);
+    let Signalling { mut settings, extensions, trunks, accounts } = signalling::read(sections, &context, faults);
+    let media = general::media(sections, &mut settings.told, faults);
     let mut world = sources.world(&languages, sections);
     world.speech = speech(sources, faults);
     let context = queues::Context { lab, overrides, world: &world };
@@ -76,7 +77,7 @@ fn assemble(
         webhooks: webhooks::read(sections, lab, secrets, faults),
         speech: world.speech,
         calendars: calendars::read(sections, sources, faults),
-        media: general::media(sections, faults),
+        media,
         storage: general::storage(sections, faults),
         logging: general::logging(sections, faults),
         limits: general::limits(sections, faults),

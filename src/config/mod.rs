@@ -87,7 +87,6 @@ use crate::time::Duration;
 use crate::{acd, calendar, ivr, sip, speech};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Everything the exchange was told, checked: every name in it refers to something that exists.
@@ -145,10 +144,6 @@ pub struct Media {
     /// The granted range; the even ports of it are used for RTP.
     pub first_port: u16,
     pub last_port: u16,
-    /// What is written into SDP instead of the local address, for peers outside `local_networks`.
-    pub external_address: Option<IpAddr>,
-    /// Where our own address is the right one to write into SDP.
-    pub local_networks: Vec<Network>,
     /// Media threads; 0 means one per core but one.
     pub shards: u16,
     /// A leg that receives nothing for this long is reported silent.
@@ -162,8 +157,6 @@ impl Default for Media {
         Media {
             first_port: 16384,
             last_port: 32767,
-            external_address: None,
-            local_networks: Network::private(),
             shards: 0,
             silent_after: Duration::from_secs(5),
             codecs: vec!["PCMA".into(), "PCMU".into()],

@@ -230,7 +230,7 @@ impl Pbx {
             attempt: Some(attempt),
             audio: Audio::Closed { statistics: Statistics::default() },
             bind,
-            advertised: self.advertised(bind, peer_host),
+            advertised: self.config.sip.told.ip(bind, peer_host),
             offer: None,
             local: None,
             version: 1,

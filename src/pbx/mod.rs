@@ -75,6 +75,7 @@ mod presence;
 mod queueing;
 mod ringing;
 mod route;
+mod routes;
 mod services;
 mod targets;
 mod three_way;
@@ -172,6 +173,7 @@ pub struct Pbx {
     timers: Timers<Timer>,
     next: Counters,
     totals: Totals,
+    routes: sip::Routes,
     started: Wall,
     shards: u16,
     /// No new calls: the exchange is being stopped.
@@ -303,6 +305,7 @@ impl Pbx {
             timers: Timers::new(),
             next: Counters::default(),
             totals: Totals::default(),
+            routes: sip::Routes::default(),
             started: now.wall,
             shards: shards.max(1),
             stopping: false,
@@ -332,6 +335,7 @@ impl Pbx {
             Event::Answer(answer) => self.on_answer(answer, now, out),
             Event::Committed(committed) => self.on_store(committed, now, out),
             Event::Control { reply, request } => self.on_control(reply, request, now, out),
+            Event::Routes(routes) => self.rerouted(routes, now),
             Event::Reload(config) => self.reload(config, now),
         }
         self.settle(now, out);

@@ -14,7 +14,6 @@ use crate::store::{BindingRow, PartyNumber, What};
 use crate::time::Now;
 use crate::{ask, ivr};
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 /// The longest caller name and number that are kept.
 const LONGEST_PARTY: usize = 256;
@@ -152,7 +151,7 @@ impl Pbx {
             peer_host: invite.path.remote.ip(),
             audio: Audio::Closed { statistics: Statistics::default() },
             bind,
-            advertised: self.advertised(bind, invite.path.remote.ip()),
+            advertised: self.config.sip.told.ip(bind, invite.path.remote.ip()),
             offer: invite.offer.map(Box::new),
             local: None,
             version: 1,
@@ -212,18 +211,6 @@ impl Pbx {
         self.touch(leg);
         self.timers.set(Timer::CallLimit(id), now.mono + self.config.limits.call_duration);
         (id, leg)
-    }
-
-    /// The address that a peer is told: the external one for peers outside, when there is one.
-    pub(super) fn advertised(&self, bind: IpAddr, peer: IpAddr) -> IpAddr {
-        match self.config.media.external_address {
-            Some(external) if external.is_ipv4() == bind.is_ipv4() && !self.is_inside(peer) => external,
-            _ => bind,
-        }
-    }
-
-    fn is_inside(&self, peer: IpAddr) -> bool {
-        self.config.media.local_networks.iter().any(|network| network.contains(peer))
     }
 
     /// The acknowledgement has come: the caller hears us from now on.

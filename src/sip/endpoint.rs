@@ -226,6 +226,7 @@ impl Endpoint {
                 self.trunks.insert(address.first(), (*address, trunk.name.clone()));
             }
         }
+        self.transactions.told = settings.told.clone();
         self.settings = settings;
     }
 

@@ -197,7 +197,7 @@ impl Endpoint {
         let follows_contact = matches!(source, Source::Trunk(_));
         let session = Session {
             phase: Phase::Ringing,
-            dialog: Dialog::of_invite(request, &tag, path, follows_contact),
+            dialog: Dialog::of_invite(request, &tag, path, self.settings.told.address(&path), follows_contact),
             is_ours: false,
             source: Some(source),
             invite: Some(tx),

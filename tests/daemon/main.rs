@@ -25,6 +25,7 @@
 //!   attended      Replaces: by REFER, by INVITE; what is heard meanwhile
 //!   three_way     a code brings three together; what each hears; one leaves
 //!   nat           phones behind a router of our own making
+//!   networks      listening everywhere; the address that is seen from outside
 //!   policy        a thousand attack strings, and a provider that counts         policy_ways  ... by the ways that nobody dials
 //!   broken_sounds files damaged under a running exchange
 //!   customers     PINs, calendars, web services
@@ -62,6 +63,7 @@ mod lamps;
 mod line;
 mod live;
 mod nat;
+mod networks;
 mod phones;
 mod policy;
 mod policy_ways;

@@ -99,7 +99,7 @@ impl Drop for Nat {
     }
 }
 
-fn run(command: &str) -> Result<(), String> {
+pub fn run(command: &str) -> Result<(), String> {
     let mut words = command.split_whitespace();
     let output = Command::new(words.next().unwrap_or_default()).args(words).output().map_err(|why| why.to_string())?;
     if output.status.success() { Ok(()) } else { Err(said(&output)) }

@@ -47,14 +47,34 @@ impl Sipp {
         Sipp::run(folder, name, address, steps, &[&traces[..], &more].concat())
     }
 
+    /// SIPp in a network namespace, at an address that only that one has.
+    pub fn within(namespace: &str, folder: &Folder, name: &str, address: &str, steps: &str, more: &[&str]) -> Sipp {
+        let port = free_port("127.0.0.1");
+        Sipp::by(&["ip", "netns", "exec", namespace, "sipp"], port, media_port("127.0.0.1"), folder, name, address, steps, more)
+    }
+
     fn run(folder: &Folder, name: &str, address: &str, steps: &str, more: &[&str]) -> Sipp {
-        let (port, file) = (free_port(address), folder.join(&format!("{name}.xml")));
+        Sipp::by(&["sipp"], free_port(address), media_port(address), folder, name, address, steps, more)
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn by(
+        program: &[&str],
+        port: u16,
+        media: u16,
+        folder: &Folder,
+        name: &str,
+        address: &str,
+        steps: &str,
+        more: &[&str],
+    ) -> Sipp {
+        let file = folder.join(&format!("{name}.xml"));
         // SIPp takes a variable that is kept and never used for a mistake.
         let kept = if steps.contains("assign_to=\"1\"") { "<Reference variables=\"1,2,3\"/>\n" } else { "" };
         let xml = format!("<?xml version=\"1.0\"?>\n<scenario name=\"{name}\">\n{steps}\n{kept}</scenario>\n");
         fs::write(&file, xml).expect("our own folder");
-        let media = media_port(address);
-        let child = Command::new("sipp")
+        let child = Command::new(program[0])
+            .args(&program[1..])
             .arg("-sf")
             .arg(&file)
             .args(["-i", address, "-p", &port.to_string(), "-mi", address, "-mp", &media.to_string()])
@@ -151,6 +171,43 @@ pub fn answer(status: &str, headers: &str, body: &str) -> String {
         "SIP/2.0 {status}\n[last_Via:]\n[last_From:]\n[last_To:];tag=[pid]t[call_number]\n[last_Call-ID:]\n[last_CSeq:]\n\
          Contact: <sip:[local_ip]:[local_port]>\n{headers}Content-Length: [len]\n\n{body}"
     ))
+}
+
+/// Looks at a message: it has to be like each of these expressions.
+fn looks(expressions: &[&str]) -> (String, String) {
+    let (mut looks, mut variables) = (String::new(), Vec::new());
+    for (expression, variable) in expressions.iter().zip(30..) {
+        let expression = expression.replace('<', "&lt;").replace('>', "&gt;");
+        looks += &format!("<ereg regexp=\"{expression}\" search_in=\"msg\" check_it=\"true\" assign_to=\"{variable}\"/>");
+        variables.push(variable.to_string());
+    }
+    (looks, format!("<Reference variables=\"{}\"/>\n", variables.join(",")))
+}
+
+/// A message that is waited for, and like each of these expressions.
+pub fn checked(what: &str, expressions: &[&str]) -> String {
+    let (looks, used) = looks(expressions);
+    format!("<recv {what}><action>{looks}</action></recv>\n{used}")
+}
+
+/// As [`picks_up`], of an INVITE that is like each of these expressions.
+pub fn rings_and_picks_up(expressions: &[&str]) -> String {
+    let (looks, used) = looks(expressions);
+    picks_up().replacen("<action>", &format!("<action>{looks}"), 1) + &used
+}
+
+/// A call to `extension` by somebody who is not asked for a password; the 200 is like each of these expressions.
+pub fn invites(extension: &str, expressions: &[&str]) -> String {
+    let uri = format!("sip:{extension}@[remote_ip]:[remote_port]");
+    let invite = send(&format!(
+        "INVITE {uri} SIP/2.0\n{VIA}{FROM}To: <{uri}>\nCall-ID: [call_id]\nCSeq: 1 INVITE\n\
+         Contact: <sip:[service]@[local_ip]:[local_port]>\nMax-Forwards: 70\n\
+         Content-Type: application/sdp\nContent-Length: [len]\n\n{BODY}"
+    ));
+    let ack =
+        send(&format!("ACK [next_url] SIP/2.0\n{VIA}{FROM}[last_To:]\nCall-ID: [call_id]\nCSeq: 1 ACK\nContent-Length: 0\n"));
+    let early = "<recv response=\"100\" optional=\"true\"/>\n<recv response=\"180\" optional=\"true\"/>\n";
+    format!("{invite}{early}{}{ack}", checked("response=\"200\" rrs=\"true\"", expressions))
 }
 
 /// 180, 200 and the ACK of a call that comes; who calls whom, and where from, is kept for `asks`.

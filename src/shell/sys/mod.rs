@@ -7,12 +7,14 @@
 //! | `wake.rs` | one thread wakes another, at most once per drain (eventfd) |
 //! | `signals.rs` | signals as something to wait for (signalfd) |
 //! | `datagrams.rs` | many datagrams per call, with the address of ours they came to |
+//! | `routes.rs` | which address of ours a peer is reached from |
 //!
 //! Invariant: every unsafe block says what makes it sound.
 
 pub mod clock;
 pub mod datagrams;
 pub mod epoll;
+pub mod routes;
 pub mod signals;
 pub mod wake;
 

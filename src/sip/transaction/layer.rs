@@ -11,7 +11,7 @@ use crate::sip::message::{Method, Name, Request, Response, Via};
 use crate::sip::paths::{Streams, response_fallback, response_path};
 use crate::sip::visited::Visited;
 use crate::sip::watch::WatchId;
-use crate::sip::{DialogId, Output, Path, ReferralId, RegistrationId, Status, SubscriptionId};
+use crate::sip::{DialogId, Output, Path, ReferralId, RegistrationId, Status, SubscriptionId, Told};
 use crate::time::{Duration, Moment, Timers};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -125,6 +125,8 @@ pub struct Transactions {
     next_id: u64,
     pub streams: Streams,
     pub visited: Visited,
+    /// Written into Via.
+    pub told: Told,
 }
 
 impl Transactions {
@@ -225,7 +227,7 @@ impl Transactions {
         out: &mut Vec<Output>,
     ) -> TxId {
         let branch = format!("z9hG4bK{}", rng.hex(20));
-        request.push_via(&Via::new(path.transport.token(), path.local, &branch));
+        request.push_via(&Via::new(path.transport.token(), self.told.address(&path), &branch));
         self.launch(request, &branch, path, owner, now, out)
     }
 
