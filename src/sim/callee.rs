@@ -5,7 +5,7 @@
 
 use super::acts::Act;
 use super::caller::Person;
-use super::invariants::{Verdict, Violation};
+use super::promises::{Verdict, Violation};
 use super::wire;
 use super::world::{Happening, World};
 use crate::phone::{AudioOffer, Command};

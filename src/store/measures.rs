@@ -143,8 +143,11 @@ impl Stays {
         }
         let mut handled: BTreeMap<&Name, Work> = BTreeMap::new();
         for stay in self.stays.iter().filter(|stay| period.holds(stay.entered)) {
-            if let (Some(agent), Some(_)) = (&stay.agent, stay.answered) {
-                *handled.entry(agent).or_default() += stay.work();
+            let last = stay.agent.as_ref().filter(|_| stay.answered.is_some()).map(|agent| (agent, stay.work_of_last()));
+            let before =
+                stay.broken_off.iter().map(|(agent, talk)| (agent, Work { handled: 1, talk: *talk, ..Work::default() }));
+            for (agent, work) in before.chain(last) {
+                *handled.entry(agent).or_default() += work;
                 rows.entry(agent.clone()).or_default();
             }
         }
@@ -192,11 +195,18 @@ impl Stays {
 }
 
 impl Stay {
-    /// What it cost its agent; nothing when it had none.
+    /// What it cost its agents; nothing when it had none.
     fn work(&self) -> Work {
         let handled = u64::from(self.answered.is_some());
         let talk = self.talked.saturating_sub(self.held);
         Work { handled, talk, hold: self.held, wrap_up: self.wrapped_up, ..Work::default() }
+    }
+
+    /// The same of the last one alone: the talks that broke off were others'.
+    fn work_of_last(&self) -> Work {
+        let broken_off: Duration = self.broken_off.iter().map(|(_, talk)| *talk).sum();
+        let work = self.work();
+        Work { talk: work.talk.saturating_sub(broken_off), ..work }
     }
 }
 
@@ -373,6 +383,11 @@ mod tests {
             let told = (support.counts.answered, support.longest_wait_s, support.talk_s);
             assert_eq!((support.counts.offered, told), (1, expected), "{what}");
         }
+        // Of the fifty seconds twenty were anna's.
+        let facts: Vec<_> = begun().into_iter().chain([answered(45, "bob", 15), left("answered", 10, 50)]).collect();
+        let rows = day(&facts).agents(&period(None));
+        let told: Vec<_> = rows.iter().map(|row| (row.agent.as_str(), row.handled, row.aht_s)).collect();
+        assert_eq!(told, [("anna", 1, Some(20.0)), ("bob", 1, Some(30.0))]);
     }
 
     #[test]

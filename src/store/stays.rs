@@ -53,8 +53,10 @@ pub struct Stay {
     pub waited: Duration,
     pub answered: Option<Wall>,
     pub agent: Option<Name>,
-    /// Holding included.
+    /// Holding included, with all their agents.
     pub talked: Duration,
+    /// The talks of it that broke off, whose they were, and how long.
+    pub broken_off: Vec<(Name, Duration)>,
     pub held: Duration,
     pub wrapped_up: Duration,
 }
@@ -161,6 +163,7 @@ impl Stays {
             answered: None,
             agent: None,
             talked: Duration::ZERO,
+            broken_off: Vec::new(),
             held: Duration::ZERO,
             wrapped_up: Duration::ZERO,
         });
@@ -192,7 +195,9 @@ impl Stays {
         let Some(place) = self.open.get(&fact.call).copied() else { return };
         let stay = &mut self.stays[place];
         stay.answered = None;
-        stay.talked += Duration::from_millis(body.talked_ms);
+        let talked = Duration::from_millis(body.talked_ms);
+        stay.talked += talked;
+        stay.broken_off.extend(body.agent.clone().map(|agent| (agent, talked)));
     }
 
     fn left(&mut self, fact: &Fact, body: Body) {

@@ -5,9 +5,9 @@ use centrala::id::Rng;
 use centrala::media::{Command, Report};
 use centrala::pbx::{Action, Event, Pbx};
 use centrala::sim;
-use centrala::sip::message::{Message, Method, Request, Response, Uri, parse};
-use centrala::sip::{Input, Path, Status, Transport};
-use centrala::store::{CallRecord, PartyNumber, What};
+use centrala::sip::message::{Message, Method, Name, Request, Response, Uri, parse};
+use centrala::sip::{Binding, Input, Path, Status, Transport};
+use centrala::store::{BindingRow, CallRecord, PartyNumber, What};
 use centrala::time::{Duration, Moment, Now, Wall};
 use std::collections::VecDeque;
 use std::io;
@@ -86,6 +86,16 @@ impl Exchange {
         found.unwrap_or_else(|| panic!("no {method} was sent"))
     }
 
+    /// The INVITE that this phone was sent.
+    fn invite_to(&self, user: &str) -> Request {
+        let remote = phone(user).parse().expect("an address");
+        let found = self.sent.iter().rev().find(|(to, bytes)| *to == remote && bytes.starts_with(b"INVITE "));
+        match found.map(|(_, bytes)| parse(bytes)) {
+            Some(Ok(Message::Request(request))) => request,
+            _ => panic!("{user} is not called"),
+        }
+    }
+
     /// The last response to that method.
     fn response(&self, method: &Method) -> Response {
         let found = self.sent.iter().rev().find_map(|(_, bytes)| match parse(bytes) {
@@ -125,7 +135,7 @@ const ANNA: &str = "\"Anna\" <sip:+48221234567@127.0.0.2>";
 /// The caller's next request, within what the exchange's response has begun.
 fn inside(method: Method, response: &Response, number: u32) -> Vec<u8> {
     let mut request = Request::new(method, Uri::parse("sip:127.0.0.1").expect("a URI"));
-    request.headers.push(centrala::sip::message::Name::Via, format!("SIP/2.0/UDP {PROVIDER};branch=z9hG4bK{number}"));
+    request.headers.push(Name::Via, format!("SIP/2.0/UDP {PROVIDER};branch=z9hG4bK{number}"));
     request.set_max_forwards(70);
     request.set_from(response.from_());
     request.set_to(response.to_());
@@ -179,6 +189,59 @@ fn an_answer_that_nobody_acknowledges_is_a_call_that_failed() {
     let record = exchange.record();
     assert_eq!((record.outcome.as_str(), record.ended_by.as_str()), ("failed", "network"));
     assert_eq!(record.legs[0].ending, "no ack");
+}
+
+/// A phone of the house that has registered, each at an address of its own.
+fn binding(user: &str) -> BindingRow {
+    let contact = format!("sip:{user}@{}", phone(user));
+    let expires = Wall::from_unix_nanos(1_790_003_600_000_000_000);
+    let remote = phone(user).parse().expect("an address");
+    let binding = Binding {
+        user: user.into(),
+        contact: Uri::parse(&contact).expect("a URI"),
+        path: Path { transport: Transport::Udp, local: sim::EXCHANGE, remote, connection: None },
+        expires,
+        user_agent: String::new(),
+        sip_call_id: user.into(),
+        cseq: 1,
+    };
+    let body = serde_json::to_string(&binding).expect("plain data");
+    BindingRow { user: user.into(), contact, expires, body }
+}
+
+fn phone(user: &str) -> String {
+    format!("127.0.9.{}:5060", &user[3..])
+}
+
+/// What these phones answer, one after the other: a status, and where they send their caller.
+fn check_redirected(what: &str, dialled: &str, answers: &[(&str, u16, &str)], expected: u16) {
+    let mut exchange = Exchange::new(lab());
+    let mut out = Vec::new();
+    exchange.pbx.restore(["1001", "1003", "1004"].map(binding).into(), exchange.now, &mut out);
+    exchange.carry_out(out);
+    exchange.hears(PROVIDER, invite(dialled, ANNA, ""));
+    for (user, status, contacts) in answers {
+        assert!(exchange.response(&Method::Invite).status.0 < 200, "{what}: before {user} answers");
+        let mut response = Response::to(&exchange.invite_to(user), Status(*status));
+        response.set_to_tag(user);
+        if !contacts.is_empty() {
+            response.headers.push(Name::Contact, contacts);
+        }
+        exchange.hears(&phone(user), response.to_bytes());
+    }
+    assert_eq!(exchange.response(&Method::Invite).status, Status(expected), "{what}");
+}
+
+#[test]
+fn a_flow_or_a_queue_that_a_phone_names_takes_its_caller_after_all_others_and_before_none() {
+    let to_queue = "<sip:600@127.0.0.1>";
+    check_redirected("to a queue", "1003", &[("1003", 302, to_queue)], 200);
+    check_redirected("to a flow", "1003", &[("1003", 302, "<sip:101@127.0.0.1>")], 200);
+    let several = "<sip:1004@127.0.0.1>, <sip:600@127.0.0.1>, <sip:1001@127.0.0.1>";
+    check_redirected("after a phone", "1003", &[("1003", 302, several), ("1004", 486, "")], 200);
+    let group = [("1003", 302, to_queue), ("1001", 603, "")];
+    check_redirected("while others of a group ring", "310", &group, 200);
+    check_redirected("to nobody", "1003", &[("1003", 302, "<sip:9999@127.0.0.1>")], 480);
 }
 
 /// Where what is logged goes.
@@ -246,7 +309,7 @@ fn what_a_screen_or_a_file_would_obey_reaches_no_log_no_record_and_no_header() {
             for line in head.split("\r\n") {
                 assert!(!line.contains(char::is_control), "{what}: {line:?}");
             }
-            assert!(called.headers.text(centrala::sip::message::Name::from("Evil")).is_none(), "{what}");
+            assert!(called.headers.text(Name::from("Evil")).is_none(), "{what}");
         }
     }
 }
