@@ -79,10 +79,16 @@ impl Pbx {
             // Ringing is told by the offers.
             acd::Action::AgentState { state: acd::State::Offered, .. } => {}
             acd::Action::AgentState { agent, state } => self.keep_agent(agent, state.to_string(), now, out),
-            acd::Action::PauseAsked { agent, .. } | acd::Action::PauseRefused { agent, .. } => {
-                let state = self.acd.agent_state(agent).map(ToString::to_string).unwrap_or_default();
+            acd::Action::AgentNoted { agent } => {
+                let state = match self.acd.agent_state(agent) {
+                    // As for those who were available before: the time in which it rings is told by the offers.
+                    Some(acd::State::Offered) => acd::State::Available.to_string(),
+                    Some(state) => state.to_string(),
+                    None => acd::State::Offline.to_string(),
+                };
                 self.keep_agent(agent, state, now, out);
             }
+            acd::Action::PauseAsked { .. } | acd::Action::PauseRefused { .. } => {}
             acd::Action::Offer { .. } | acd::Action::Withdraw { .. } | acd::Action::Announce(_) | acd::Action::Play { .. } => {}
         }
     }
