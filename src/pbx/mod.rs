@@ -101,7 +101,7 @@ use policy::Policy;
 use ports::Ports;
 use presence::Watchers;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use trunks::Trunks;
 
@@ -144,6 +144,8 @@ pub struct Pbx {
     holds: BTreeMap<ItemId, queueing::Hold>,
     /// Items that have ended, with the references of their calls.
     recent_items: VecDeque<(ItemId, String)>,
+    /// Agents of whom there is something to write once all of them are as they were before the restart.
+    returning: Option<BTreeSet<Name>>,
     /// Calls that an extension is on without the queue engine's doing.
     own_calls: BTreeMap<Name, u32>,
     agents_by_extension: BTreeMap<Name, Vec<Name>>,
@@ -282,6 +284,7 @@ impl Pbx {
             winners: BTreeMap::new(),
             holds: BTreeMap::new(),
             recent_items: VecDeque::new(),
+            returning: None,
             own_calls: BTreeMap::new(),
             agents_by_extension: BTreeMap::new(),
             policy: Policy::default(),
@@ -387,6 +390,7 @@ impl Pbx {
 
     /// Brings back the bindings that the store kept over a restart. What cannot be read is left out: the phone registers again.
     pub fn restore(&mut self, rows: Vec<store::BindingRow>, now: Now, out: &mut Vec<Action>) {
+        self.returning = Some(BTreeSet::new());
         let bindings = rows
             .iter()
             .filter_map(|row| match serde_json::from_str::<sip::Binding>(&row.body) {

@@ -44,7 +44,9 @@ impl Pbx {
                 tracing::debug!(%agent, %outcome, rang_ms = rang.as_millis(), "an offer ended");
             }
             acd::Action::AgentState { agent, state } => {
-                tracing::info!(%agent, %state, "agent");
+                if self.returning.is_none() {
+                    tracing::info!(%agent, %state, "agent");
+                }
                 self.watchers.touch(&agent);
             }
             acd::Action::AgentNoted { .. } => {}
