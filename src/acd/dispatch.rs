@@ -310,7 +310,8 @@ impl Acd {
             let standing = desk.standing();
             // The records have a word for every state but ringing, which counts as available.
             let is_recorded = state != desk.shown && state != State::Offered;
-            let is_news = standing != desk.told || state == State::Offered && !matches!(desk.shown, State::Available | State::Offered);
+            let is_news =
+                standing != desk.told || state == State::Offered && !matches!(desk.shown, State::Available | State::Offered);
             desk.told = standing;
             if state != desk.shown {
                 desk.shown = state.clone();

@@ -10,7 +10,7 @@ use crate::fault::{Faults, Place};
 use crate::id::Name;
 use crate::ivr::ANY_LANGUAGE;
 use crate::time::Duration;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 const LEVELS: &[(&str, &str)] =
     &[("error", "error"), ("warn", "warn"), ("info", "info"), ("debug", "debug"), ("trace", "trace")];
@@ -20,7 +20,8 @@ const MAX_LANGUAGES: usize = 50;
 const MAX_CALLS: usize = 100_000;
 
 pub(super) fn lab(sections: &Sections<'_>, faults: &mut Faults) -> bool {
-    let Some(section) = sections.once("lab") else { return false };
+    // A laboratory whose file cannot be read is still one: its passwords and addresses are none of its faults.
+    let Some(section) = sections.once("lab") else { return faults.is_unread("lab") && faults.is_unread("true") };
     section.reader(faults).boolean("`lab`", section.value()).unwrap_or(false)
 }
 
@@ -124,7 +125,17 @@ pub(super) fn media(sections: &Sections<'_>, faults: &mut Faults) -> Media {
         }
     }
     if let Some(node) = fields.value("external_address") {
-        media.external_address = reader.parsed::<IpAddr>("`external_address`", "an IP address", node);
+        let address = reader.parsed::<IpAddr>("`external_address`", "an IP address", node);
+        let is_anywhere = |ip: &IpAddr| {
+            let ip = ip.to_canonical();
+            ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST)
+        };
+        match address.filter(is_anywhere) {
+            Some(ip) => {
+                reader.fault(node.spot, format!("`external_address` is where peers send their audio: {ip} is no place"))
+            }
+            None => media.external_address = address,
+        }
     }
     if let Some(node) = fields.value("local_networks") {
         let networks = reader.items(node).iter().map(|item| reader.parsed("a network", "written as 192.0.2.0/24", item));

@@ -97,7 +97,9 @@ impl Pbx {
     fn agent_lines(&self, it: &AgentExplanation, now: Now) -> Vec<String> {
         let mut lines = vec![match &it.obstacle {
             None => format!("{} is {} and is offered the next call that is for them", it.agent, it.state),
-            Some(obstacle) => format!("{} is offered nothing: {}", it.agent, obstacle_and_then(obstacle, it.then.as_ref(), now)),
+            Some(obstacle) => {
+                format!("{} is offered nothing: {}", it.agent, obstacle_and_then(obstacle, it.then.as_ref(), now))
+            }
         }];
         lines.push(match it.would_get {
             Some(item) => format!("if they were free they would be offered {}", self.name_of(item)),

@@ -207,7 +207,12 @@ fn the_engine_survives_being_written_down() {
         house.say(sentence);
     }
     let text = serde_json::to_string(&house.acd).expect("plain data");
-    let mut other = House { acd: serde_json::from_str(&text).expect("the same data"), now: house.now, kept: house.kept.clone(), with_facts: true };
+    let mut other = House {
+        acd: serde_json::from_str(&text).expect("the same data"),
+        now: house.now,
+        kept: house.kept.clone(),
+        with_facts: true,
+    };
     // Chance is never written down: both are given fresh chance, the same.
     house.acd.reseed(crate::id::Rng::from_seed(1));
     other.acd.reseed(crate::id::Rng::from_seed(1));
