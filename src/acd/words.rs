@@ -357,6 +357,12 @@ pub enum Action {
         agent: Name,
         state: State,
     },
+    /// A fact for the records: what must be kept of the agent ([`super::Acd::memory_of`]) is another than the records know. A pause
+    /// or a logout was ordered that waits for the present call, a wish was said or answered, a wrap-up extended, the phone rings
+    /// of one who was not available before, or somebody who was offline is removed.
+    AgentNoted {
+        agent: Name,
+    },
     /// A supervisor is to say whether this agent may pause.
     PauseAsked {
         agent: Name,

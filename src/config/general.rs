@@ -11,7 +11,7 @@ use crate::id::Name;
 use crate::ivr::ANY_LANGUAGE;
 use crate::sip::{Network, Told};
 use crate::time::Duration;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 const LEVELS: &[(&str, &str)] =
     &[("error", "error"), ("warn", "warn"), ("info", "info"), ("debug", "debug"), ("trace", "trace")];
@@ -21,7 +21,8 @@ const MAX_LANGUAGES: usize = 50;
 const MAX_CALLS: usize = 100_000;
 
 pub(super) fn lab(sections: &Sections<'_>, faults: &mut Faults) -> bool {
-    let Some(section) = sections.once("lab") else { return false };
+    // A laboratory whose file cannot be read is still one: its passwords and addresses are none of its faults.
+    let Some(section) = sections.once("lab") else { return faults.is_unread("lab") && faults.is_unread("true") };
     section.reader(faults).boolean("`lab`", section.value()).unwrap_or(false)
 }
 
@@ -127,7 +128,15 @@ pub(super) fn media(sections: &Sections<'_>, told: &mut Told, faults: &mut Fault
         }
     }
     if let Some(node) = fields.value("external_address") {
-        told.external = reader.parsed::<IpAddr>("`external_address`", "an IP address", node);
+        let address = reader.parsed::<IpAddr>("`external_address`", "an IP address", node);
+        let is_anywhere = |ip: &IpAddr| {
+            let ip = ip.to_canonical();
+            ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST)
+        };
+        match address.filter(is_anywhere) {
+            Some(ip) => reader.fault(node.spot, format!("`external_address` is where peers reach us: {ip} is no place")),
+            None => told.external = address,
+        }
     }
     if let Some(node) = fields.value("local_networks") {
         let networks = reader.items(node).iter().map(|item| reader.parsed("a network", "written as 192.0.2.0/24", item));

@@ -94,7 +94,10 @@ fn assemble(
         mailboxes: mailboxes::read(sections, faults),
         warnings: Vec::new(),
     };
-    dialling::judge(sections, &config, faults);
+    // What is judged together is judged once all of it could be read.
+    if faults.unread().is_empty() {
+        dialling::judge(sections, &config, faults);
+    }
     config
 }
 

@@ -107,7 +107,7 @@ use ports::Ports;
 use presence::Watchers;
 use questions::{PATIENCE, Purpose};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use timers::Timer;
 use trunks::Trunks;
@@ -148,6 +148,8 @@ pub struct Pbx {
     holds: BTreeMap<ItemId, queueing::Hold>,
     /// Items that have ended, with the references of their calls.
     recent_items: VecDeque<(ItemId, String)>,
+    /// Agents of whom there is something to write once all of them are as they were before the restart.
+    returning: Option<BTreeSet<Name>>,
     /// Calls that an extension is on without the queue engine's doing.
     own_calls: BTreeMap<Name, u32>,
     agents_by_extension: BTreeMap<Name, Vec<Name>>,
@@ -238,6 +240,7 @@ impl Pbx {
             winners: BTreeMap::new(),
             holds: BTreeMap::new(),
             recent_items: VecDeque::new(),
+            returning: None,
             own_calls: BTreeMap::new(),
             agents_by_extension: BTreeMap::new(),
             policy: Policy::default(),

@@ -60,9 +60,12 @@ impl Pbx {
                 tracing::debug!(%agent, %outcome, rang_ms = rang.as_millis(), "an offer ended");
             }
             acd::Action::AgentState { agent, state } => {
-                tracing::info!(%agent, %state, "agent");
+                if self.returning.is_none() {
+                    tracing::info!(%agent, %state, "agent");
+                }
                 self.watchers.touch(&agent);
             }
+            acd::Action::AgentNoted { .. } => {}
             acd::Action::PauseAsked { agent, reason } => tracing::info!(%agent, %reason, "an agent asks for a pause"),
             acd::Action::PauseRefused { agent, reason, why } => tracing::info!(%agent, %reason, %why, "an agent may not pause"),
             acd::Action::Disposed { agent, code, .. } => tracing::info!(%agent, %code, "an agent noted what a call was about"),

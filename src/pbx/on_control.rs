@@ -304,6 +304,7 @@ impl Pbx {
         let row = |agent: acd::AgentView| AgentRow {
             name: agent.name.to_string(),
             state: agent.state.to_string(),
+            then: agent.then.map(|then| then.to_string()),
             for_ms: millis(now.mono.since(agent.since)),
             queues: agent.queues.iter().map(ToString::to_string).collect(),
             reachable: agent.reachable,
@@ -377,7 +378,8 @@ pub(super) fn count(n: usize) -> u64 {
 /// An order that changed nothing is told, with how things stand.
 fn nothing_done(agent: &acd::AgentView) -> String {
     let phone = if agent.reachable { "" } else { ", and no phone of theirs is registered" };
-    format!("nothing to do: `{}` is {}{phone}", agent.name, agent.state)
+    let then = agent.then.as_ref().map(|then| format!(", then {then}")).unwrap_or_default();
+    format!("nothing to do: `{}` is {}{then}{phone}", agent.name, agent.state)
 }
 
 fn listener_words(listener: &Listener) -> String {

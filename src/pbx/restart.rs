@@ -8,11 +8,13 @@ use crate::config::{Config, Phone};
 use crate::id::CallId;
 use crate::time::Now;
 use crate::{sip, store};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Pbx {
     /// Brings back the bindings that the store kept over a restart. What cannot be read is left out: the phone registers again.
     pub fn restore(&mut self, rows: Vec<store::BindingRow>, now: Now, out: &mut Vec<Action>) {
+        self.returning = Some(BTreeSet::new());
         let bindings = rows
             .iter()
             .filter_map(|row| match serde_json::from_str::<sip::Binding>(&row.body) {

@@ -6,9 +6,9 @@
 //! | `CONNECT` | wait, bridged channel (the call's reference), ring time | `queue answered` |
 //! | `COMPLETECALLER`, `COMPLETEAGENT` | wait, talk, first position | `queue left`, answered; by who hung up |
 //! | `BLINDTRANSFER`, `ATTENDEDTRANSFER` | number (empty), context (empty), wait, talk, first position | the same, sent on by the agent |
-//! | `ABANDON` | position, first position, wait | abandoned, or the call was lost |
+//! | `ABANDON` | position, first position, wait | abandoned |
 //! | `EXITWITHKEY` | key, position, first position, wait | left by key |
-//! | `EXITWITHTIMEOUT` | position, first position, wait | flowed out, callback taken, answered elsewhere, ended by us |
+//! | `EXITWITHTIMEOUT` | position, first position, wait | flowed out, callback taken, answered elsewhere, ended by us; the exchange died meanwhile |
 //! | `RINGNOANSWER` | ring time in ms | an offer that its phone did not take |
 //! | `RINGCANCELED` | ring time in ms | an offer whose caller left meanwhile; one that another agent took is no event |
 //! | `PAUSEALL`, `UNPAUSEALL` | reason | an agent's state |
@@ -51,6 +51,7 @@ struct Open {
     first: usize,
     /// Once answered.
     agent: Option<String>,
+    connected: Wall,
     waited: u64,
 }
 
@@ -71,6 +72,7 @@ struct Body {
     waited_ms: u64,
     talked_ms: u64,
     rang_ms: u64,
+    ended: Option<Wall>,
 }
 
 impl QueueLog {
@@ -110,7 +112,7 @@ impl QueueLog {
             "queue answered" => self.connected(&fact, &body),
             "queue returned" => self.returned(&fact),
             "queue left" => self.left(&fact, &body),
-            "call lost" => self.lost(&fact),
+            "call lost" => self.lost(&fact, &body),
             "agent state" => self.turned(&fact, &body),
             _ => {}
         }
@@ -121,7 +123,15 @@ impl QueueLog {
         line.push(fact.call.clone());
         let first = line.len();
         let number = fact.number.clone().unwrap_or_default();
-        let open = Open { queue: queue.to_string(), since: fact.at, number: number.clone(), first, agent: None, waited: 0 };
+        let open = Open {
+            queue: queue.to_string(),
+            since: fact.at,
+            number: number.clone(),
+            first,
+            agent: None,
+            connected: fact.at,
+            waited: 0,
+        };
         self.stays.insert(fact.call.clone(), open);
         self.say(fact.at, &fact.call, queue, NONE, "ENTERQUEUE", &[String::new(), number, first.to_string()]);
     }
@@ -140,6 +150,7 @@ impl QueueLog {
     fn connected(&mut self, fact: &Fact, body: &Body) {
         let Some(open) = self.stays.get_mut(&fact.call) else { return };
         open.agent = body.agent.clone();
+        open.connected = fact.at;
         open.waited = body.waited_ms / 1000;
         let (queue, data) =
             (open.queue.clone(), [open.waited.to_string(), fact.call.clone(), (body.rang_ms / 1000).to_string()]);
@@ -178,11 +189,15 @@ impl QueueLog {
         }
     }
 
-    /// The exchange died. Who talked was served; for how long, nobody knows.
-    fn lost(&mut self, fact: &Fact) {
+    /// The exchange died, at the last moment that is known of it. Who talked was served. Who waited did not give up: we ended the call.
+    fn lost(&mut self, fact: &Fact, body: &Body) {
         let Some(open) = self.stays.get(&fact.call) else { return };
-        let Some(agent) = open.agent.clone() else { return self.exit(fact, "ABANDON", &[], 0) };
-        let (queue, data) = (open.queue.clone(), [open.waited.to_string(), "0".into(), open.first.to_string()]);
+        let end = body.ended.unwrap_or(fact.at);
+        let Some(agent) = open.agent.clone() else {
+            return self.exit(fact, "EXITWITHTIMEOUT", &[], end.since(open.since).as_secs());
+        };
+        let talked = end.since(open.connected).as_secs();
+        let (queue, data) = (open.queue.clone(), [open.waited.to_string(), talked.to_string(), open.first.to_string()]);
         self.stays.remove(&fact.call);
         self.say(fact.at, &fact.call, &queue, &agent, "COMPLETEAGENT", &data);
     }
@@ -360,9 +375,9 @@ mod tests {
             "81|d|support|NONE|ENTERQUEUE||+48 12|1",
             "82|e|support|NONE|ENTERQUEUE||+48 13|2",
             "84|e|support|anna|CONNECT|2|e|0",
-            "85|e|support|anna|COMPLETEAGENT|2|0|2",
+            "85|e|support|anna|COMPLETEAGENT|2|1|2",
             "86|f|support|NONE|ENTERQUEUE||+48 14|2",
-            "87|f|support|NONE|ABANDON|2|2|0",
+            "87|f|support|NONE|EXITWITHTIMEOUT|2|2|1",
             "88|d|support|NONE|EXITWITHTIMEOUT|1|1|7",
             "88|d|sales|NONE|ENTERQUEUE||+48 12|1",
             "89|d|sales|NONE|ABANDON|1|1|8",
@@ -370,5 +385,33 @@ mod tests {
             "99|NONE|NONE|anna|AGENTLOGOFF||98",
         ];
         assert_eq!(log.lines().expect("few"), expected);
+    }
+
+    #[test]
+    fn who_was_lost_in_a_crash_did_not_give_up_here_nor_in_the_reports() {
+        use crate::store::measures::Period;
+        use crate::store::stays::Stays;
+        let at = |second: i64| Wall::from_unix_nanos(second * 1_000_000_000);
+        let (mut log, mut stays) = (QueueLog::new(at(0), at(1000), BTreeMap::new()), Stays::default());
+        let joined = r#"{"queue":"support"}"#.to_string();
+        let answered = r#"{"queue":"support","agent":"anna","waited_ms":2000}"#.to_string();
+        // The exchange was last seen at 20 s, and wrote this down as it began anew.
+        let lost = format!(r#"{{"ended":{}}}"#, serde_json::to_string(&at(20)).expect("a time"));
+        for (second, kind, call, body) in [
+            (10, "queue joined", "a", &joined),
+            (11, "queue joined", "b", &joined),
+            (12, "queue answered", "a", &answered),
+            (60, "call lost", "a", &lost),
+            (60, "call lost", "b", &lost),
+        ] {
+            let fact = Fact { at: at(second), kind: kind.into(), call: call.into(), number: None, body: body.clone() };
+            log.read(fact.clone());
+            stays.read(fact);
+        }
+        let lines = log.lines().expect("few");
+        assert_eq!(lines[3..], ["60|a|support|anna|COMPLETEAGENT|2|8|1", "60|b|support|NONE|EXITWITHTIMEOUT|1|2|9"]);
+        let rows = stays.queues(&Period { from: at(0), to: at(1000), now: at(1000), ..Period::default() });
+        let (counts, talked) = (rows[0].counts, rows[0].talk_s);
+        assert_eq!((counts.abandoned, counts.ended_by_us, counts.answered, talked), (0, 1, 1, 8.0));
     }
 }
