@@ -185,7 +185,7 @@ class Baresip:
         """The registration may be older than our door, so ask for it instead of waiting for its event."""
         until = time.time() + timeout
         while time.time() < until:
-            said = re.sub(r"\x1b\[[0-9;]*m", "", self.command("reginfo")["data"])
+            said = re.sub(r"\x1b\[[0-9;]*m", "", self.command("reginfo", timeout=timeout)["data"])
             if re.search(r"\sOK\s", said):
                 return True
             if re.search(r"\sERR\s", said):
