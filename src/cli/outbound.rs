@@ -52,7 +52,7 @@ pub fn run(arguments: &Outbound) -> Result<(), String> {
         return Err(format!("there is no extension `{}`{hint}", arguments.extension));
     };
     let now = Now { mono: Moment::from_nanos(0), wall: arguments.at.unwrap_or_else(|| clock::now().wall) };
-    match policy::explain(&config, extension, &arguments.number, now) {
+    match policy::explain(&config, extension, policy::Way::Dialled, &arguments.number, now) {
         Ok(verdict) if arguments.json => print_json(&object(&config, extension, &verdict)),
         Ok(verdict) => {
             print(&config, extension, &verdict);
@@ -171,7 +171,7 @@ mod tests {
         assert!(arguments.json);
         let config = load(&arguments).expect("the lab");
         let now = Now { mono: Moment::from_nanos(0), wall: Wall::from_unix_nanos(0) };
-        let verdict = policy::explain(&config, &"1001".into(), "1005", now).expect("inside");
+        let verdict = policy::explain(&config, &"1001".into(), policy::Way::Dialled, "1005", now).expect("inside");
         let expected = serde_json::json!({ "permitted": true, "inside": "extension 1005" });
         assert_eq!(object(&config, "1001", &verdict), expected);
         assert_eq!(line(&["--at", "tomorrow"]).map(drop).expect_err("no time").exit_code(), 2);

@@ -50,6 +50,7 @@ impl Pbx {
         self.music_for_held(id, out);
         // Who fell silent while waiting is not reported again: nobody is left talking to a dead phone.
         for leg in [Some(caller), Some(peer), third].into_iter().flatten() {
+            self.touch(leg);
             if self.legs.get(&leg).is_some_and(|leg| leg.silent) {
                 self.probe_silent(leg, now);
             }

@@ -90,11 +90,14 @@ impl Pbx {
     }
 
     /// A call arrives: a destination, a port, and then the flow.
-    fn incoming(&mut self, dialog: DialogId, invite: IncomingCall, now: Now, out: &mut Vec<Action>) {
+    fn incoming(&mut self, dialog: DialogId, mut invite: IncomingCall, now: Now, out: &mut Vec<Action>) {
         self.totals.calls += 1;
         if self.stopping || self.calls.len() >= self.config.limits.calls {
             self.command_sip(Command::Refuse { dialog, status: Status(503) }, now);
             return;
+        }
+        if route::is_for_account(&self.config, &invite.source, &invite.dialled, &invite.to) {
+            invite.dialled.clone_from(&invite.to);
         }
         let destination = match invite.replaces {
             Some(other) => self.replaceable(&invite.source, other),

@@ -8,11 +8,12 @@
 //!
 //! Only phones of the house are told. Invariant: a lamp is told when what it shows has changed, and not otherwise.
 
-use super::call::Leg;
+use super::call::{Call, Leg, Role};
 use super::{Pbx, Phase};
 use crate::acd;
 use crate::id::{CallId, LegId, Name};
-use crate::sip::{Command, Package, Source, Status, Subscribing, SubscriptionId};
+use crate::sip::message::Uri;
+use crate::sip::{Command, Dismissal, Package, Source, Status, Subscribing, SubscriptionId};
 use crate::time::Now;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,8 +35,11 @@ pub struct Watchers {
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 struct Watcher {
+    by: Name,
     package: Package,
     target: Name,
+    /// What the subscriber calls the exchange: the host of whoever is named in a body.
+    exchange: Uri,
     /// Counts the bodies, from nothing on (RFC 4235 section 4.1).
     version: u32,
     /// What was told last, but for the version.
@@ -84,20 +88,38 @@ impl Pbx {
         if self.watchers.all.len() >= MAX_WATCHERS {
             return Err(Status(503));
         }
-        let target = Name::from(asked.target.as_str());
-        let slot = || self.config.services.parking.as_ref().is_some_and(|parking| parking.slot(&target).is_some());
-        let known = match asked.package {
-            Package::Dialog => self.config.extensions.contains_key(&target) || slot(),
-            Package::Presence => self.config.agents.contains_key(&target),
+        let (by, target) = (own.clone(), Name::from(asked.target.as_str()));
+        let (package, exchange) = (asked.package, asked.exchange.clone());
+        let watcher = Watcher { by, package, target, exchange, version: 0, told: String::new() };
+        self.may_watch(&watcher)?;
+        Ok(watcher)
+    }
+
+    fn may_watch(&self, Watcher { by, package, target, .. }: &Watcher) -> Result<(), Status> {
+        let slot = || self.config.services.parking.as_ref().is_some_and(|parking| parking.slot(target).is_some());
+        let known = match package {
+            _ if !self.config.extensions.contains_key(by) => return Err(Status(403)),
+            Package::Dialog => self.config.extensions.contains_key(target) || slot(),
+            Package::Presence => self.config.agents.contains_key(target),
             // Nobody asks after another's mail.
-            Package::MessageSummary if target != *own => return Err(Status(403)),
+            Package::MessageSummary if target != by => return Err(Status(403)),
             // A phone without a mailbox is not told that its mailbox is empty.
-            Package::MessageSummary => self.config.mailboxes.contains_key(&target),
+            Package::MessageSummary => self.config.mailboxes.contains_key(target),
         };
-        if !known {
-            return Err(Status(404));
+        if known { Ok(()) } else { Err(Status(404)) }
+    }
+
+    /// After a reload: whoever watches somebody who is there no more, or is no phone of the house any more, is told so.
+    pub(super) fn dismiss_watchers(&mut self, now: Now) {
+        let dismissed = self.watchers.all.iter().filter_map(|(subscription, watcher)| match self.may_watch(watcher) {
+            Ok(()) => None,
+            Err(Status(404)) => Some((*subscription, Dismissal::Gone)),
+            Err(_) => Some((*subscription, Dismissal::Rejected)),
+        });
+        for (subscription, why) in dismissed.collect::<Vec<_>>() {
+            self.watchers.remove(subscription);
+            self.command_sip(Command::EndSubscription { subscription, why }, now);
         }
-        Ok(Watcher { package: asked.package, target, version: 0, told: String::new() })
     }
 
     /// The subscriber wants to be told again how things stand.
@@ -148,21 +170,21 @@ impl Pbx {
 
     fn standing_of(&self, watcher: &Watcher) -> String {
         match watcher.package {
-            Package::Dialog => self.dialogs_of(&watcher.target),
+            Package::Dialog => self.dialogs_of(&watcher.target, &watcher.exchange),
             Package::Presence => self.agent_standing(&watcher.target),
             // No verb leaves a message yet (`voicemail` and `record` end as failed), so this is so of every mailbox.
             Package::MessageSummary => "Messages-Waiting: no\r\n".into(),
         }
     }
 
-    fn dialogs_of(&self, who: &str) -> String {
+    fn dialogs_of(&self, who: &str, exchange: &Uri) -> String {
         if let Some(slot) = self.config.services.parking.as_ref().and_then(|parking| parking.slot(who)) {
             let state = if self.parked.contains_key(&slot) { "confirmed" } else { "terminated" };
             return format!("<dialog id=\"slot\"><state>{state}</state></dialog>\n");
         }
         let theirs = |leg: &Leg| leg.session_open && matches!(&leg.peer, Source::Extension(own) if &**own == who);
         let shown: String =
-            self.legs.values().filter(|leg| theirs(leg)).take(MAX_SHOWN).map(|leg| self.dialog_of(leg)).collect();
+            self.legs.values().filter(|leg| theirs(leg)).take(MAX_SHOWN).map(|leg| self.dialog_of(leg, exchange)).collect();
         if shown.is_empty() {
             // Some phones put a lamp out only when they are told of a call that is over.
             return "<dialog id=\"none\"><state>terminated</state></dialog>\n".into();
@@ -170,7 +192,7 @@ impl Pbx {
         shown
     }
 
-    fn dialog_of(&self, leg: &Leg) -> String {
+    fn dialog_of(&self, leg: &Leg, exchange: &Uri) -> String {
         let call = self.calls.get(&leg.call);
         let calls = call.is_some_and(|call| call.caller == leg.id);
         let state = match (leg.answered.is_some(), calls) {
@@ -178,13 +200,41 @@ impl Pbx {
             (false, true) if call.is_some_and(|call| matches!(call.phase, Phase::Routing { .. })) => "trying",
             (false, _) => "early",
         };
-        let direction = if calls { "initiator" } else { "recipient" };
-        let other = call.map(|call| if calls { call.dialled.clone() } else { call.from.number.clone() }).unwrap_or_default();
-        let (id, other) = (leg.id.0, escaped(&other));
+        let direction = if leg.role == Role::Caller { "initiator" } else { "recipient" };
+        let (id, ids) = (leg.id.0, if state == "early" && !calls { self.ids_of(leg) } else { String::new() });
+        let (own, other) = (self.number_of(leg), call.map(|call| self.other_number(call, leg)).unwrap_or_default());
+        let [own, other] = [own, other].map(|number| address(&number, exchange));
         format!(
-            "<dialog id=\"{id}\" direction=\"{direction}\"><state>{state}</state>\
-             <remote><identity>sip:{other}</identity></remote></dialog>\n"
+            "<dialog id=\"{id}\"{ids} direction=\"{direction}\"><state>{state}</state>\
+             <local><identity>{own}</identity></local>\
+             <remote><identity>{other}</identity></remote></dialog>\n"
         )
+    }
+
+    /// What names a ringing phone's dialog, as the phone knows it, so that another may take the call (Replaces, RFC 3891).
+    fn ids_of(&self, leg: &Leg) -> String {
+        let Some((ours, theirs)) = self.endpoint.tags(leg.dialog) else { return String::new() };
+        let [call_id, local, remote] = [&*leg.sip_call_id, theirs, ours].map(escaped);
+        format!(" call-id=\"{call_id}\" local-tag=\"{local}\" remote-tag=\"{remote}\"")
+    }
+
+    /// Whom a leg talks with now; before that, whom it calls or is called by.
+    fn other_number(&self, call: &Call, leg: &Leg) -> String {
+        let other = match call.phase {
+            Phase::Bridged { peer, .. } if leg.id == call.caller => Some(peer),
+            _ if leg.id == call.caller => None,
+            _ => Some(call.caller),
+        };
+        let other = other.and_then(|other| self.legs.get(&other));
+        other.map_or_else(|| call.dialled.clone(), |other| self.number_of(other))
+    }
+
+    /// What would be dialled to reach it.
+    fn number_of(&self, leg: &Leg) -> String {
+        match &leg.peer {
+            Source::Extension(extension) => extension.to_string(),
+            Source::Trunk(_) => leg.party.number.clone(),
+        }
     }
 
     fn agent_standing(&self, agent: &str) -> String {
@@ -196,24 +246,29 @@ impl Pbx {
 }
 
 fn body(watcher: &Watcher, standing: &str) -> String {
-    let (version, target) = (watcher.version, escaped(&watcher.target));
+    let (version, entity) = (watcher.version, address(&watcher.target, &watcher.exchange));
     let mut body = String::new();
     let written = match watcher.package {
         Package::Dialog => write!(
             body,
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<dialog-info xmlns=\"urn:ietf:params:xml:ns:dialog-info\" \
-             version=\"{version}\" state=\"full\" entity=\"sip:{target}\">\n{standing}</dialog-info>\n"
+             version=\"{version}\" state=\"full\" entity=\"{entity}\">\n{standing}</dialog-info>\n"
         ),
         Package::Presence => write!(
             body,
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<presence xmlns=\"urn:ietf:params:xml:ns:pidf\" \
-             entity=\"sip:{target}\">\n{standing}</presence>\n"
+             entity=\"{entity}\">\n{standing}</presence>\n"
         ),
-        Package::MessageSummary => write!(body, "{standing}Message-Account: sip:{target}\r\n"),
+        Package::MessageSummary => write!(body, "{standing}Message-Account: {entity}\r\n"),
     };
     // Writing to memory cannot fail.
     debug_assert!(written.is_ok());
     body
+}
+
+/// A number as an address at the exchange, inside XML.
+fn address(number: &str, exchange: &Uri) -> String {
+    escaped(Uri::sip(number, exchange.host(), exchange.port()).as_str())
 }
 
 /// What a stranger has sent, inside XML.
@@ -243,8 +298,18 @@ mod tests {
 
     #[test]
     fn a_body_says_of_whom_it_is_and_which_it_is() {
-        let watcher = Watcher { package: Package::Dialog, target: "1001".into(), version: 7, told: String::new() };
+        let watcher = Watcher {
+            by: "1002".into(),
+            package: Package::Dialog,
+            target: "1001".into(),
+            exchange: Uri::sip("", "pbx.test", Some(5070)),
+            version: 7,
+            told: String::new(),
+        };
         let text = body(&watcher, "<dialog/>");
-        assert!(text.contains("version=\"7\" state=\"full\" entity=\"sip:1001\"") && text.contains("<dialog/>"), "{text}");
+        assert!(
+            text.contains("version=\"7\" state=\"full\" entity=\"sip:1001@pbx.test:5070\"") && text.contains("<dialog/>"),
+            "{text}"
+        );
     }
 }

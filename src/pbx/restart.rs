@@ -52,6 +52,7 @@ impl Pbx {
         let before = std::mem::replace(&mut self.config, config);
         Arc::make_mut(&mut self.config).inherit(&before);
         self.configure_queues(now);
+        self.dismiss_watchers(now);
         self.soon_begin_trunks(now);
     }
 

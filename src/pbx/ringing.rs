@@ -18,6 +18,8 @@ impl Pbx {
         let Some(leg) = self.legs.get(&id) else { return };
         let (call, alone) = (leg.call, leg.attempt.and_then(|it| self.attempts.get(&it)).is_some_and(|it| it.legs.len() == 1));
         self.touch_caller(call);
+        self.touch(id);
+        self.transfer_rings(call, now);
         let Some(phase) = self.calls.get(&call).map(|call| &call.phase) else { return };
         // Who waits in a queue hears the queue's music while agents' phones ring.
         if !matches!(phase, Phase::Ringing { .. }) {

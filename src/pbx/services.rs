@@ -2,7 +2,7 @@
 //!
 //! Whoever dials a code hears a tone when it is done, and the call ends; what cannot be done is refused.
 
-use super::policy::explain;
+use super::policy::{Way, explain};
 use super::{Action, Outcome, Pbx, Phase, Said};
 use crate::acd;
 use crate::config::{Code, Forward, When};
@@ -58,7 +58,7 @@ impl Pbx {
         if **extension == *to {
             return Err(Status(482));
         }
-        explain(&self.config, extension, to, now).map_err(|refusal| refusal.status())?;
+        explain(&self.config, extension, Way::Forward, to, now).map_err(|refusal| refusal.status())?;
         let mut forward = self.policy.forward_of(&self.config, extension).cloned().unwrap_or_default();
         let to = Some(to.to_string());
         match when {

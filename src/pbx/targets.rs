@@ -95,9 +95,16 @@ impl Pbx {
             carried: Carried { hops: call.carried.hops.saturating_sub(1), ..Carried::default() },
             diversion_header: DiversionHeader::default(),
         };
-        if let Place::Trunk { trunk, user, number } = target.permit.place() {
-            outgoing.to = Party { display: String::new(), user: user.clone() };
-            self.introduce(call, trunk, number.as_ref(), &target.permit, &mut outgoing);
+        match (target.permit.place(), call.transfer.as_ref().map(|transfer| &transfer.back_to)) {
+            (Place::Trunk { trunk, user, number }, _) => {
+                outgoing.to = Party { display: String::new(), user: user.clone() };
+                self.introduce(call, trunk, number.as_ref(), &target.permit, &mut outgoing);
+            }
+            // A phone of the house is told who sends it the call; no provider is.
+            (_, Some(Source::Extension(referrer))) => {
+                outgoing.carried.referred_by = Some(Uri::sip(referrer, &target.local.ip().to_string(), None));
+            }
+            _ => {}
         }
         outgoing
     }

@@ -42,6 +42,8 @@ pub(super) enum Timer {
     Trunks,
     /// A trunk's host is looked for again.
     Trunk(Name),
+    /// A trunk's probes and registration go where it is called.
+    Follow(Name),
     /// The hours of a queue may have begun or ended.
     Hours,
     /// Registrars have had long enough to let us go.
@@ -71,6 +73,7 @@ impl Pbx {
                 Timer::Allowance(leg) => self.allowance_over(leg, now, out),
                 Timer::Trunks => self.begin_trunks(now, out),
                 Timer::Trunk(trunk) => self.look_up(&trunk, now, out),
+                Timer::Follow(trunk) => self.follow_soon(&trunk, now),
                 Timer::Hours => self.open_and_close_queues(now),
                 Timer::Parting => self.trunks.forget_leaving(),
                 Timer::LetGo(leg) => self.drop_leg(leg, Farewell::HangUp, now, out),

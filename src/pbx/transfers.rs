@@ -40,6 +40,8 @@ pub struct Transfer {
     pub referral: ReferralId,
     /// What the two had with each other: they have it again when the transfer fails.
     pub with: With,
+    /// The referrer has been told that it rings.
+    pub rings: bool,
 }
 
 impl Pbx {
@@ -100,7 +102,7 @@ impl Pbx {
         self.command_sip(Command::AcceptReferral { referral }, now);
         self.note(id, "transfer", &shortened(&asked.dialled), now);
         self.let_alone(id, other, now, out);
-        let transfer = Transfer { by, back_to: source, referral, with };
+        let transfer = Transfer { by, back_to: source, referral, with, rings: false };
         match (wanted, slot, lead) {
             (Some(wanted), _, _) => self.ring_for(id, transfer, &wanted, errand, now, out),
             (_, Some(slot), _) => {
@@ -182,6 +184,15 @@ impl Pbx {
             call.phase = Phase::Ringing { attempt };
         }
         self.ringback(id, now, out);
+    }
+
+    /// A phone rings for whom they were sent: the referrer is told, once.
+    pub(super) fn transfer_rings(&mut self, id: CallId, now: Now) {
+        let Some(transfer) = self.calls.get_mut(&id).and_then(|call| call.transfer.as_mut()) else { return };
+        if !std::mem::replace(&mut transfer.rings, true) {
+            let referral = transfer.referral;
+            self.command_sip(Command::ReportReferral { referral, status: Status(180) }, now);
+        }
     }
 
     /// Somebody has taken whom they were sent.

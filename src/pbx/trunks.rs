@@ -26,6 +26,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(300);
 const LOOK_SOON: Duration = Duration::from_secs(30);
 /// A server that was of no use is left in peace for so long.
 const RECOVERY: Duration = Duration::from_secs(300);
+/// Probes and the registration move to another server no oftener than this: under load several may say by turns that they have too much.
+const FOLLOWED: Duration = Duration::from_secs(5);
 /// Servers of one provider that are kept, and of an answer that are put in order.
 const MAX_ADDRESSES: usize = 8;
 const MAX_ANSWERS: usize = 64;
@@ -54,13 +56,31 @@ pub struct Place {
 /// What is known of one trunk.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 struct Standing {
-    /// The first is the one that is called, asked and registered at.
+    /// The first is the one that is called; soon also the one that is asked and registered at.
     places: Vec<Place>,
+    /// The one that is asked and registered at, and since when.
+    settled: Option<(SocketAddr, Moment)>,
+    /// As whom, and where, we register: with other words it is another registration.
+    registers_as: Option<[String; 3]>,
     /// When one of them was passed over last.
     passed_over: Option<Moment>,
     bearing: Option<Bearing>,
     /// Until when we are registered, or why not.
     registered: Option<Result<Wall, Status>>,
+}
+
+impl Standing {
+    /// Whether another server is asked and registered at than the one that is called.
+    fn is_unsettled(&self) -> bool {
+        self.settled.map(|(address, _)| address) != self.places.first().map(|place| place.address)
+    }
+
+    fn turn_to_the_next(&mut self, now: Now) {
+        if self.places.len() > 1 {
+            self.places.rotate_left(1);
+            self.passed_over = Some(now.mono);
+        }
+    }
 }
 
 impl Trunks {
@@ -183,24 +203,44 @@ impl Pbx {
             standing.places = places;
         }
         if moved || matches!(address.host, TrunkHost::Address(_)) {
-            self.watch(name, &trunk, now);
-            self.register_at(name, &trunk, now);
+            self.follow(name, &trunk, now);
         }
     }
 
-    /// A server of this trunk is of no use: from now on the next one is called, asked and registered at. How many there are.
+    /// The server that is called is asked and registered at.
+    fn follow(&mut self, name: &Name, trunk: &Trunk, now: Now) {
+        let standing = self.trunks.standing.entry(name.clone()).or_default();
+        standing.settled = standing.places.first().map(|place| (place.address, now.mono));
+        self.watch(name, trunk, now);
+        self.register_at(name, trunk, now);
+    }
+
+    /// Another server may be called than the one that is asked and registered at: they become one, at once or when the last move
+    /// has lasted long enough.
+    pub(super) fn follow_soon(&mut self, name: &Name, now: Now) {
+        let (Some(standing), Some(trunk)) = (self.trunks.standing.get(name), self.config.trunks.get(name).cloned()) else {
+            return;
+        };
+        if !standing.is_unsettled() {
+            return;
+        }
+        match standing.settled.map(|(_, since)| since + FOLLOWED).filter(|due| *due > now.mono) {
+            Some(due) => self.timers.set(Timer::Follow(name.clone()), due),
+            None => {
+                // Watched anew: it is asked at once, and one answer will do.
+                self.command_sip(Command::Unwatch { peer: name.clone() }, now);
+                self.follow(name, &trunk, now);
+            }
+        }
+    }
+
+    /// A server of this trunk is of no use: from now on the next one is called, and soon asked and registered at. How many there are.
     pub(super) fn pass_over(&mut self, name: &Name, dead: IpAddr, now: Now) -> usize {
         let Some(standing) = self.trunks.standing.get_mut(name) else { return 0 };
         let places = standing.places.len();
-        if places > 1 && standing.places.first().is_some_and(|place| place.address.ip() == dead) {
-            standing.places.rotate_left(1);
-            standing.passed_over = Some(now.mono);
-            if let Some(trunk) = self.config.trunks.get(name).cloned() {
-                // Watched anew: it is asked at once, and one answer will do.
-                self.command_sip(Command::Unwatch { peer: name.clone() }, now);
-                self.watch(name, &trunk, now);
-                self.register_at(name, &trunk, now);
-            }
+        if standing.places.first().is_some_and(|place| place.address.ip() == dead) {
+            standing.turn_to_the_next(now);
+            self.follow_soon(name, now);
         }
         places
     }
@@ -229,6 +269,7 @@ impl Pbx {
             return self.leave_registrar(name, now);
         };
         let host = trunk.send_to.as_ref().map(|address| TrunkAddress { port: None, ..address.clone() }.to_string());
+        let place = trunk.send_to.as_ref().map(ToString::to_string).unwrap_or_default();
         let account = Account {
             registrar: path,
             user: user.clone(),
@@ -236,6 +277,11 @@ impl Pbx {
             credentials,
             expires: *expires,
         };
+        let registers_as = Some([account.user.clone(), account.domain.clone(), place]);
+        let standing = self.trunks.standing.entry(name.clone()).or_default();
+        if std::mem::replace(&mut standing.registers_as, registers_as.clone()) != registers_as {
+            self.leave_registrar(name, now);
+        }
         let registration = self.trunks.registration_of(name).unwrap_or_else(|| {
             self.next.registration += 1;
             RegistrationId(self.next.registration)
@@ -285,6 +331,10 @@ impl Pbx {
         if !self.config.trunks.contains_key(name) {
             return;
         }
+        if self.trunks.standing.get(name).is_some_and(Standing::is_unsettled) {
+            // What became of a server that is called no more.
+            return;
+        }
         let before = self.trunks.standing.entry(name.clone()).or_default().bearing.replace(bearing);
         match bearing {
             Bearing::Up { .. } if matches!(before, Some(Bearing::Up { .. })) => {}
@@ -301,12 +351,12 @@ impl Pbx {
         }
     }
 
-    /// A provider with several servers is asked for, and registered at, the next one.
+    /// A provider whose server is silent is asked at its next one, and registered there, at once: probes are no storm.
     fn watch_next_place(&mut self, name: &Name, now: Now) {
-        let dead = self.trunks.standing.get(name).and_then(|standing| standing.places.first()).map(|place| place.address.ip());
-        if let Some(dead) = dead {
-            self.pass_over(name, dead, now);
-        }
+        let Some(standing) = self.trunks.standing.get_mut(name).filter(|standing| standing.places.len() > 1) else { return };
+        standing.turn_to_the_next(now);
+        standing.settled = None;
+        self.follow_soon(name, now);
     }
 
     /// Calls that ring at a trunk that is down ring at the next one.

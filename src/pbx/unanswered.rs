@@ -73,10 +73,12 @@ impl Pbx {
             self.redirected(attempt, leg, contacts, now);
         }
         if let Ending::Refused { status: Status(503), retry_after: Some(pause), .. } = ending
+            && *pause > Duration::ZERO
             && let Some(trunk) = self.legs.get(&leg).and_then(|leg| leg.permit.as_deref()).and_then(Permit::trunk).cloned()
         {
+            let pause = (*pause).min(MAX_REST);
             tracing::warn!(%trunk, seconds = pause.as_secs(), "the trunk wants no calls for a while");
-            self.policy.trunk_rests(&trunk, (*pause).min(MAX_REST), now);
+            self.policy.trunk_rests(&trunk, pause, now);
         }
         self.try_next_place(attempt, leg, ending, now);
         if matches!(ending, Ending::Refused { status: Status(486 | 600..=699), .. }) {
@@ -88,7 +90,7 @@ impl Pbx {
     /// A provider's server that is dead, or of no use, is passed over for its next one (RFC 3263 section 4.3), each once in a call.
     fn try_next_place(&mut self, attempt: AttemptId, leg: LegId, ending: &Ending, now: Now) {
         let dead = matches!(ending, Ending::Unreachable | Ending::Timeout)
-            || matches!(ending, Ending::Refused { status: Status(503), retry_after: None, .. });
+            || matches!(ending, Ending::Refused { status: Status(503), retry_after: None | Some(Duration::ZERO), .. });
         let Some(it) = self.legs.get(&leg).filter(|_| dead) else { return };
         let Some(trunk) = it.permit.as_deref().and_then(Permit::trunk).cloned() else { return };
         let places = self.pass_over(&trunk, it.peer_host, now);

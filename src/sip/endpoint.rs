@@ -163,12 +163,19 @@ impl Endpoint {
             }
             Input::Resolved { query, addresses } => self.resolved(query, &addresses, now, out),
             Input::Command(Command::Configure(settings)) => {
+                let before = Arc::clone(&self.settings);
                 self.configure(settings);
-                self.registrar.forget_strangers(&self.settings.users, out);
+                // In another realm every secret is another, of the same passwords.
+                let is_same_realm = before.realm == self.settings.realm;
+                let is_known = |user: &Name| match (before.users.get(user), self.settings.users.get(user)) {
+                    (Some(before), Some(now)) => !is_same_realm || before.agrees_with(now),
+                    (_, now) => now.is_some(),
+                };
+                self.registrar.forget_strangers(is_known, out);
             }
             Input::Command(Command::Restore(bindings)) => {
                 self.registrar.restore(bindings, self.settings.registrar.max_contacts, now);
-                self.registrar.forget_strangers(&self.settings.users, out);
+                self.registrar.forget_strangers(|user| self.settings.users.contains_key(user), out);
             }
             Input::Command(command) => self.command(command, now, out),
         }

@@ -150,8 +150,8 @@ impl Registrar {
     }
 
     /// Whoever is no user any more has no phones here.
-    pub fn forget_strangers<T>(&mut self, users: &BTreeMap<Name, T>, out: &mut Vec<Output>) {
-        let strangers = self.users.iter().filter(|(user, _)| !users.contains_key(*user));
+    pub fn forget_strangers(&mut self, is_known: impl Fn(&Name) -> bool, out: &mut Vec<Output>) {
+        let strangers = self.users.iter().filter(|(user, _)| !is_known(user));
         let theirs: Vec<(Name, u64)> =
             strangers.flat_map(|(user, list)| list.iter().map(|kept| (user.clone(), kept.id))).collect();
         for (user, id) in theirs {

@@ -66,12 +66,17 @@ impl Endpoint {
         }
     }
 
-    /// The live session with this Call-ID and these tags.
+    /// The live session with this Call-ID and these tags. Whoever knows it from a busy lamp names them as the phone that rings would
+    /// (RFC 4235 section 3.7.2): the other way round.
     pub(super) fn session_named(&self, replaces: &Replaces) -> Option<DialogId> {
-        let id = *self.by_tag.get(&replaces.to_tag)?;
-        let session = self.sessions.get(&id)?;
-        let is_meant = session.dialog.call_id == replaces.call_id && peer_tag(session) == Some(replaces.from_tag.as_str());
-        (is_meant && is_alive(session.phase)).then_some(id)
+        let Replaces { call_id, to_tag, from_tag, .. } = replaces;
+        let named = |(ours, theirs): (&String, &String)| {
+            let id = *self.by_tag.get(ours)?;
+            let session = self.sessions.get(&id)?;
+            let is_meant = session.dialog.call_id == *call_id && peer_tag(session) == Some(theirs.as_str());
+            (is_meant && is_alive(session.phase)).then_some(id)
+        };
+        [(to_tag, from_tag), (from_tag, to_tag)].into_iter().find_map(named)
     }
 
     /// How the peer of a session would name it to be replaced.

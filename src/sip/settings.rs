@@ -43,6 +43,14 @@ pub struct UserSecret {
     pub ha1_sha256: String,
 }
 
+impl UserSecret {
+    /// Whether both may be of one password.
+    pub fn agrees_with(&self, other: &UserSecret) -> bool {
+        let agree = |one: &str, other: &str| one.is_empty() || other.is_empty() || one == other;
+        agree(&self.ha1_md5, &other.ha1_md5) && agree(&self.ha1_sha256, &other.ha1_sha256)
+    }
+}
+
 impl std::fmt::Debug for UserSecret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("UserSecret(..)")

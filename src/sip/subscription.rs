@@ -14,7 +14,7 @@
 
 use super::dialog::{Dialog, Order};
 use super::endpoint::Endpoint;
-use super::message::{Method, Name as Header, NameAddr, Request, Response};
+use super::message::{Method, Name as Header, NameAddr, Request, Response, Uri};
 use super::transaction::{Heard, Owner, TxId};
 use super::uas::{MAX_AGENT, RETRY_AFTER};
 use super::{Dismissal, Event, Output, Package, Path, Rejection, Source, Status, Subscribing, SubscriptionId};
@@ -152,6 +152,7 @@ impl Endpoint {
             source,
             package,
             target: request.uri.user().into_owned(),
+            exchange: Uri::sip("", request.uri.host(), request.uri.port()),
             expires: granted,
             user_agent: request.user_agent().unwrap_or_default().chars().take(MAX_AGENT).collect(),
         };

@@ -186,6 +186,7 @@ impl Endpoint {
             source: source.clone(),
             from,
             dialled: request.uri.subscriber(),
+            to: request.to_().uri.subscriber(),
             sip_call_id: request.call_id().to_string(),
             path,
             offer,

@@ -3,6 +3,7 @@
 //! Invariant: a SIPp that a test has started is gone when the test is.
 
 use crate::exchange::{Exchange, Folder, free_port, media_port, until};
+use std::collections::BTreeSet;
 use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -18,6 +19,7 @@ pub struct Sipp {
     child: Child,
     pub port: u16,
     folder: std::path::PathBuf,
+    name: String,
 }
 
 impl Sipp {
@@ -34,6 +36,17 @@ impl Sipp {
         Sipp::run(folder, name, address, steps, &more)
     }
 
+    /// SIPp at `address` that takes as many calls as come, until the test ends. What it logs is in `NAME.log`, and every message with
+    /// its time in `NAME.messages`.
+    pub fn serves(folder: &Folder, name: &str, address: &str, steps: &str) -> Sipp {
+        let file = |what: &str| folder.join(&format!("{name}.{what}")).display().to_string();
+        let (log, messages) = (file("log"), file("messages"));
+        let traces = ["-trace_logs", "-log_file", &log, "-trace_shortmsg", "-shortmessage_file", &messages];
+        // A call that is over is forgotten at once: who asks again under its name begins anew.
+        let more = ["-timeout", "100", "-deadcall_wait", "0"];
+        Sipp::run(folder, name, address, steps, &[&traces[..], &more].concat())
+    }
+
     fn run(folder: &Folder, name: &str, address: &str, steps: &str, more: &[&str]) -> Sipp {
         let (port, file) = (free_port(address), folder.join(&format!("{name}.xml")));
         // SIPp takes a variable that is kept and never used for a mistake.
@@ -45,8 +58,9 @@ impl Sipp {
             .arg("-sf")
             .arg(&file)
             .args(["-i", address, "-p", &port.to_string(), "-mi", address, "-mp", &media.to_string()])
+            .args(if more.contains(&"-timeout") { &[][..] } else { &["-timeout", "30"] })
             .args(more)
-            .args(["-timeout", "30", "-timeout_error", "-nostdin", "-trace_err", "-error_file"])
+            .args(["-timeout_error", "-nostdin", "-trace_err", "-error_file"])
             .arg(folder.join(&format!("{name}.errors")))
             .current_dir(folder.join(""))
             .stdin(Stdio::null())
@@ -54,7 +68,7 @@ impl Sipp {
             .stderr(Stdio::null())
             .spawn()
             .expect("sipp: run `make setup`");
-        Sipp { child, port, folder: folder.join("") }
+        Sipp { child, port, folder: folder.join(""), name: name.to_owned() }
     }
 
     /// Whether every call went as the steps say, once SIPp has gone by itself.
@@ -65,6 +79,22 @@ impl Sipp {
             Some(status) => Err(format!("{status}: {}", self.errors())),
             None => Err(format!("still running: {}", self.errors())),
         }
+    }
+
+    /// Of one that serves: when requests of this method came, in seconds by the clock, each transaction once.
+    pub fn received(&self, method: &str) -> Vec<f64> {
+        let messages = fs::read_to_string(self.folder.join(format!("{}.messages", self.name))).unwrap_or_default();
+        let (mut seen, mut times) = (BTreeSet::new(), Vec::new());
+        for line in messages.lines() {
+            // Day, time, seconds since 1970, R for received, Call-ID, CSeq (two words), first line.
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let [_, _, at, "R", id, rest @ ..] = &words[..] else { continue };
+            let [cseq, _, first, ..] = rest else { continue };
+            if *first == method && seen.insert(format!("{id} {cseq}")) {
+                times.extend(at.parse::<f64>());
+            }
+        }
+        times
     }
 
     /// It dies in the middle of whatever it does.
@@ -93,6 +123,26 @@ pub fn receive(what: &str) -> String {
 /// A request that is waited for, and answered with 200.
 pub fn accept(method: &str) -> String {
     format!("{}{}", receive(&format!("request=\"{method}\"")), answer("200 OK", "", ""))
+}
+
+/// What is written into SIPp's log as this request comes: the beginning of it that is like the expression.
+pub fn logged(expression: &str) -> String {
+    let look = format!("<ereg regexp=\"^{expression}\" search_in=\"msg\" assign_to=\"20\"/>");
+    format!("<action>{look}<log message=\"[$20]\"/></action>")
+}
+
+/// A request of another kind than what is waited for next, which goes on there when it comes.
+pub fn or_else(method: &str, next: &str) -> String {
+    format!("<recv request=\"{method}\" optional=\"true\" next=\"{next}\">{}</recv>\n", logged(&format!("{method} [^ ]*")))
+}
+
+pub fn label(name: &str) -> String {
+    format!("<label id=\"{name}\"/>\n")
+}
+
+/// The end of a branch of the steps.
+pub fn goes_on(next: &str) -> String {
+    format!("<nop next=\"{next}\"/>\n")
 }
 
 /// A response to what was received last.
@@ -149,6 +199,56 @@ pub fn asks_callee(method: &str, cseq: u8, headers: &str) -> String {
     ))
 }
 
+/// The user of the scenario, who is asked for a password, subscribes to what is said of this extension (`dialog`, RFC 4235).
+pub fn subscribes(whose: &str) -> String {
+    let uri = format!("sip:{whose}@[remote_ip]:[remote_port]");
+    let subscribe = |cseq: u8, proof: &str| {
+        send(&format!(
+            "SUBSCRIBE {uri} SIP/2.0\n{VIA}{FROM}To: <{uri}>\nCall-ID: [call_id]\nCSeq: {cseq} SUBSCRIBE\n\
+             Contact: <sip:[service]@[local_ip]:[local_port]>\nMax-Forwards: 70\n{proof}\
+             Event: dialog\nAccept: application/dialog-info+xml\nExpires: 300\nContent-Length: 0\n"
+        ))
+    };
+    let challenge = "<recv response=\"401\" auth=\"true\"/>\n";
+    format!("{}{challenge}{}<recv response=\"200\" rrs=\"true\"/>\n", subscribe(1, ""), subscribe(2, "[authentication]\n"))
+}
+
+/// The same subscription again, for so many seconds.
+pub fn subscribes_again(cseq: u8, expires: u32) -> String {
+    let wants = format!("[authentication]\nEvent: dialog\nExpires: {expires}\n");
+    format!("{}{}", asks_callee("SUBSCRIBE", cseq, &wants), receive("response=\"200\""))
+}
+
+/// A NOTIFY of that subscription, which lives, whose body is such (a regular expression); what of the body it was goes to the log.
+pub fn is_told(body: &str) -> String {
+    told(&[
+        ("active;expires=[0-9]+", "hdr\" header=\"Subscription-State:"),
+        ("application/dialog-info.xml", "hdr\" header=\"Content-Type:"),
+        (body, "body"),
+    ])
+}
+
+/// The last NOTIFY of that subscription.
+pub fn is_told_no_more() -> String {
+    told(&[("terminated", "hdr\" header=\"Subscription-State:")])
+}
+
+/// SIPp itself looks at these places of a NOTIFY, answers it, and logs what it found at the last one.
+fn told(looks: &[(&str, &str)]) -> String {
+    let (mut seen, mut variables) = (String::new(), Vec::new());
+    for ((expression, place), variable) in [("dialog", "hdr\" header=\"Event:")].iter().chain(looks).zip(6..) {
+        let expression = expression.replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+        seen += &format!("<ereg regexp=\"{expression}\" search_in=\"{place}\" check_it=\"true\" assign_to=\"{variable}\"/>");
+        variables.push(variable.to_string());
+    }
+    let last = variables.last().cloned().unwrap_or_default();
+    format!(
+        "<recv request=\"NOTIFY\"><action>{seen}<log message=\"[${last}]\"/></action></recv>\n<Reference variables=\"{}\"/>\n{}",
+        variables.join(","),
+        send("SIP/2.0 200 OK\n[last_Via:]\n[last_From:]\n[last_To:]\n[last_Call-ID:]\n[last_CSeq:]\nContent-Length: 0\n")
+    )
+}
+
 /// NOTIFYs, as many as come, until the other side hangs up.
 pub fn told_until_let_go() -> String {
     let ok = answer("200 OK", "", "");
@@ -177,6 +277,7 @@ pub fn pause(milliseconds: u32) -> String {
     format!("<pause milliseconds=\"{milliseconds}\"/>\n")
 }
 
-fn send(text: &str) -> String {
+/// These words; what SIPp fills in stands in square brackets.
+pub fn send(text: &str) -> String {
     format!("<send><![CDATA[\n{text}\n]]></send>\n")
 }

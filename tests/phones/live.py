@@ -67,10 +67,11 @@ def main():
     parser.add_argument("--play", help="a mono 16-bit WAV at 8 kHz, said over and over")
     parser.add_argument("--accept-after", type=float, help="seconds; without it a call is accepted when told")
     parser.add_argument("--no-register", action="store_true")
+    parser.add_argument("--module", action="append", default=[], help="one more of baresip's own, such as mwi")
     parser.add_argument("--out", help="folder for the recordings and the phone's log")
     ask = parser.parse_args()
     phone = Baresip(ask.user, ask.host, ask.port, ask.password, folder=ask.out, play=ask.play, over_and_over=True,
-                    transport=ask.transport, codecs=ask.codecs, local=ask.local, register=not ask.no_register)
+                    transport=ask.transport, codecs=ask.codecs, local=ask.local, register=not ask.no_register, modules=ask.module)
     try:
         tell(type="READY", registered=not ask.no_register and phone.registered())
         live(phone, ask.accept_after)

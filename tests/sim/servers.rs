@@ -96,10 +96,15 @@ impl Exchange {
 
     /// A call to the provider, and the INVITE that leaves for it: where to, and its bytes.
     fn called(&mut self) -> Option<(SocketAddr, Vec<u8>)> {
+        self.calls(0)
+    }
+
+    /// The same, one of several.
+    fn calls(&mut self, number: u32) -> Option<(SocketAddr, Vec<u8>)> {
         let body = "v=0\r\no=- 1 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\nm=audio 9000 RTP/AVP 8\r\n";
         let invite = format!(
-            "INVITE sip:900@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.2:5060;branch=z9hG4bKcall\r\nMax-Forwards: 70\r\n\
-             From: <sip:48221234567@127.0.0.2>;tag=f\r\nTo: <sip:900@127.0.0.1>\r\nCall-ID: call\r\nCSeq: 1 INVITE\r\n\
+            "INVITE sip:900@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.2:5060;branch=z9hG4bKcall{number}\r\nMax-Forwards: 70\r\n\
+             From: <sip:48221234567@127.0.0.2>;tag=f\r\nTo: <sip:900@127.0.0.1>\r\nCall-ID: call{number}\r\nCSeq: 1 INVITE\r\n\
              Contact: <sip:127.0.0.2>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
@@ -124,7 +129,7 @@ impl Exchange {
                         events.push_back(Event::Media(Report::Opened { leg }))
                     }
                     Action::Transmit { path, bytes } if bytes.starts_with(b"INVITE ") => invite = Some((path.remote, bytes)),
-                    _ => {}
+                    other => drop(self.interesting(other)),
                 }
             }
         }
@@ -197,6 +202,30 @@ fn a_server_of_no_use_is_passed_over_in_the_call_and_from_then_on() {
     assert_eq!(exchange.received("127.0.0.7:5060", refusal(&invite, 486)), None);
     // It is the third that is asked from now on whether it lives.
     assert!((0..4).any(|_| exchange.next().ok() == at("127.0.0.7:5060")));
+}
+
+/// Both of a provider's servers have too many calls: they are not asked and registered at for each of them.
+#[test]
+fn probes_follow_the_calls_no_oftener_than_every_five_seconds() {
+    let mut exchange = Exchange::new("carrier.example");
+    let Err((id, _)) = exchange.next() else { panic!("no question") };
+    exchange.told(id, Reply::Servers(vec![server(1, 0, "127.0.0.5:5060"), server(2, 0, "127.0.0.6:5060")]));
+    exchange.now.mono = exchange.now.mono + Duration::from_secs(6);
+    let probes = |exchange: &Exchange| exchange.seen.len();
+    let before = probes(&exchange);
+    for number in 0..4 {
+        let (first, invite) = exchange.calls(number).unwrap_or_else(|| panic!("call {number} does not go out"));
+        let (second, invite) = exchange.received(&first.to_string(), refusal(&invite, 503)).expect("another try");
+        assert_ne!(first, second);
+        assert_eq!(exchange.received(&second.to_string(), refusal(&invite, 503)), None);
+    }
+    let begun = exchange.now.mono;
+    assert_eq!(probes(&exchange), before + 1, "it moved once");
+    // After the last refusal calls go to the first again: it is asked as soon as the move has lasted.
+    let first = at("127.0.0.5:5060").expect("an address");
+    assert_eq!(exchange.address(), first.to_string());
+    let asked = (0..4).find(|_| exchange.next() == Ok(first)).map(|_| exchange.now.mono.since(begun));
+    assert_eq!(asked, Some(Duration::from_secs(5)));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! | in this order | refused as |
 //! |---|---|
 //! | digits, `*`, `#` and a leading `+`, at most 32 | not a number |
-//! | an emergency number, from a phone of the house | (always allowed) |
+//! | an emergency number, dialled at a phone of the house | (always allowed) |
 //! | a telephone of the numbering plan | no such number |
 //! | not a caller from a provider | callers from outside |
 //! | its class is among the payer's; abroad, its country too | not permitted |
@@ -12,7 +12,7 @@
 //!
 //! Invariant: the first rule that is broken is the one that is told.
 
-use super::{Errand, Payer, Refusal};
+use super::{Errand, Payer, Refusal, Way};
 use crate::config::{Allowance, Class, Config, Destination, Form, Number, Via, is_dialable};
 use crate::id::{Name, Rng};
 use crate::time::Wall;
@@ -68,6 +68,10 @@ pub fn judge(config: &Config, dialled: &str, errand: &Errand, now: Wall) -> Resu
 fn emergency(config: &Config, errand: &Errand) -> Result<Verdict, Refusal> {
     if !matches!(&errand.payer, Payer::Extension(_)) {
         return Err(Refusal::CallersFromOutside);
+    }
+    // Nor does a phone that sends its callers on: whoever calls it may be anywhere.
+    if !matches!(errand.way, Way::Dialled | Way::Refer | Way::Api) {
+        return Err(Refusal::NotPermitted(Class::Emergency));
     }
     if config.outbound.via.is_empty() {
         return Err(Refusal::NoWayOut);

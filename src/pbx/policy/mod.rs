@@ -307,14 +307,14 @@ pub struct TrunkView {
 }
 
 /// What the configuration alone says of a number: for the administrator. What is counted is left out.
-pub fn explain(config: &Config, extension: &Name, dialled: &str, now: Now) -> Result<Verdict, Refusal> {
+pub fn explain(config: &Config, extension: &Name, way: Way, dialled: &str, now: Now) -> Result<Verdict, Refusal> {
     if !crate::config::is_dialable(dialled) {
         return Err(Refusal::NotANumber);
     }
     if let Some(destination) = judge::internal(config, dialled) {
         return Ok(Verdict { class: Class::Internal, number: None, leads: Some(destination) });
     }
-    judge::judge(config, dialled, &Errand::new(Payer::Extension(extension.clone()), Way::Dialled), now.wall)
+    judge::judge(config, dialled, &Errand::new(Payer::Extension(extension.clone()), way), now.wall)
 }
 
 /// The number that this extension's calls outside show: for the administrator.

@@ -97,6 +97,14 @@ fn a_caller_from_a_provider_pays_for_nothing_outside() {
     let flow = Errand::new(Payer::Flow("main".into()), Way::Flow);
     assert_eq!(class(&config, &flow, "221234567"), Ok(Class::National));
     assert_eq!(class(&config, &flow, "112"), Err(Refusal::CallersFromOutside));
+    for way in Way::ALL {
+        let sent_on = Errand::new(Payer::Extension("1001".into()), way);
+        let expected = match way {
+            Way::Dialled | Way::Refer | Way::Api => Ok(Class::Emergency),
+            _ => Err(Refusal::NotPermitted(Class::Emergency)),
+        };
+        assert_eq!(class(&config, &sent_on, "112"), expected, "{way:?}");
+    }
 }
 
 #[test]

@@ -37,6 +37,7 @@ const REPORTS: usize = 4;
 
 /// How long a report waits for what is still on its way to the disk.
 const SETTLE: Duration = Duration::from_secs(2);
+const BEHIND: &str = "the newest records are not on the disk yet: it is slow, or another program holds the database; try again";
 
 /// How long the last answers may take to leave.
 const FAREWELL: Duration = Duration::from_millis(50);
@@ -153,7 +154,9 @@ impl Desk {
         };
         let (database, settled) = (self.database.clone(), self.settled.clone());
         let reading = tokio::task::spawn_blocking(move || {
-            settled.wait(SETTLE);
+            if !settled.wait(SETTLE) {
+                return Err(BEHIND.into());
+            }
             work(&database)
         });
         match reading.await {

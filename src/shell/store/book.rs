@@ -10,11 +10,11 @@ use crate::store::{
     BindingRow, CRASH_LOST, CallRecord, CallStarted, OverrideRow, PartyNumber, PathStep, TallyRow, What, Write,
 };
 use crate::time::{Duration, Wall};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// How long SQLite waits for a lock that a reader or a backup holds.
+/// How long SQLite waits for a lock that somebody else holds, each time that it is asked.
 const BUSY: Duration = Duration::from_secs(2);
 
 /// The statements of a group are prepared once and kept.
@@ -84,7 +84,7 @@ impl Book {
         let path = self.path.display().to_string();
         let unusable = |fault: rusqlite::Error| Unusable(format!("could not read the database {path}: {fault}"));
         let connection = self.connection.as_mut().ok_or_else(|| Unusable("the database is closed".into()))?;
-        let transaction = connection.transaction().map_err(unusable)?;
+        let transaction = writing(connection).map_err(unusable)?;
         let crash_lost = close_lost_calls(&transaction, now).map_err(unusable)?;
         let bindings = live_bindings(&transaction, now).map_err(unusable)?;
         let overrides = calendars::live(&transaction, now).map_err(unusable)?;
@@ -107,6 +107,11 @@ impl Book {
         self.attempt(group)
     }
 
+    /// The same group once more, after somebody else held the database.
+    pub fn after_lock(&mut self, group: &[Write]) -> rusqlite::Result<()> {
+        self.attempt(group)
+    }
+
     fn attempt(&mut self, group: &[Write]) -> rusqlite::Result<()> {
         let (boot, number) = (self.boot, self.groups);
         let connection = match self.connection.take() {
@@ -122,7 +127,7 @@ impl Book {
                 connection
             }
         };
-        let transaction = connection.transaction()?;
+        let transaction = writing(connection)?;
         for write in group {
             record(&transaction, write)?;
         }
@@ -145,6 +150,16 @@ impl Book {
             None => Ok(()),
         }
     }
+}
+
+/// A transaction that has the lock from its beginning on: one that reads first and then wants to write is not let wait for it.
+fn writing(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+    connection.transaction_with_behavior(TransactionBehavior::Immediate)
+}
+
+/// Somebody else holds the database: a backup, a report by another program.
+pub fn is_locked(fault: &rusqlite::Error) -> bool {
+    matches!(fault.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
 /// A fault of the machine, which may pass; not one of what was to be written.
@@ -184,7 +199,7 @@ fn version(connection: &Connection) -> rusqlite::Result<usize> {
 
 fn migrate(connection: &mut Connection, seen: usize) -> rusqlite::Result<()> {
     for (index, step) in MIGRATIONS.iter().enumerate().skip(seen) {
-        let transaction = connection.transaction()?;
+        let transaction = writing(connection)?;
         transaction.execute_batch(step)?;
         transaction.pragma_update(None, "user_version", i64::try_from(index + 1).unwrap_or(i64::MAX))?;
         transaction.commit()?;

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   write() --> queue (20,000) --gathers for a window or 1,000--> one transaction --> fsync --> Committed --> drain()
+//!                                                  | locked by another program: waits with it, ten minutes
 //!                                                  | fails
 //!                                                  +--> reopen, retry thrice --> each on its own --> Committed(Err)
 //! ```
@@ -51,11 +52,16 @@ const GROUP: usize = 1000;
 /// Waits before a failed transaction is tried again; after the last it is given up.
 const RETRIES: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(250), Duration::from_millis(700)];
 
+/// A group is tried so often while somebody else holds the database; each time SQLite waits two seconds for it. What comes
+/// meanwhile waits in the queue.
+const TRIES_LOCKED: u32 = 300;
+
 #[derive(Default)]
 struct State {
     queue: VecDeque<Write>,
-    /// Of `queue` and of the group being committed.
-    unfinished: usize,
+    /// Writes since the start: taken, and of those committed or given up.
+    taken: u64,
+    finished: u64,
     answers: Vec<Committed>,
     hurry: bool,
     stopping: bool,
@@ -72,6 +78,13 @@ struct Shared {
     outbox: watch::Sender<()>,
 }
 
+impl State {
+    /// Of the queue and of the group being committed.
+    fn unfinished(&self) -> usize {
+        usize::try_from(self.taken - self.finished).unwrap_or(usize::MAX)
+    }
+}
+
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -83,11 +96,11 @@ impl Shared {
         if state.stopping {
             return Err("the store has stopped");
         }
-        if state.unfinished + state.answers.len() >= MAX_OPEN_WRITES {
+        if state.unfinished() + state.answers.len() >= MAX_OPEN_WRITES {
             return Err("the store is too far behind");
         }
         state.queue.push_back(write);
-        state.unfinished += 1;
+        state.taken += 1;
         // The thread sleeps through the window: it is woken for the first write and for a full group, not for each.
         if state.queue.len() == 1 || state.queue.len() == GROUP {
             self.work.notify_one();
@@ -179,13 +192,14 @@ impl Settled {
     /// Waits until everything taken so far is answered, at most `patience`. False when that was not enough.
     pub fn wait(&self, patience: Duration) -> bool {
         let mut state = self.0.lock();
-        if state.unfinished > 0 {
+        let taken = state.taken;
+        if state.unfinished() > 0 {
             state.hurry = true;
             self.0.work.notify_one();
         }
-        let waited = self.0.idle.wait_timeout_while(state, patience, |state| state.unfinished > 0);
+        let waited = self.0.idle.wait_timeout_while(state, patience, |state| state.finished < taken);
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        state.unfinished == 0
+        state.finished >= taken
     }
 }
 
@@ -219,15 +233,13 @@ fn concerns_outbox(write: &Write) -> bool {
 
 fn run(shared: &Shared, mut book: Book, window: Duration) {
     while let Some(group) = gather(shared, window) {
-        let outcomes = commit(&mut book, &group);
+        let outcomes = commit(shared, &mut book, &group);
         let mut state = shared.lock();
-        state.unfinished = state.unfinished.saturating_sub(group.len());
+        state.finished += group.len() as u64;
         let asked = group.iter().zip(outcomes).filter(|(write, _)| write.id != UNASKED);
         state.answers.extend(asked.map(|(write, outcome)| Committed { id: write.id, outcome }));
-        if state.unfinished == 0 {
-            state.hurry = false;
-            shared.idle.notify_all();
-        }
+        state.hurry &= state.unfinished() > 0;
+        shared.idle.notify_all();
         drop(state);
         shared.wake.ring();
         if group.iter().any(concerns_outbox) {
@@ -253,8 +265,8 @@ fn gather(shared: &Shared, window: Duration) -> Option<Vec<Write>> {
 }
 
 /// One outcome for each write of the group.
-fn commit(book: &mut Book, group: &[Write]) -> Vec<Result<(), String>> {
-    let mut fault = match book.commit(group) {
+fn commit(shared: &Shared, book: &mut Book, group: &[Write]) -> Vec<Result<(), String>> {
+    let mut fault = match commit_when_free(shared, book, group) {
         Ok(()) => return vec![Ok(()); group.len()],
         Err(fault) => fault,
     };
@@ -275,6 +287,23 @@ fn commit(book: &mut Book, group: &[Write]) -> Vec<Result<(), String>> {
     }
     // One of them is at fault: the others must not suffer for it.
     group.iter().map(|write| book.commit(std::slice::from_ref(write)).map_err(|fault| fault.to_string())).collect()
+}
+
+/// Waits for whoever holds the database, as long as there is time to wait.
+fn commit_when_free(shared: &Shared, book: &mut Book, group: &[Write]) -> rusqlite::Result<()> {
+    let mut outcome = book.commit(group);
+    for tried in 1..TRIES_LOCKED {
+        match &outcome {
+            Err(fault) if book::is_locked(fault) && !shared.lock().stopping => {
+                if tried == 1 {
+                    warn!("another program holds the database; records wait until it is done");
+                }
+                outcome = book.after_lock(group);
+            }
+            _ => break,
+        }
+    }
+    outcome
 }
 
 impl Unusable {

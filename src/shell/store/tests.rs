@@ -312,6 +312,26 @@ fn a_disk_that_fails_is_an_answer_and_a_disk_that_recovers_is_used_again() {
 }
 
 #[test]
+fn records_wait_for_another_program_that_holds_the_database_and_none_is_lost() {
+    let folder = Folder::new("held");
+    let (diary, _) = open(&folder, 1);
+    let other = rusqlite::Connection::open(folder.database()).expect("a database of ours");
+    other.execute_batch("BEGIN IMMEDIATE").expect("nobody holds it");
+    for write in writes([started("2222222222222222"), ended("2222222222222222")]) {
+        diary.write(write);
+    }
+    // Longer than SQLite itself waits.
+    assert!(!diary.settled().wait(Duration::from_millis(2300)), "not while it is held");
+    other.execute_batch("ROLLBACK").expect("ours");
+    assert!(diary.settled().wait(Duration::from_secs(20)), "answered");
+    let mut answers = Vec::new();
+    diary.drain(&mut answers);
+    assert_eq!(answers.iter().map(|answer| answer.outcome.is_ok()).collect::<Vec<_>>(), [true, true]);
+    diary.stop();
+    assert_eq!(calls(&folder).len(), 1);
+}
+
+#[test]
 fn what_cannot_be_opened_is_one_clear_sentence() {
     let check = |name: &str, prepare: &dyn Fn(&Folder) -> PathBuf, sentence: &str| {
         let folder = Folder::new(name);
