@@ -9,6 +9,8 @@
 
 #[path = "sim/endings.rs"]
 mod endings;
+#[path = "sim/full.rs"]
+mod full;
 #[path = "sim/orders.rs"]
 mod orders;
 #[path = "sim/pins.rs"]

@@ -25,7 +25,13 @@ pub fn run(arguments: &Status) -> Result<(), String> {
         ("running since", time(status.started)),
         ("listening on", status.listeners.join(", ")),
         ("calls", format!("{} now, {} since the start", status.calls, status.calls_total)),
-        ("", format!("{} answered, {} rejected", status.answered_total, status.rejected_total)),
+        (
+            "",
+            format!(
+                "{} answered, {} rejected, {} found the exchange full",
+                status.answered_total, status.rejected_total, status.refused_full
+            ),
+        ),
         ("legs", status.legs.to_string()),
         ("media ports", format!("{} used, {} resting", status.ports_used, status.ports_resting)),
         ("SIP", format!("{} dialogs, {} transactions unfinished", status.dialogs, status.transactions)),

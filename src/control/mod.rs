@@ -205,6 +205,9 @@ pub struct Status {
     pub answered_total: u64,
     pub rejected_total: u64,
     pub panics_contained: u64,
+    /// Calls, and legs of calls, that were refused because the exchange was full: `limits.calls`, media ports.
+    #[serde(default)]
+    pub refused_full: u64,
     /// Calls to the outside that somebody tried and may not.
     #[serde(default)]
     pub not_permitted: u64,

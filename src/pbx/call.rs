@@ -47,6 +47,8 @@ pub struct Call {
     pub caller: LegId,
     /// Every leg that is not gone yet, the caller's included.
     pub legs: BTreeSet<LegId>,
+    /// The house's phone calls for help: no limit of ours stands in its way.
+    pub is_emergency: bool,
     /// The queue that the caller came through last.
     pub queue: Option<Name>,
     /// When, and why, the other party of the last talk went: what ends in the same moment was ended by them.

@@ -6,8 +6,11 @@
 //!
 //! Invariant: a leg is retired exactly once, when its port rests.
 
-use super::call::{Audio, Leg};
+use super::call::{Audio, Leg, Role};
+use super::policy::Permit;
+use super::ports::Need;
 use super::{Action, CLOSING, Pbx, Timer, cdr};
+use crate::config::Class;
 use crate::id::LegId;
 use crate::media::{self, Statistics};
 use crate::sdp::{self, Agreed, Capabilities, Description, Direction};
@@ -38,8 +41,18 @@ impl Pbx {
         if tries >= MAX_BIND_TRIES {
             return Err(Status(503));
         }
+        let Some(leg) = self.legs.get(&id) else { return Ok(()) };
+        let need = match (leg.role, leg.permit.as_deref().map(Permit::class)) {
+            (_, Some(Class::Emergency)) => Need::Emergency,
+            (Role::Caller, _) if self.calls.get(&leg.call).is_some_and(|call| call.is_emergency) => Need::Emergency,
+            (Role::Caller, _) => Need::Caller,
+            _ => Need::Called,
+        };
+        let Some(port) = self.ports.grant(need, now.mono) else {
+            self.is_full("no media port is free", now);
+            return Err(Status(503));
+        };
         let Some(leg) = self.legs.get_mut(&id) else { return Ok(()) };
-        let port = self.ports.grant(now.mono).ok_or(Status(503))?;
         leg.audio = Audio::Opening { port, tries };
         let local = SocketAddr::new(leg.bind, port);
         out.push(Action::Media { shard: leg.shard, command: media::Command::Open { leg: id, local } });

@@ -226,6 +226,9 @@ struct Totals {
     /// Writes that the store gave up, and when the log last said so.
     writes_lost: u64,
     lost_told: Option<Moment>,
+    /// Calls and legs that found the exchange full, and when the log last said so.
+    full: u64,
+    full_told: Option<Moment>,
 }
 
 impl Pbx {

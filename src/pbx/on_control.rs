@@ -72,6 +72,7 @@ impl Pbx {
             answered_total: self.totals.answered,
             rejected_total: self.totals.rejected,
             panics_contained: self.totals.panics,
+            refused_full: self.totals.full,
             not_permitted: self.totals.not_permitted,
             agents_stuck: count(self.acd.agents_stuck(now, |item| self.items.contains_key(&item))),
             dispatch_lag_ms: millis(self.acd.dispatch_lag(now)),

@@ -5,18 +5,22 @@ use super::leg::Farewell;
 use super::route::{self, Lead};
 use super::three_way::Typed;
 use super::{Action, Call, EndedBy, Outcome, PATIENCE, Pbx, Phase, Purpose, Timer};
-use crate::config::Destination;
+use crate::config::{Code, Destination};
 use crate::id::{CallId, LegId};
 use crate::media::{ShardId, Statistics};
 use crate::sdp::Description;
 use crate::sip::{Binding, Command, DialogId, Ending, Event, IncomingCall, Output, Party, Rejection, Source, Status};
 use crate::store::{BindingRow, PartyNumber, What};
-use crate::time::Now;
+use crate::time::{Duration, Now};
 use crate::{ask, ivr};
 use std::collections::BTreeSet;
 
 /// The longest caller name and number that are kept.
 const LONGEST_PARTY: usize = 256;
+/// Calls over `limits.calls` that are for help, or that take or fetch another.
+const SPARE_CALLS: usize = 50;
+/// So long the log is spared the next word of a full exchange.
+const FULL_AGAIN: Duration = Duration::from_secs(60);
 /// Hexadecimal digits of a call's reference.
 const REFERENCE: usize = 16;
 
@@ -91,10 +95,6 @@ impl Pbx {
     /// A call arrives: a destination, a port, and then the flow.
     fn incoming(&mut self, dialog: DialogId, mut invite: IncomingCall, now: Now, out: &mut Vec<Action>) {
         self.totals.calls += 1;
-        if self.stopping || self.calls.len() >= self.config.limits.calls {
-            self.command_sip(Command::Refuse { dialog, status: Status(503) }, now);
-            return;
-        }
         if route::is_for_account(&self.config, &invite.source, &invite.dialled, &invite.to) {
             invite.dialled.clone_from(&invite.to);
         }
@@ -102,7 +102,12 @@ impl Pbx {
             Some(other) => self.replaceable(&invite.source, other),
             None => route::route(&self.config, &invite.source, &invite.dialled),
         };
-        let (id, leg) = self.new_call(dialog, invite, now);
+        if self.stopping || !self.has_room_for(destination.as_ref().ok(), now) {
+            self.command_sip(Command::Refuse { dialog, status: Status(503) }, now);
+            return;
+        }
+        let is_emergency = self.is_emergency(destination.as_ref().ok());
+        let (id, leg) = self.new_call(dialog, invite, is_emergency, now);
         self.subject = Some(id);
         let opened = destination.and_then(|to| {
             if let Some(call) = self.calls.get_mut(&id) {
@@ -112,6 +117,32 @@ impl Pbx {
         });
         if let Err(status) = opened {
             self.refuse(id, status, now, out);
+        }
+    }
+
+    /// As many calls as the configuration allows; and a few more that are for help, or that make two calls one.
+    fn has_room_for(&mut self, destination: Option<&Lead>, now: Now) -> bool {
+        let most = self.config.limits.calls;
+        let joins = matches!(destination, Some(Lead::PlaceOf(_) | Lead::Slot(_) | Lead::Code(Code::Pickup, _)));
+        let spare = if joins || self.is_emergency(destination) { SPARE_CALLS } else { 0 };
+        let has_room = self.calls.len() < most + spare;
+        if !has_room {
+            self.is_full("as many calls as `limits.calls` allows", now);
+        }
+        has_room
+    }
+
+    /// A phone of the house calls for help: only they are led outside.
+    fn is_emergency(&self, destination: Option<&Lead>) -> bool {
+        matches!(destination, Some(Lead::Outside(number)) if self.config.outbound.plan.is_emergency(number))
+    }
+
+    /// A call, or a leg of one, is refused for want of room: counted, and told now and then.
+    pub(super) fn is_full(&mut self, what: &str, now: Now) {
+        self.totals.full += 1;
+        if self.totals.full_told.is_none_or(|told| now.mono.since(told) >= FULL_AGAIN) {
+            self.totals.full_told = Some(now.mono);
+            tracing::warn!(refused = self.totals.full, "the exchange is full: {what}; so many were refused since the start");
         }
     }
 
@@ -126,7 +157,7 @@ impl Pbx {
     }
 
     /// A call with its caller's leg, entered into the books.
-    fn new_call(&mut self, dialog: DialogId, invite: IncomingCall, now: Now) -> (CallId, LegId) {
+    fn new_call(&mut self, dialog: DialogId, invite: IncomingCall, is_emergency: bool, now: Now) -> (CallId, LegId) {
         self.next.call += 1;
         self.next.leg += 1;
         let (id, leg) = (CallId(self.next.call), LegId(self.next.leg));
@@ -182,6 +213,7 @@ impl Pbx {
             began: now.mono,
             answered: None,
             caller: leg,
+            is_emergency,
             legs: BTreeSet::from([leg]),
             queue: None,
             parted: None,

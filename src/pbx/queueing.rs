@@ -2,7 +2,7 @@
 //!
 //! Invariant: nobody is given the place of a number that was withheld.
 
-use super::{Action, Pbx};
+use super::{Action, EndedBy, Pbx, Phase};
 use crate::acd::{self, ItemId, ItemOutcome, Memory, Merits, PlaceMemory};
 use crate::config::Plan;
 use crate::id::{CallId, Name};
@@ -64,7 +64,8 @@ impl Pbx {
             }
             acd::Action::ItemOutcome { item, queue, outcome, waited } => {
                 let held = self.end_hold(*item, now);
-                self.keep_stay(*item, queue, left(outcome, *waited, held, ended), now, out);
+                let event = left(outcome, *waited, held, ended, self.is_cut_off(*item));
+                self.keep_stay(*item, queue, event, now, out);
             }
             acd::Action::Disposed { item, queue, agent, code } => {
                 let event = QueueEvent::Disposed { agent: agent.clone(), code: code.clone() };
@@ -100,6 +101,12 @@ impl Pbx {
     fn end_hold(&mut self, item: ItemId, now: Now) -> Duration {
         self.note_hold(item, false, now);
         self.holds.remove(&item).map_or(Duration::ZERO, |hold| hold.total)
+    }
+
+    /// Not by the caller's will, nor by ours: their line broke, or the exchange stops.
+    fn is_cut_off(&self, item: ItemId) -> bool {
+        let phase = self.caller_of(item).and_then(|call| self.calls.get(&call)).map(|call| &call.phase);
+        self.stopping || matches!(phase, Some(Phase::Ended { by: EndedBy::Network, .. }))
     }
 
     fn keep_stay(&mut self, item: ItemId, queue: &Name, event: QueueEvent, now: Now, out: &mut Vec<Action>) {
@@ -159,7 +166,7 @@ impl Pbx {
     }
 }
 
-fn left(outcome: &ItemOutcome, waited: Duration, held: Duration, ended: Option<TalkEnd>) -> QueueEvent {
+fn left(outcome: &ItemOutcome, waited: Duration, held: Duration, ended: Option<TalkEnd>, keeps_place: bool) -> QueueEvent {
     let (agent, talked_ms) = match outcome {
         ItemOutcome::Answered { agent, talked } => (Some(agent.clone()), millis(*talked)),
         _ => (None, 0),
@@ -170,7 +177,15 @@ fn left(outcome: &ItemOutcome, waited: Duration, held: Duration, ended: Option<T
         ItemOutcome::Answered { .. } => ended.map(|end| end.word().to_string()),
         _ => None,
     };
-    QueueEvent::Left { outcome: outcome.to_string(), waited_ms: millis(waited), agent, talked_ms, held_ms: millis(held), by }
+    QueueEvent::Left {
+        outcome: outcome.to_string(),
+        waited_ms: millis(waited),
+        agent,
+        talked_ms,
+        held_ms: millis(held),
+        by,
+        keeps_place,
+    }
 }
 
 pub(super) fn kind_word(kind: acd::Kind) -> &'static str {

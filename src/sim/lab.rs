@@ -141,7 +141,8 @@ pub fn is_answered(number: &str) -> bool {
         || number.parse().is_ok_and(|slot| (SLOTS.0..=SLOTS.1).contains(&slot));
     let groups = GROUPS.iter().any(|(dialled, _, _)| *dialled == number);
     let forwarded = FORWARDED.iter().any(|(dialled, _)| *dialled == number);
-    if services || groups || forwarded || number == TELEPHONE {
+    let outside = number == TELEPHONE || Plan::default().is_emergency(number);
+    if services || groups || forwarded || outside {
         return true;
     }
     let rings = number == QUEUE || number == PROVIDER || is_user(number) || (number.starts_with('3') && number.len() == 4);

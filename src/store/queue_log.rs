@@ -17,7 +17,7 @@
 //! Invariant: a `|` or a line end inside a value becomes a space, so that a line has the fields that its event has.
 
 use super::stays::Fact;
-use crate::time::Wall;
+use crate::time::{Duration, Wall};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -53,6 +53,8 @@ struct Open {
     agent: Option<String>,
     connected: Wall,
     waited: u64,
+    /// Of the time since they came, with agents who were lost.
+    talked: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -110,7 +112,7 @@ impl QueueLog {
             }
             "offer ended" => self.rang(&fact, &body),
             "queue answered" => self.connected(&fact, &body),
-            "queue returned" => self.returned(&fact),
+            "queue returned" => self.returned(&fact, &body),
             "queue left" => self.left(&fact, &body),
             "call lost" => self.lost(&fact, &body),
             "agent state" => self.turned(&fact, &body),
@@ -131,6 +133,7 @@ impl QueueLog {
             agent: None,
             connected: fact.at,
             waited: 0,
+            talked: Duration::ZERO,
         };
         self.stays.insert(fact.call.clone(), open);
         self.say(fact.at, &fact.call, queue, NONE, "ENTERQUEUE", &[String::new(), number, first.to_string()]);
@@ -159,9 +162,10 @@ impl QueueLog {
     }
 
     /// Back in the line; what its own format has no event for.
-    fn returned(&mut self, fact: &Fact) {
+    fn returned(&mut self, fact: &Fact, body: &Body) {
         let Some(open) = self.stays.get_mut(&fact.call) else { return };
         open.agent = None;
+        open.talked += Duration::from_millis(body.talked_ms);
         self.lines_of.entry(open.queue.clone()).or_default().insert(0, fact.call.clone());
     }
 
@@ -194,7 +198,8 @@ impl QueueLog {
         let Some(open) = self.stays.get(&fact.call) else { return };
         let end = body.ended.unwrap_or(fact.at);
         let Some(agent) = open.agent.clone() else {
-            return self.exit(fact, "EXITWITHTIMEOUT", &[], end.since(open.since).as_secs());
+            let waited = end.since(open.since).saturating_sub(open.talked);
+            return self.exit(fact, "EXITWITHTIMEOUT", &[], waited.as_secs());
         };
         let talked = end.since(open.connected).as_secs();
         let (queue, data) = (open.queue.clone(), [open.waited.to_string(), talked.to_string(), open.first.to_string()]);
@@ -315,7 +320,7 @@ mod tests {
         check(
             "the exchange dies",
             &[answered, returned, (45, "call lost", "{}")],
-            &[connect, "45|a|support|NONE|ABANDON|1|1|0"],
+            &[connect, "45|a|support|NONE|EXITWITHTIMEOUT|1|1|15"],
         );
         let by_bob = (45, "queue answered", r#"{"queue":"support","agent":"bob","waited_ms":15000}"#);
         let ended =

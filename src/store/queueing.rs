@@ -71,6 +71,8 @@ pub enum QueueEvent {
         held_ms: u64,
         /// The key, where they flowed to, or who or what ended the talk: a word of [`TalkEnd`].
         by: Option<String>,
+        /// Their line broke, or the exchange stopped: who was waiting may come back to their place, also after a restart.
+        keeps_place: bool,
     },
     Disposed {
         agent: Name,

@@ -1,6 +1,6 @@
 //! Facts of queues and agents, and their rows.
 //!
-//! Invariant: a row of `waiting` is there exactly while its caller waits, or until [`FORGOTTEN`] after the exchange died.
+//! Invariant: a row of `waiting` is there exactly while its caller waits, or until [`FORGOTTEN`] after they were cut off.
 
 use super::book::{fact, party};
 use crate::store::queueing::{AgentFact, PlaceRow, QueueEvent, QueueFact};
@@ -36,6 +36,11 @@ pub(super) fn happened(transaction: &Transaction<'_>, at: Wall, it: &QueueFact) 
                 .prepare_cached("UPDATE waiting SET queue = ?2 WHERE reference = ?1")?
                 .execute(params![it.reference, queue])?;
         }
+        QueueEvent::Left { keeps_place: true, .. } => {
+            transaction
+                .prepare_cached("UPDATE waiting SET lost = ?2 WHERE reference = ?1")?
+                .execute(params![it.reference, at.unix_nanos()])?;
+        }
         QueueEvent::Answered { .. } | QueueEvent::Left { .. } => {
             transaction.prepare_cached("DELETE FROM waiting WHERE reference = ?1")?.execute([&it.reference])?;
         }
@@ -59,7 +64,7 @@ fn body(it: &QueueFact) -> Value {
             "queue": queue, "agent": &**agent, "waited_ms": waited_ms, "rang_ms": rang_ms, "predicted_ms": predicted_ms,
         }),
         QueueEvent::Returned { agent, talked_ms, .. } => json!({ "queue": queue, "agent": &**agent, "talked_ms": talked_ms }),
-        QueueEvent::Left { outcome, waited_ms, agent, talked_ms, held_ms, by } => json!({
+        QueueEvent::Left { outcome, waited_ms, agent, talked_ms, held_ms, by, keeps_place: _ } => json!({
             "queue": queue, "outcome": outcome, "waited_ms": waited_ms, "agent": agent.as_deref(), "talked_ms": talked_ms,
             "held_ms": held_ms, "by": by,
         }),
@@ -130,7 +135,7 @@ mod tests {
             write(1, stay("a", joined("1", 10))),
             write(2, stay("b", joined("2", 20))),
             write(3, stay("b", moved)),
-            write(4, stay("a", answered)),
+            write(4, stay("a", answered.clone())),
             write(5, What::Agent(agent)),
             write(6, What::Agent(gone)),
         ];
@@ -139,6 +144,20 @@ mod tests {
         let restored = book.restore(now).expect("restored").queueing;
         let place = PlaceRow { contact: "2".into(), queue: "support".into(), arrival: Wall::from_unix_nanos(20) };
         assert_eq!((restored.agents, restored.places), (vec!["{}".to_string()], vec![place]));
+        // Whom the exchange cut off when it stopped has theirs too.
+        let cut_off = QueueEvent::Left {
+            outcome: "ended by us".into(),
+            waited_ms: 1,
+            agent: None,
+            talked_ms: 0,
+            held_ms: 0,
+            by: None,
+            keeps_place: true,
+        };
+        book.commit(&[write(8, stay("d", joined("4", 40))), write(9, stay("d", cut_off))]).expect("committed");
+        let places = book.restore(now).expect("restored").queueing.places;
+        assert_eq!(places.iter().map(|place| &*place.contact).collect::<Vec<_>>(), ["2", "4"]);
+        book.commit(&[write(10, stay("e", joined("4", 40))), write(11, stay("e", answered))]).expect("committed");
         // Who comes back has the place of the new call, and no other.
         book.commit(&[write(7, stay("c", joined("2", 20)))]).expect("committed");
         assert_eq!(book.restore(now).expect("restored").queueing.places.len(), 1);
