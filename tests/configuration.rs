@@ -473,7 +473,7 @@ fn an_unreadable_file_is_told_first_and_nothing_that_follows_from_it() {
     let broken = |text: &str| text.replace("  ", "\t");
     let suport = "agents.yaml:3:36 no queue `suport`";
     let shards = "more.yaml:1:17 `shards` is a whole number from 0 to 64, not `many`";
-    let mut check = |which: &str, first: &str, others: &[&str]| {
+    let check = |which: &str, first: &str, others: &[&str]| {
         let files = [("agents.yaml", agents), ("extensions.yaml", extensions), ("queues.yaml", queues), ("more.yaml", more)];
         let mut files = files.map(|(name, text)| (name, if name == which { broken(text) } else { text.to_string() })).to_vec();
         files.push(("ivr-flows/main.yaml", flow.to_string()));
