@@ -469,7 +469,7 @@ fn an_unreadable_file_is_told_first_and_nothing_that_follows_from_it() {
     let extensions = "extensions:\n  1001: {password: short}\n  1002: {password: short}\nlab: true\n";
     let queues = "queues:\n  support:\n    need: english >= 2\n  sales: {overflow: [{after: 5m, move: support}]}\n";
     let more = "media: {shards: many}\nnumbers: {600: {queue: support}, 1: {flow: main}}\n";
-    let flow = "start: a\nnodes:\n  a: {queue: {name: support, need: english >= 2, failed: b}}\n  b: {hangup: {}}\n";
+    let flow = "start: a\nnodes:\n  a: {queue: {name: support, need: english >= 2, failed: b}}\n  b: {branch: {if: queue.support.waiting > 1, then: c, else: c}}\n  c: {hangup: {}}\n";
     let broken = |text: &str| text.replace("  ", "\t");
     let suport = "agents.yaml:3:36 no queue `suport`";
     let shards = "more.yaml:1:17 `shards` is a whole number from 0 to 64, not `many`";
