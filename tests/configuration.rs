@@ -469,7 +469,7 @@ fn an_unreadable_file_is_told_first_and_nothing_that_follows_from_it() {
     let extensions = "extensions:\n  1001: {password: short}\n  1002: {password: short}\nlab: true\n";
     let queues = "queues:\n  support:\n    need: english >= 2\n  sales: {overflow: [{after: 5m, move: support}]}\n";
     let more = "media: {shards: many}\nnumbers: {600: {queue: support}, 1: {flow: main}}\n";
-    let flow = "start: a\nnodes:\n  a: {queue: {name: support, need: english >= 2, failed: b}}\n  b: {hangup: {}}\n";
+    let flow = "start: a\nnodes:\n  a: {queue: {name: support, need: english >= 2, failed: b}}\n  b: {branch: {if: queue.support.waiting > 1, then: c, else: c}}\n  c: {hangup: {}}\n";
     let broken = |text: &str| text.replace("  ", "\t");
     let suport = "agents.yaml:3:36 no queue `suport`";
     let shards = "more.yaml:1:17 `shards` is a whole number from 0 to 64, not `many`";
@@ -657,5 +657,57 @@ fn who_may_call_outside_is_judged_at_its_place() {
         let base = "extensions: {1001: {password: '${file:1001}'}}\ntrunks: {acme: {send_to: 192.0.2.1}, in: {}}";
         let found = faults(&[("a.yaml", base), ("b.yaml", text)], &Overrides::default());
         assert!(found.iter().any(|fault| fault.starts_with("b.yaml:1:") && fault.contains(expected)), "{text}: {found:#?}");
+    }
+}
+
+#[test]
+fn what_can_never_be_called_is_a_warning_at_its_place() {
+    for (yaml, expected) in [
+        (
+            "trunks: {a: {accept_from: []}, b: {accept_from: [192.0.2.1], account: {user: x, password: 12345678901234567890}}}",
+            &[
+                "c.yaml:1:10 this trunk brings no calls (`accept_from`) and takes none (`send_to`)",
+                "c.yaml:1:62 this account registers nowhere: the trunk has no `send_to`",
+            ][..],
+        ),
+        (
+            "numbers: {48221234567: {flow: main}, '+48221234567': {extension: 1001}, 0048221234567: {extension: 1001}}\n\
+             extensions: {1001: {password: '${file:1001}'}}",
+            &["c.yaml:1:11 `48221234567` is the telephone `+48221234567` in another form, and leads elsewhere"],
+        ),
+        (
+            "numbers: {'*11': {flow: main}}\nfeature_codes: {login: '*11'}",
+            &["c.yaml:1:11 `*11` is a feature code too, which phones of the house get instead"],
+        ),
+        (
+            "queue_families: {10NN: {agents: 'a{n}', address: 'sip:a{n}@127.0.0.1'}}\n\
+             extensions: {1001: {password: '${file:1001}'}}",
+            &["c.yaml:1:18 `1001` is an extension, and does not lead to the queue of that number"],
+        ),
+        (
+            "queues: {q: }\nagents: {a: {telephone: '+48601234567', queues: q}}\n\
+             ring_groups: {g: {members: [1001, '+48601234567']}}\n\
+             extensions: {1001: {password: '${file:1001}', forward: {busy: '+48601234567'}}}",
+            &[
+                "c.yaml:2:14 a telephone outside, and no `outbound` that says how to call one: it cannot ring",
+                "c.yaml:3:35 a telephone outside, and no `outbound` that says how to call one: it cannot ring",
+                "c.yaml:4:63 a telephone outside, and no `outbound` that says how to call one: it cannot ring",
+            ],
+        ),
+        (
+            "outbound: {via: t, emergency: []}\ntrunks: {t: {send_to: '127.0.0.1:5060'}}",
+            &["c.yaml:1:20 no number is an emergency number: nobody can call for help"],
+        ),
+        (
+            "hosts: {'x.example:8443': {}}",
+            &["c.yaml:1:9 `x.example:8443` is no host: a name or an address, without `https://` and port"],
+        ),
+        (
+            "hosts: {x.example: {}}\n\
+             webhooks: {w: {url: 'https://x.example:99999/h', secret: 12345678901234567890}}",
+            &["c.yaml:2:21 `https://x.example:99999/h` is no address: https://HOST/PATH, in ASCII, without a user"],
+        ),
+    ] {
+        check(yaml, expected);
     }
 }

@@ -1,7 +1,7 @@
 //! `centrala outbound try`: would this extension's call to that number be made, by which trunks, and if not, why not.
 
 use crate::cli::table::{print_json, say};
-use crate::config::{self, Config, Destination, Overrides};
+use crate::config::{self, Code, Config, Destination, Overrides};
 use crate::pbx::policy::{self, Refusal, Verdict};
 use crate::shell::files;
 use crate::shell::sys::clock;
@@ -52,6 +52,13 @@ pub fn run(arguments: &Outbound) -> Result<(), String> {
         return Err(format!("there is no extension `{}`{hint}", arguments.extension));
     };
     let now = Now { mono: Moment::from_nanos(0), wall: arguments.at.unwrap_or_else(|| clock::now().wall) };
+    if let Some(service) = service(&config, &arguments.number) {
+        if arguments.json {
+            return print_json(&serde_json::json!({ "permitted": true, "inside": service }));
+        }
+        say!("inside: {service}");
+        return Ok(());
+    }
     match policy::explain(&config, extension, policy::Way::Dialled, &arguments.number, now) {
         Ok(verdict) if arguments.json => print_json(&object(&config, extension, &verdict)),
         Ok(verdict) => {
@@ -66,6 +73,25 @@ pub fn run(arguments: &Outbound) -> Result<(), String> {
             Err(why)
         }
     }
+}
+
+/// What a phone of the house reaches before any number: a service by its code, a parked caller by their slot.
+fn service(config: &Config, dialled: &str) -> Option<String> {
+    let services = &config.services;
+    let slot = || Some(format!("parking slot {}", services.parking.as_ref()?.slot(dialled)?));
+    let code = services.code(dialled).map(|(code, rest)| match code {
+        Code::Login => "feature code: logs the agent in".to_string(),
+        Code::Logout => "feature code: logs the agent out".into(),
+        Code::Pause(reason) => format!("feature code: pauses the agent ({reason})"),
+        Code::Resume => "feature code: ends the agent's pause".into(),
+        Code::Forward(_) => format!("feature code: forwards the extension to {rest}"),
+        Code::ForwardOff => "feature code: ends the extension's forwards".into(),
+        Code::Pickup => format!("feature code: picks up the call that rings at {rest}"),
+        Code::Park => "feature code: parks a call".into(),
+        Code::ThreeWay => "feature code: brings the phone's two calls together".into(),
+        Code::Voicemail(flow) => format!("feature code: flow {flow}"),
+    });
+    code.or_else(slot)
 }
 
 /// What `print` says, for programs.
@@ -132,8 +158,13 @@ fn print(config: &Config, extension: &str, verdict: &Verdict) {
 
 fn refused(config: &Config, extension: &str, refusal: Refusal) -> String {
     let sentence = format!("not called: {refusal}");
-    let classes: Vec<_> = config.outbound.allowance(extension).classes.iter().map(|class| class.word()).collect();
+    let allowance = config.outbound.allowance(extension);
+    let classes: Vec<_> = allowance.classes.iter().map(|class| class.word()).collect();
     match refusal {
+        Refusal::NotPermitted(config::Class::International) if !allowance.international.is_empty() => {
+            let countries = allowance.international.join(", ");
+            format!("not called: no calls to that country are permitted to {extension}; permitted: {countries}")
+        }
         Refusal::NotPermitted(_) => format!("{sentence}; permitted to {extension}: {}", list(&classes)),
         _ => sentence,
     }
@@ -162,6 +193,26 @@ mod tests {
     struct Line {
         #[command(flatten)]
         outbound: Outbound,
+    }
+
+    #[test]
+    fn codes_slots_and_the_countries_that_are_open_are_said() {
+        use crate::config::{Parking, Services, When};
+        let codes = [("*11".to_string(), Code::Login), ("*21".to_string(), Code::Forward(When::Always))].into();
+        let parking = Some(Parking { first: 701, last: 709, timeout: crate::time::Duration::from_secs(60) });
+        let mut config = Config { services: Services { codes, parking, ..Services::default() }, ..Config::default() };
+        for (dialled, reached) in [
+            ("*11", Some("feature code: logs the agent in")),
+            ("*21601234567", Some("feature code: forwards the extension to 601234567")),
+            ("701", Some("parking slot 701")),
+            ("710", None),
+        ] {
+            assert_eq!(service(&config, dialled).as_deref(), reached, "{dialled}");
+        }
+        config.outbound.usual.classes = [config::Class::International].into();
+        config.outbound.usual.international = vec!["+49".into(), "+420".into()];
+        let why = refused(&config, "1001", Refusal::NotPermitted(config::Class::International));
+        assert_eq!(why, "not called: no calls to that country are permitted to 1001; permitted: +49, +420");
     }
 
     #[test]

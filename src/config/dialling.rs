@@ -8,7 +8,8 @@ use super::Config;
 use super::sections::{Section, Sections};
 use crate::fault::Faults;
 use crate::fault::fields::shorten;
-use crate::fault::tree::{Entry, Value};
+use crate::fault::tree::{Entry, Node, Value};
+use std::collections::BTreeMap;
 
 pub(super) fn judge(sections: &Sections<'_>, config: &Config, faults: &mut Faults) {
     // Where something is wrong, what can be dialled is not known.
@@ -26,7 +27,102 @@ pub(super) fn judge(sections: &Sections<'_>, config: &Config, faults: &mut Fault
             let message = format!("`{number}` leads here, and no longer to the extension of that name");
             faults.warn(section.source.place(section.entry.spot), message);
         }
+        if config.services.code(number).is_some() {
+            let message = format!("`{number}` is a feature code too, which phones of the house get instead");
+            faults.warn(section.source.place(section.entry.spot), message);
+        }
     }
+    spellings(sections, config, faults);
+    families(sections, config, faults);
+    trunks(sections, faults);
+    outside(sections, faults);
+}
+
+/// A provider's call finds a telephone in whatever form either of them is written, and what stands there word for word before.
+fn spellings(sections: &Sections<'_>, config: &Config, faults: &mut Faults) {
+    let mut first: BTreeMap<String, &str> = BTreeMap::new();
+    for section in sections.entries("numbers") {
+        let number = section.entry.key.as_str();
+        let Some(telephone) = config.outbound.plan.received(number) else { continue };
+        let other = *first.entry(telephone.as_str().to_string()).or_insert(number);
+        if config.numbers.get(number) != config.numbers.get(other) {
+            let message = format!("`{number}` is the telephone `{other}` in another form, and leads elsewhere");
+            faults.warn(section.source.place(section.entry.spot), message);
+        }
+    }
+}
+
+fn families(sections: &Sections<'_>, config: &Config, faults: &mut Faults) {
+    for section in sections.entries("queue_families") {
+        let of_it =
+            |name: &&crate::id::Name| config.family(name).is_some_and(|(family, _)| family.pattern() == section.entry.key);
+        if let Some(hidden) = config.extensions.keys().find(of_it) {
+            let message = format!("`{hidden}` is an extension, and does not lead to the queue of that number");
+            faults.warn(section.source.place(section.entry.spot), message);
+        }
+    }
+}
+
+/// A list of nothing is nothing.
+fn says(section: Section<'_>, name: &str) -> bool {
+    field(section.value(), name).is_some_and(|entry| match &entry.value.value {
+        Value::Empty => false,
+        Value::List(items) => !items.is_empty(),
+        Value::Text { .. } | Value::Map(_) => true,
+    })
+}
+
+fn trunks(sections: &Sections<'_>, faults: &mut Faults) {
+    for section in sections.entries("trunks").filter(|section| !says(*section, "send_to")) {
+        if let Some(account) = field(section.value(), "account") {
+            let message = "this account registers nowhere: the trunk has no `send_to`";
+            faults.warn(section.source.place(account.spot), message);
+        } else if !says(section, "accept_from") {
+            let message = "this trunk brings no calls (`accept_from`) and takes none (`send_to`)";
+            faults.warn(section.source.place(section.entry.spot), message);
+        }
+    }
+}
+
+/// Telephones outside are called through the trunks of `outbound`.
+fn outside(sections: &Sections<'_>, faults: &mut Faults) {
+    if let Some(outbound) = sections.once("outbound") {
+        if let Some(emergency) = field(outbound.value(), "emergency").filter(|_| !says(outbound, "emergency")) {
+            faults.warn(outbound.source.place(emergency.spot), "no number is an emergency number: nobody can call for help");
+        }
+        return;
+    }
+    let mut warn = |section: Section<'_>, spot| {
+        faults.warn(
+            section.source.place(spot),
+            "a telephone outside, and no `outbound` that says how to call one: it cannot ring",
+        );
+    };
+    for section in sections.entries("agents") {
+        if let Some(entry) = field(section.value(), "telephone") {
+            warn(section, entry.spot);
+        }
+    }
+    for section in sections.entries("extensions") {
+        let forwards = field(section.value(), "forward").into_iter().flat_map(|entry| match &entry.value.value {
+            Value::Map(entries) => entries.as_slice(),
+            _ => &[],
+        });
+        for entry in forwards.filter(|entry| is_telephone(&entry.value)) {
+            warn(section, entry.value.spot);
+        }
+    }
+    for section in sections.entries("ring_groups") {
+        if let Some(Value::List(members)) = field(section.value(), "members").map(|entry| &entry.value.value) {
+            for member in members.iter().filter(|member| is_telephone(member)) {
+                warn(section, member.spot);
+            }
+        }
+    }
+}
+
+fn is_telephone(node: &Node) -> bool {
+    matches!(&node.value, Value::Text { text, .. } if text.starts_with('+'))
 }
 
 /// An extension's own number may be written down as well.
@@ -47,7 +143,7 @@ fn forwards(section: Section<'_>, config: &Config, faults: &mut Faults) {
     }
 }
 
-fn field<'d>(node: &'d crate::fault::tree::Node, name: &str) -> Option<&'d Entry> {
+fn field<'d>(node: &'d Node, name: &str) -> Option<&'d Entry> {
     match &node.value {
         Value::Map(entries) => entries.iter().find(|entry| entry.key == name),
         _ => None,
@@ -73,7 +169,10 @@ fn emergencies(sections: &Sections<'_>, config: &Config, faults: &mut Faults) {
         }
         let named = |name| sections.entries(name).find(|section| section.entry.key == *number);
         let covering = || ["feature_codes", "parking", "queue_families"].iter().find_map(|name| section(sections, name));
-        let Some(section) = named("numbers").or_else(|| named("extensions")).or_else(covering) else { continue };
+        let family = config.family(number).map(|(family, _)| family.pattern());
+        let of_family = || sections.entries("queue_families").find(|section| Some(&section.entry.key) == family.as_ref());
+        let named = named("numbers").or_else(|| named("extensions")).or_else(of_family);
+        let Some(section) = named.or_else(covering) else { continue };
         let message = format!("`{number}` is an emergency number, and would not lead outside any more");
         section.source.complain(faults, section.entry.spot, message);
     }

@@ -51,8 +51,9 @@ pub(super) fn read(sections: &Sections<'_>, secrets: Secrets<'_>, faults: &mut F
 fn host(section: Section<'_>, secrets: Secrets<'_>, faults: &mut Faults) -> Option<WebHost> {
     let mut reader = section.reader(faults);
     let name = &section.entry.key;
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':');
-    if name.is_empty() || name.len() > 253 || !name.chars().all(plain) {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    let is_name = !name.is_empty() && name.len() <= 253 && name.chars().all(plain);
+    if !is_name && name.parse::<std::net::Ipv6Addr>().is_err() {
         reader.fault(
             section.entry.spot,
             format!("`{}` is no host: a name or an address, without `https://` and port", shorten(name)),

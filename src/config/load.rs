@@ -10,6 +10,7 @@ use super::{
     Config, Destination, Elsewhere, Overrides, SecretRef, Sources, calendars, dialling, general, hosts, mailboxes, numbers,
     outbound, services, webhooks,
 };
+use crate::fault::fields::is_name;
 use crate::fault::{Asked, Fault, Faults, Place};
 use crate::id::Name;
 use crate::ivr::{Flow, stem};
@@ -58,6 +59,10 @@ fn assemble(
     let zone = general::zone(sections, faults);
     acd.zone = zone.parse().ok();
     world.skills = skills;
+    // What may stand in a file that could not be read is there as far as flows and numbers can tell.
+    let unread: Vec<Name> = faults.unread().iter().filter(|word| is_name(word)).map(|word| Name::from(&**word)).collect();
+    world.queues.extend(unread.iter().cloned());
+    world.calendars.extend(unread);
     let flows = Flow::read_all(&sources.flows, &world, faults);
     let sends = numbers::trunks(sections);
     let outbound = outbound::read(sections, &sends, &world.extensions, faults);

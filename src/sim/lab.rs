@@ -6,7 +6,7 @@
 use super::entrance::{EXCHANGE, EXCHANGE_V6};
 use crate::acd;
 use crate::config::{
-    Agent, Allowance, Class, Code, Config, Destination, Extension, Family, Forward, InTurn, Limits, Media, Outbound, Parking,
+    Agent, Allowance, Class, Code, Config, Destination, Extension, Family, Forward, InTurn, Limits, Media, Outbound, Parking, Plan,
     Phone, Queue, RingGroup, Services, Trunk, Via, When,
 };
 use crate::id::Name;

@@ -122,3 +122,32 @@ fn a_call_that_rings_at_one_agent_is_not_given_to_another_who_is_free() {
     let expected = format!("what would change it: {rung} answers, or lets it ring in vain");
     assert!(change.starts_with(&expected) && !change.contains("logs in"), "{change}");
 }
+
+#[test]
+fn a_pause_that_is_ordered_during_a_talk_is_seen_from_then_on() {
+    let (mut world, _, waiting) = one_talks_and_one_waits();
+    let mut seen = |order: Option<AgentOrder>| {
+        if let Some(order) = order {
+            tell(&mut world, "1001", order);
+        }
+        let Response::Agents(rows) = ask(&mut world, Request::Agents) else { panic!("agents") };
+        let row = rows.into_iter().find(|row| row.name == "1001").expect("an agent");
+        let Response::Explanation(told) = ask(&mut world, Request::Explain(Explain::Agent("1001".into()))) else {
+            panic!("it is explained")
+        };
+        let Response::Explanation(call) = ask(&mut world, Request::Explain(Explain::Call(waiting.clone()))) else {
+            panic!("it is explained")
+        };
+        let change = call.lines.last().cloned().unwrap_or_default();
+        (row.state, row.then, told.lines[0].clone(), change.contains("1001 becomes free"))
+    };
+    let talks = |then: Option<&str>| {
+        let words = then.map(|then| format!(", then {then}")).unwrap_or_default();
+        let line = format!("1001 is offered nothing: is on_call{words}");
+        ("on_call".to_string(), then.map(str::to_string), line, then.is_none())
+    };
+    assert_eq!(seen(None), talks(None));
+    assert_eq!(seen(Some(AgentOrder::Force { reason: "audit".into() })), talks(Some("paused (audit)")));
+    assert_eq!(seen(Some(AgentOrder::Release)), talks(None));
+    assert_eq!(seen(Some(AgentOrder::Logout)), talks(Some("offline")));
+}

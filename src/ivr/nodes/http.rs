@@ -134,10 +134,12 @@ pub fn host_of(beginning: &str) -> Option<&str> {
     if authority.is_empty() || !authority.chars().all(plain) {
         return None;
     }
-    match authority.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').map(|(host, _)| host),
-        None => authority.split(':').next(),
-    }
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(rest) => rest.split_once(']')?,
+        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+    };
+    let is_port = |port: &str| port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+    (port.is_empty() || is_port(port)).then_some(host)
 }
 
 /// The outer `None` stands for a mistake.
