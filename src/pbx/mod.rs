@@ -499,7 +499,13 @@ impl Pbx {
         self.replies.insert(WriteId(self.next.write), reply);
     }
 
-    fn ask(&mut self, question: ask::Question, purpose: Purpose, patience: Duration, now: Now, out: &mut Vec<Action>) {
+    fn ask(&mut self, mut question: ask::Question, purpose: Purpose, patience: Duration, now: Now, out: &mut Vec<Action>) {
+        // Who calls is the same in whatever form their provider writes it.
+        if let ask::Question::LookupCustomer { number } | ask::Question::VerifyPin(ask::PinCheck { caller: number, .. }) =
+            &mut question
+        {
+            *number = self.config.outbound.plan.telephone(number);
+        }
         self.next.ask += 1;
         let id = AskId(self.next.ask);
         let deadline = now.mono + patience;
@@ -524,6 +530,9 @@ impl Pbx {
         self.command_sip(sip::Command::Configure(config.sip.clone()), now);
         let before = std::mem::replace(&mut self.config, config);
         Arc::make_mut(&mut self.config).inherit(&before);
+        if before.outbound.plan != self.config.outbound.plan {
+            self.recount_attempts();
+        }
         self.configure_queues(now);
         self.dismiss_watchers(now);
         self.soon_begin_trunks(now);
