@@ -79,6 +79,10 @@ pub struct Faults {
     /// Found but not kept.
     more: usize,
     warnings: Vec<Fault>,
+    /// Why whole files could not be read: told first, as others follow from it.
+    unreadable: Vec<Fault>,
+    /// The words in what could not be read: of a name among them nobody says that it is unknown.
+    unread: BTreeSet<String>,
     /// Letters compared so far.
     effort: usize,
     /// What was asked for, when somebody wants to know.
@@ -140,6 +144,9 @@ impl Faults {
         wrong: &str,
         known: impl IntoIterator<Item = &'a str>,
     ) -> Option<String> {
+        if self.is_unread(wrong) {
+            return None;
+        }
         let suggestion = if self.is_full() { None } else { self.nearest(wrong, known) };
         self.push(Fault { place, message: message.into(), suggestion: suggestion.clone(), warning: false });
         suggestion
@@ -162,37 +169,70 @@ impl Faults {
     }
 
     pub fn push(&mut self, fault: Fault) {
-        let list = if fault.warning { &mut self.warnings } else { &mut self.list };
-        if list.len() < MAX_FAULTS {
-            list.push(fault);
+        let is_full = if fault.warning { self.warnings.len() >= MAX_FAULTS } else { self.is_full() };
+        if !is_full {
+            if fault.warning { &mut self.warnings } else { &mut self.list }.push(fault);
         } else if !fault.warning {
             self.more += 1;
         }
     }
 
+    /// Reads a whole file. When nothing comes of it, the faults found meanwhile go before all others, and what only the file could
+    /// have said is not guessed.
+    pub fn reading<T>(&mut self, bytes: &[u8], read: impl FnOnce(&mut Faults) -> Option<T>) -> Option<T> {
+        let before = self.list.len();
+        let what = read(self);
+        if what.is_none() {
+            self.unreadable.extend(self.list.drain(before..));
+            self.leave_unread(&String::from_utf8_lossy(bytes));
+        }
+        what
+    }
+
+    /// These words stand where they could not be read.
+    pub fn leave_unread(&mut self, text: &str) {
+        let inner = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '+');
+        self.unread.extend(text.split(|c| !inner(c)).filter(|word| !word.is_empty()).map(str::to_string));
+    }
+
+    /// The name may stand in what could not be read.
+    pub fn is_unread(&self, name: &str) -> bool {
+        self.unread.contains(name)
+    }
+
+    /// Such names, all of them.
+    pub fn unread(&self) -> &BTreeSet<String> {
+        &self.unread
+    }
+
     /// True when further faults are only counted.
     pub fn is_full(&self) -> bool {
-        self.list.len() >= MAX_FAULTS
+        self.unreadable.len() + self.list.len() >= MAX_FAULTS
     }
 
     /// True when nothing but warnings was found.
     pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.unreadable.is_empty() && self.list.is_empty()
     }
 
     /// How many faults were found so far, warnings excluded.
     pub fn len(&self) -> usize {
-        self.list.len() + self.more
+        self.unreadable.len() + self.list.len() + self.more
     }
 
-    /// The warnings when there is no fault; otherwise all faults and warnings. Both in the order of their places.
+    /// The warnings when there is no fault; otherwise all faults and warnings. Both in the order of their places, but for files that
+    /// could not be read at all: they go first, and nothing is doubtful that they might explain.
     pub fn judge(mut self) -> Result<Vec<Fault>, Vec<Fault>> {
         self.warnings.sort_by(|a, b| a.place.cmp(&b.place));
-        if self.list.is_empty() {
+        if self.is_empty() {
             return Ok(self.warnings);
         }
-        self.list.extend(self.warnings);
+        if self.unread.is_empty() {
+            self.list.extend(self.warnings);
+        }
         self.list.sort_by(|a, b| a.place.cmp(&b.place));
+        self.unreadable.sort_by(|a, b| a.place.cmp(&b.place));
+        self.list.splice(..0, self.unreadable);
         if self.more > 0 {
             let message = format!("and {} more", self.more);
             self.list.push(Fault { place: Place::whole("..."), message, suggestion: None, warning: false });

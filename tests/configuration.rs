@@ -156,6 +156,14 @@ fn each_section_is_judged_at_its_place() {
                 "c.yaml:1:28 `media` has no field `shard`; did you mean shards?",
             ],
         ),
+        (
+            "media: {external_address: 0.0.0.0}",
+            &["c.yaml:1:27 `external_address` is where peers reach us: 0.0.0.0 is no place"],
+        ),
+        (
+            "media: {external_address: 'ff02::1'}",
+            &["c.yaml:1:27 `external_address` is where peers reach us: ff02::1 is no place"],
+        ),
         ("limits: {calls: 0}", &["c.yaml:1:17 `calls` is from 1 to 100000, not 0"]),
         ("logging: {level: loud}", &["c.yaml:1:18 `level` is one of error, warn, info, debug, trace, not `loud`"]),
         ("storage: {commit_window: 2s}", &["c.yaml:1:26 `commit_window` is from 0s to 1s, not 2s"]),
@@ -284,6 +292,26 @@ fn queues_agents_and_where_numbers_lead_are_judged_at_their_places() {
             &[],
         ),
         (
+            "queues: {q: {need: mack, strategy: [], steps: [{add: [q], replace: [q], need: english}]}}\n\
+             agents: {y: {address: 'sip:y@127.0.0.1', queues: q, skills: {mac: 1, and: 2}}}",
+            &[
+                "c.yaml:1:20 `need`: there is no skill `mack`: no agent has it (`skills: {english: 5}`), and no `skills:` names it; \
+                 did you mean mac?",
+                "c.yaml:1:36 `strategy` names none: one word, or a list that ends in one",
+                "c.yaml:1:48 `add` and `replace` in one step: `replace` names all who may take it, so what is added belongs there",
+                "c.yaml:1:79 `need`: there is no skill `english`: no agent has it (`skills: {english: 5}`), and no `skills:` names it",
+                "c.yaml:2:70 a skill named `and` can never be asked for: it means something else in a `need`",
+            ],
+        ),
+        (
+            "queues: {q: {announce: {first: 30s}, head_start: {value: 2s, cap: 0s}}}\n\
+             agents: {y: {address: 'sip:y@127.0.0.1', queues: q}}",
+            &[
+                "c.yaml:1:24 `announce` says nothing: `say` (position, expected_wait) or `comfort` (sounds) is missing",
+                "c.yaml:1:50 these head starts give nothing: all of them together are capped at 0s",
+            ],
+        ),
+        (
             "agents: {y: {address: 'sip:y@127.0.0.1'}}",
             &["c.yaml:1:10 agent `y` is in no queue, and in no group that a queue adds: no call reaches them"],
         ),
@@ -397,7 +425,7 @@ fn a_queue_without_music_is_a_warning() {
     sources.sounds.insert("en".into(), BTreeSet::new());
     let yaml = "queues: {support: {}}\nagents: {a: {address: 'sip:a@192.0.2.1', queues: [support]}}";
     sources.files.insert("c.yaml".into(), yaml.into());
-    let config = load(&sources, &Overrides::default(), &|_| Err("none".into())).expect("a good configuration");
+    let config = load(&sources, &Overrides::default(), &|_: &SecretRef| Err("none".into())).expect("a good configuration");
     let warnings: Vec<_> = config.warnings.iter().map(|fault| &*fault.message).collect();
     assert_eq!(warnings, ["no sound `hold-music` in en: callers wait in silence; `centrala sounds build` makes it"]);
 }
@@ -426,12 +454,63 @@ fn faults_of_all_files_and_flows_come_together_and_in_order() {
         ("bad.yaml", "a: [\n"),
     ];
     let expected = [
-        "b.yaml:1:1 `media` stands in a.yaml line 2 already",
         "bad.yaml:1:4 not YAML: unclosed bracket '['",
+        "b.yaml:1:1 `media` stands in a.yaml line 2 already",
         "ivr-flows/broken.yaml:3:23 no sound `welcom` in en, pl; did you mean welcome?",
         "ivr-flows/broken.yaml:3:37 no node `b`; did you mean a?",
     ];
     assert_eq!(faults(&files, &Overrides::default()), expected);
+}
+
+/// Files besides a flow that waits in `support`: what only an unreadable one could have said is not guessed.
+#[test]
+fn an_unreadable_file_is_told_first_and_nothing_that_follows_from_it() {
+    let agents = "agents:\n  1001: {queues: [support], skills: {english: 3}}\n  anna: {extension: 1002, queues: [suport]}\n";
+    let extensions = "extensions:\n  1001: {password: short}\n  1002: {password: short}\nlab: true\n";
+    let queues = "queues:\n  support:\n    need: english >= 2\n  sales: {overflow: [{after: 5m, move: support}]}\n";
+    let more = "media: {shards: many}\nnumbers: {600: {queue: support}, 1: {flow: main}}\n";
+    let flow = "start: a\nnodes:\n  a: {queue: {name: support, need: english >= 2, failed: b}}\n  b: {hangup: {}}\n";
+    let broken = |text: &str| text.replace("  ", "\t");
+    let suport = "agents.yaml:3:36 no queue `suport`";
+    let shards = "more.yaml:1:17 `shards` is a whole number from 0 to 64, not `many`";
+    let check = |which: &str, first: &str, others: &[&str]| {
+        let files = [("agents.yaml", agents), ("extensions.yaml", extensions), ("queues.yaml", queues), ("more.yaml", more)];
+        let mut files = files.map(|(name, text)| (name, if name == which { broken(text) } else { text.to_string() })).to_vec();
+        files.push(("ivr-flows/main.yaml", flow.to_string()));
+        let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+        let found = faults(&files, &Overrides::default());
+        assert!(found[0].starts_with(first), "{which}: {found:#?}");
+        assert_eq!(found[1..], *others, "{which}");
+    };
+    check("queues.yaml", "queues.yaml:2:2 not YAML: tabs", &[suport, shards]);
+    check("extensions.yaml", "extensions.yaml:2:2 not YAML: tabs", &[&format!("{suport}; did you mean support?"), shards]);
+    check("agents.yaml", "agents.yaml:2:2 not YAML: tabs", &[shards]);
+    // A section that is no mapping, or misspelt, says as little.
+    for (section, wrong) in [
+        ("queues: [support, sales]", "queues.yaml:1:9 `queues` is a mapping (`name: ...`), not a list"),
+        ("quees: {support: {}}", "queues.yaml:1:1 no section `quees`; did you mean queues?"),
+    ] {
+        let files = [("queues.yaml", section), ("numbers.yaml", "numbers: {600: {queue: support}, 1: {flow: main}}")];
+        assert_eq!(faults(&files, &Overrides::default()), [wrong]);
+    }
+}
+
+#[test]
+fn blanks_that_are_none_and_words_in_quotes_are_called_so() {
+    let blank =
+        "what looks like a blank here is U+00A0, a no-break space, as in texts pasted from web pages: type an ordinary blank";
+    for (yaml, place) in [
+        ("agents:\n\u{a0}\u{a0}1001: {queues: []}", "2:1"),
+        ("limits:\n  calls:\u{a0}5", "2:3"),
+        ("realm:\n  \u{a0}pbx", "2:3"),
+    ] {
+        check(yaml, &[&format!("c.yaml:{place} {blank}")]);
+    }
+    // In a text they are the writer's.
+    check("mailboxes: {x: {name: Jan\u{a0}Nowak}}", &[]);
+    check("lab: \"true\"", &["c.yaml:1:6 `lab` is `true` or `false`, not the text \"true\": leave the quotes out"]);
+    let five = "c.yaml:1:17 `calls` is a whole number from 1 to 100000, not the text \"5\": leave the quotes out";
+    check("limits: {calls: '5'}", &[five]);
 }
 
 #[test]
@@ -467,8 +546,10 @@ fn folders_and_files_that_are_not_there_are_told_where_they_are_named() {
     let sources = files::gather(&folder).expect("a folder");
     std::fs::remove_dir_all(&folder).expect("it was there");
     let shown = folder.display().to_string();
-    let told: Vec<String> = sources.unreadable.iter().map(ToString::to_string).collect();
-    let lines: Vec<_> = told.iter().filter_map(|fault| fault.lines().next()).collect();
+    let outside = files::Outside { data: &folder };
+    let faults = load(&sources, &Overrides::default(), &outside).expect_err("nothing is there");
+    let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    let lines: Vec<_> = told.iter().filter_map(|fault| fault.lines().next()).filter(|it| it.contains("could not")).collect();
     let none = "there is no such file or folder";
     assert_eq!(
         lines,

@@ -7,6 +7,8 @@
 // A test reads what its caller wants from the environment; the exchange never does.
 #![allow(clippy::disallowed_methods)]
 
+#[path = "sim/endings.rs"]
+mod endings;
 #[path = "sim/orders.rs"]
 mod orders;
 #[path = "sim/pins.rs"]
@@ -23,6 +25,8 @@ mod three_way;
 mod transfers;
 #[path = "sim/verbs.rs"]
 mod verbs;
+#[path = "sim/words.rs"]
+mod words;
 
 use centrala::pbx::Pbx;
 use centrala::sim::{self, Failure, Tale, Variant};

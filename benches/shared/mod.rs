@@ -37,7 +37,8 @@ impl Exchange {
     pub fn lab() -> Exchange {
         let sources = files::gather("tests/lab".as_ref()).expect("the lab");
         let overrides = Overrides { sip: Some(LOCAL), trunk_uas: Some(AGENTS) };
-        let config = config::load(&sources, &overrides, &|_| Ok("secret".into())).expect("the lab is right");
+        let config =
+            config::load(&sources, &overrides, &|_: &config::SecretRef| Ok("secret".into())).expect("the lab is right");
         let now =
             Now { mono: Moment::ZERO + Duration::from_secs(1000), wall: Wall::from_unix_nanos(1_790_000_000_000_000_000) };
         let pbx = Pbx::new(Arc::new(config), 1, Rng::from_entropy([7; 32]), now);

@@ -69,6 +69,17 @@ pub(super) struct Desk {
     /// The state that was told last, and since when.
     pub shown: State,
     pub since: Moment,
+    /// What was told last of what goes beyond the state.
+    pub told: Standing,
+}
+
+/// What people decided of an agent, which must outlive the process from then on, not only once it shows in the state.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Standing {
+    logged_in: bool,
+    pause: Option<Pause>,
+    wish: Option<Name>,
+    wraps_up_until: Option<Moment>,
 }
 
 /// What the engine gave an agent to do: one thing at most.
@@ -137,6 +148,7 @@ impl Desk {
             listed: false,
             shown: State::Offline,
             since: now,
+            told: Standing::default(),
         }
     }
 
@@ -161,6 +173,21 @@ impl Desk {
             (Duty::Idle, None) if self.own_call => State::Busy,
             (Duty::Idle, None) => State::Available,
         }
+    }
+
+    /// What comes after the present call and its wrap-up, when it was ordered already: a pause, or to be offline.
+    pub fn then(&self) -> Option<State> {
+        let after = match (self.duty, &self.pause) {
+            (Duty::Idle, _) => None,
+            _ if !self.present() => Some(State::Offline),
+            (_, pause) => pause.as_ref().map(|pause| State::Paused(pause.reason.clone())),
+        };
+        after.filter(|after| *after != self.state())
+    }
+
+    pub fn standing(&self) -> Standing {
+        let wraps_up_until = if let Duty::WrapUp { until, .. } = self.duty { Some(until) } else { None };
+        Standing { logged_in: self.login.is_some(), pause: self.pause.clone(), wish: self.wish.clone(), wraps_up_until }
     }
 
     /// Why this agent may be offered nothing now; the half of `may_take` that does not depend on the item.
@@ -197,13 +224,22 @@ impl Desk {
 
     /// How long they have paused for this reason in this shift.
     pub fn paused_for(&self, reason: &str, now: Moment) -> Duration {
-        let present = self.pause.as_ref().filter(|pause| *pause.reason == *reason).map(|pause| now.since(pause.since));
+        let present = self.pause.as_ref().filter(|pause| *pause.reason == *reason && self.duty == Duty::Idle);
+        let present = present.map(|pause| now.since(pause.since));
         self.paused_for.get(reason).copied().unwrap_or_default() + present.unwrap_or_default()
     }
 
+    /// One that still waits for the end of a call has taken no time.
     pub fn end_pause(&mut self, now: Moment) {
-        if let Some(pause) = self.pause.take() {
+        if let Some(pause) = self.pause.take().filter(|_| self.duty == Duty::Idle) {
             *self.paused_for.entry(pause.reason).or_default() += now.since(pause.since);
+        }
+    }
+
+    /// The call and its wrap-up are over, and with it begins the pause that was ordered meanwhile.
+    pub fn begin_ordered_pause(&mut self, now: Moment) {
+        if let (State::OnCall | State::WrapUp, Some(pause)) = (&self.shown, &mut self.pause) {
+            pause.since = now;
         }
     }
 

@@ -304,10 +304,22 @@ impl Acd {
             }
             let desk = self.desks.at_mut(id);
             let state = desk.state();
+            if matches!(state, State::Paused(_)) {
+                desk.begin_ordered_pause(now);
+            }
+            let standing = desk.standing();
+            // The records have a word for every state but ringing, which counts as available.
+            let is_recorded = state != desk.shown && state != State::Offered;
+            let is_news =
+                standing != desk.told || state == State::Offered && !matches!(desk.shown, State::Available | State::Offered);
+            desk.told = standing;
             if state != desk.shown {
                 desk.shown = state.clone();
                 desk.since = now;
                 out.push(Action::AgentState { agent: desk.name.clone(), state });
+            }
+            if is_news && !is_recorded {
+                out.push(Action::AgentNoted { agent: desk.name.clone() });
             }
         }
     }

@@ -68,6 +68,8 @@ pub struct StepExplanation {
 pub struct Candidacy {
     pub agent: Name,
     pub state: State,
+    /// What was ordered to come after the present call.
+    pub then: Option<State>,
     /// Rings for this item, or talks to it.
     pub has_it: bool,
     pub obstacle: Option<Obstacle>,
@@ -83,6 +85,8 @@ pub struct Candidacy {
 pub struct AgentExplanation {
     pub agent: Name,
     pub state: State,
+    /// What was ordered to come after the present call.
+    pub then: Option<State>,
     /// Why nothing is offered to them whatever waits.
     pub obstacle: Option<Obstacle>,
     /// What they would be offered if that were not.
@@ -151,6 +155,7 @@ impl Acd {
             Candidacy {
                 agent: agent.name.clone(),
                 state: agent.state(),
+                then: agent.then(),
                 has_it: rings || talks,
                 obstacle: self.obstacle_between(desk, id, now),
                 tier: merit.tier,
@@ -235,6 +240,7 @@ impl Acd {
         Some(AgentExplanation {
             agent: desk.name.clone(),
             state: desk.state(),
+            then: desk.then(),
             obstacle: desk.obstacle(at),
             would_get,
             waiting: waiting.iter().take(NAMED_BEFORE).map(|(_, item)| (*item, between(*item))).collect(),

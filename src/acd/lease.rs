@@ -65,8 +65,8 @@ impl Acd {
             });
         }
         let item = lease.item;
-        out.push(Action::Connect { offer, item, queue: queue.clone(), agent: agent.clone(), waited, predicted });
         let rang = now.since(lease.made);
+        out.push(Action::Connect { offer, item, queue: queue.clone(), agent: agent.clone(), waited, rang, predicted });
         out.push(Action::OfferEnded { offer, item, queue, agent, outcome: OfferOutcome::Answered, rang });
         if let Stage::Waiting { offers } = stage {
             for other in offers.into_iter().filter(|other| *other != offer) {

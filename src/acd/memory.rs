@@ -3,10 +3,12 @@
 //! Times are civil here: another process has another monotonic clock. Invariant: what is restored is what was told of, and a place
 //! is given back only to the number that had it.
 
-use super::desk::Pause;
+use super::desk::{Duty, Pause};
 use super::history::Place;
+use super::roster::DeskId;
+use super::settings::MAX_WRAP_UP;
 use super::words::Action;
-use super::{Acd, Login};
+use super::{Acd, Deadline, Login};
 use crate::id::Name;
 use crate::time::{Duration, Now, Wall};
 use serde::{Deserialize, Serialize};
@@ -24,6 +26,9 @@ pub struct AgentMemory {
     pub logged_in: Option<Wall>,
     pub pause: Option<PauseMemory>,
     pub wish: Option<Name>,
+    /// The wrap-up that is running.
+    #[serde(default)]
+    pub wraps_up: Option<WrapUpMemory>,
     pub paused_for: BTreeMap<Name, Duration>,
     pub calls: u32,
     pub talked: Duration,
@@ -34,6 +39,12 @@ pub struct PauseMemory {
     pub reason: Name,
     pub forced: bool,
     pub since: Wall,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct WrapUpMemory {
+    pub since: Wall,
+    pub until: Wall,
 }
 
 /// A place in a queue, by the caller's number.
@@ -53,11 +64,16 @@ impl Acd {
             forced: pause.forced,
             since: now.wall_of(pause.since),
         });
+        let wraps_up = match desk.duty {
+            Duty::WrapUp { since, until } => Some(WrapUpMemory { since: now.wall_of(since), until: now.wall_of(until) }),
+            Duty::Idle | Duty::Offered(_) | Duty::OnCall(_) => None,
+        };
         Some(AgentMemory {
             agent: desk.name.clone(),
             logged_in: desk.login.map(|since| now.wall_of(since)),
             pause,
             wish: desk.wish.clone(),
+            wraps_up,
             paused_for: desk.paused_for.clone(),
             calls: desk.calls,
             talked: desk.talked,
@@ -107,5 +123,20 @@ impl Acd {
             desk.calls = kept.calls;
             desk.talked = kept.talked;
         });
+        if let Some(kept) = kept.wraps_up {
+            self.restore_wrap_up(id, &kept, now);
+        }
+    }
+
+    /// Until its old end, for who is at work.
+    fn restore_wrap_up(&mut self, id: DeskId, kept: &WrapUpMemory, now: Now) {
+        let since = now.moment_of(kept.since).min(now.mono);
+        let until = now.moment_of(kept.until).min(now.mono + MAX_WRAP_UP);
+        let desk = self.desks.at(id);
+        if desk.login.is_none() || desk.duty != Duty::Idle || until <= now.mono {
+            return;
+        }
+        self.timers.set(Deadline::WrapUp(id), until);
+        self.change(id, now.mono, |desk| desk.duty = Duty::WrapUp { since, until });
     }
 }

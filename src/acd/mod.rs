@@ -73,7 +73,7 @@ pub use estimate::{AHT_PRIOR, SHARE_PRIOR};
 pub use explain::{AgentExplanation, Candidacy, ItemExplanation, StepExplanation};
 pub use history::MAX_CONTACTS;
 pub use line::Tally;
-pub use memory::{AgentMemory, Memory, PauseMemory, PlaceMemory};
+pub use memory::{AgentMemory, Memory, PauseMemory, PlaceMemory, WrapUpMemory};
 pub use overflow::MAX_MOVES;
 pub use sets::MAX_DEMANDS;
 pub use settings::*;

@@ -29,6 +29,7 @@ impl Acd {
             out.push(Action::PauseRefused { agent, reason, why });
         } else if self.rule_of(&reason).is_some_and(|rule| rule.approval) {
             let wish = self.desks.at_mut(id).wish.replace(reason.clone());
+            self.changed.push(id);
             if wish.as_ref() != Some(&reason) {
                 out.push(Action::PauseAsked { agent, reason });
             }
@@ -78,6 +79,7 @@ impl Acd {
     pub(super) fn agent_resume(&mut self, agent: Name, now: Moment, out: &mut Vec<Action>) {
         let Some(id) = self.desks.find(&agent) else { return };
         self.desks.at_mut(id).wish = None;
+        self.changed.push(id);
         match &self.desks.at(id).pause {
             Some(pause) if pause.forced => {
                 let reason = pause.reason.clone();
@@ -103,6 +105,7 @@ impl Acd {
     pub(super) fn judge_pause(&mut self, agent: Name, approved: bool, now: Moment, out: &mut Vec<Action>) {
         let Some(id) = self.desks.find(&agent) else { return };
         let Some(reason) = self.desks.at_mut(id).wish.take() else { return };
+        self.changed.push(id);
         if approved {
             self.begin_pause(id, reason, false, now, out);
         } else {

@@ -3,7 +3,7 @@
 //! The change comes first and the withdrawal of a ringing offer after it, so that whoever pauses is never free in between.
 //! Invariant: every change goes through [`Acd::change`], which keeps the sets right.
 
-use super::desk::Duty;
+use super::desk::{Duty, Standing};
 use super::lease::EndedBy;
 use super::roster::DeskId;
 use super::settings::{Login, MAX_WRAP_UP};
@@ -139,6 +139,8 @@ impl Acd {
         }
         if desk.shown != State::Offline {
             out.push(Action::AgentState { agent, state: State::Offline });
+        } else if desk.told != Standing::default() {
+            out.push(Action::AgentNoted { agent });
         }
     }
 }

@@ -38,6 +38,8 @@ pub struct AgentView {
     pub queues: Vec<Name>,
     pub skills: Skills,
     pub state: State,
+    /// What was ordered to come after the present call.
+    pub then: Option<State>,
     pub since: Moment,
     pub logged_in_since: Option<Moment>,
     pub reachable: bool,
@@ -161,6 +163,7 @@ impl Acd {
             queues: self.queues_of(desk),
             skills: desk.skills.clone(),
             state: desk.shown.clone(),
+            then: desk.then(),
             since: desk.since,
             logged_in_since: desk.login,
             reachable: desk.reachable,

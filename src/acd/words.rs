@@ -339,6 +339,8 @@ pub enum Action {
         queue: Name,
         agent: Name,
         waited: Duration,
+        /// How long this agent's phone rang.
+        rang: Duration,
         predicted: Option<Duration>,
     },
     /// A fact for the records: the lease is over, once for every offer, after its `Connect` or `Withdraw`.
@@ -354,6 +356,12 @@ pub enum Action {
     AgentState {
         agent: Name,
         state: State,
+    },
+    /// A fact for the records: what must be kept of the agent ([`super::Acd::memory_of`]) is another than the records know. A pause
+    /// or a logout was ordered that waits for the present call, a wish was said or answered, a wrap-up extended, the phone rings
+    /// of one who was not available before, or somebody who was offline is removed.
+    AgentNoted {
+        agent: Name,
     },
     /// A supervisor is to say whether this agent may pause.
     PauseAsked {

@@ -30,7 +30,15 @@ pub fn table(agents: Vec<AgentRow>) -> Table {
         let phone = if agent.reachable { "there" } else { "not registered" };
         table.row([
             agent.name,
-            agent.wish.map_or(agent.state.clone(), |wish| format!("{}, asks for {wish}", agent.state)),
+            [
+                Some(agent.state),
+                agent.then.map(|then| format!("then {then}")),
+                agent.wish.map(|wish| format!("asks for {wish}")),
+            ]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(", "),
             seconds(agent.for_ms),
             agent.calls.to_string(),
             seconds(agent.talked_ms),

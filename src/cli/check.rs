@@ -4,9 +4,9 @@
 
 use super::flow;
 use crate::audio::wav;
-use crate::config::{self, Config, Overrides, SecretRef, Sources};
+use crate::config::{self, Config, Elsewhere, Overrides, SecretRef, Sources};
 use crate::fault::{Fault, MAX_FAULTS, Place};
-use crate::shell::files;
+use crate::shell::files::{self, Outside};
 use clap::Args;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -68,8 +68,7 @@ fn judge(arguments: &Check) -> Result<Verdict, String> {
 /// The configuration, or everything that is wrong with it; and what it was read from. The error is a folder that cannot be read.
 pub fn load(folder: &Path, data: &Path) -> Result<(Sources, Result<Config, Vec<Fault>>), String> {
     let sources = files::gather(folder)?;
-    let secrets = |reference: &SecretRef| secret(data, reference);
-    let config = config::load(&sources, &Overrides::default(), &secrets);
+    let config = config::load(&sources, &Overrides::default(), &BeforeTheStart(Outside { data }));
     Ok((sources, config))
 }
 
@@ -85,12 +84,20 @@ pub fn configuration(folder: &Path) -> Result<Config, String> {
 }
 
 /// A secret that the first start will make is as good as there.
-fn secret(data: &Path, reference: &SecretRef) -> Result<String, String> {
-    match reference {
-        SecretRef::File(file) if !file.starts_with('/') && !files::secret_path(data, file).exists() => {
-            Ok("-".repeat(config::MIN_SECRET))
+struct BeforeTheStart<'a>(Outside<'a>);
+
+impl Elsewhere for BeforeTheStart<'_> {
+    fn secret(&self, reference: &SecretRef) -> Result<String, String> {
+        match reference {
+            SecretRef::File(file) if !file.starts_with('/') && !files::secret_path(self.0.data, file).exists() => {
+                Ok("-".repeat(config::MIN_SECRET))
+            }
+            _ => self.0.secret(reference),
         }
-        _ => files::secret(data, reference),
+    }
+
+    fn authorities(&self, path: &str) -> Result<(), String> {
+        self.0.authorities(path)
     }
 }
 

@@ -227,6 +227,8 @@ fn contact(
         }
         (Some(node), None) => (reader.name("`extension`", node)?, node.spot),
         (None, None) if extensions.contains(agent) => (agent.clone(), spot),
+        // It may be one that could not be read.
+        (None, None) if reader.faults.is_unread(agent) => return None,
         (None, None) => {
             fields.lacks("extension", format!("agent `{agent}` has neither `extension` nor `address`, and is no extension"));
             return None;

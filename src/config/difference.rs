@@ -3,8 +3,9 @@
 //! Invariant: two configurations that differ have at least one line, and two that do not have none.
 
 use super::Config;
+use crate::acd;
 use crate::id::Name;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 /// Names listed of one kind; the rest is counted.
@@ -20,7 +21,7 @@ pub fn difference(old: &Config, new: &Config) -> Vec<String> {
     named("passwords", of_maps(&old.sip.users, &new.sip.users));
     named("trunks", of_maps(&old.trunks, &new.trunks));
     named("queues", of_maps(&queues(old), &queues(new)));
-    named("agents", of_maps(&agents(old), &agents(new)));
+    named("agents", of_maps(&agents(old, new), &agents(new, old)));
     named("calendars", of_maps(&old.calendars, &new.calendars));
     named("mailboxes", of_maps(&old.mailboxes, &new.mailboxes));
     named("ring_groups", of_maps(&old.services.groups, &new.services.groups));
@@ -57,8 +58,30 @@ fn queues(config: &Config) -> BTreeMap<Name, impl PartialEq + '_> {
     config.queues.iter().map(|(name, queue)| (name.clone(), (queue, config.acd.queues.get(name)))).collect()
 }
 
-fn agents(config: &Config) -> BTreeMap<Name, impl PartialEq + '_> {
-    config.agents.iter().map(|(name, agent)| (name.clone(), (agent, config.acd.agents.get(name)))).collect()
+/// Positions as the order in which those agents stand who are in both: whoever comes or goes moves the others' numbers, and
+/// changes nothing about them.
+fn agents<'c>(config: &'c Config, other: &Config) -> BTreeMap<Name, impl PartialEq + use<'c>> {
+    let mut orders: BTreeMap<(bool, &Name), BTreeSet<u32>> = BTreeMap::new();
+    let places = |agent: &'c acd::Agent| {
+        let groups = agent.groups.iter().map(|(group, post)| ((true, group), post.position));
+        agent.queues.iter().map(|(queue, post)| ((false, queue), post.position)).chain(groups)
+    };
+    for (_, agent) in config.acd.agents.iter().filter(|(name, _)| other.acd.agents.contains_key(*name)) {
+        for (place, position) in places(agent) {
+            orders.entry(place).or_default().insert(position);
+        }
+    }
+    let in_order = |agent: &acd::Agent| {
+        let mut agent = agent.clone();
+        let place = |is_group: bool, name: &Name, position: u32| {
+            let order = orders.get(&(is_group, name)).map_or(0, |order| order.range(..position).count());
+            u32::try_from(order).unwrap_or(u32::MAX)
+        };
+        agent.queues.iter_mut().for_each(|(queue, post)| post.position = place(false, queue, post.position));
+        agent.groups.iter_mut().for_each(|(group, post)| post.position = place(true, group, post.position));
+        agent
+    };
+    config.agents.iter().map(|(name, agent)| (name.clone(), (agent, config.acd.agents.get(name).map(in_order)))).collect()
 }
 
 /// What was added, changed and taken away: `+night ~reception -old`; nothing when the two are the same.
@@ -83,6 +106,29 @@ pub fn of_maps<K: Ord + Display, V: PartialEq>(old: &BTreeMap<K, V>, new: &BTree
 mod tests {
     use super::*;
     use crate::config::{Destination, Limits, Mailbox};
+
+    #[test]
+    fn agents_who_come_and_go_do_not_change_the_others_but_another_order_does() {
+        let config = |agents: &[(&str, u32)]| {
+            let post = |position| acd::Membership { position, ..acd::Membership::default() };
+            let agent =
+                |position| acd::Agent { queues: BTreeMap::from([("q".into(), post(position))]), ..acd::Agent::default() };
+            let phone = |name: &str| crate::config::Agent { phone: crate::config::Phone::Extension(name.into()) };
+            let settings = acd::Settings {
+                agents: agents.iter().map(|(name, position)| ((*name).into(), agent(*position))).collect(),
+                ..acd::Settings::default()
+            };
+            Config {
+                acd: std::sync::Arc::new(settings),
+                agents: agents.iter().map(|(name, _)| ((*name).into(), phone(name))).collect(),
+                ..Config::default()
+            }
+        };
+        let (all, few) = (config(&[("1001", 0), ("1002", 1), ("anna", 2), ("bob", 3)]), config(&[("anna", 0), ("bob", 1)]));
+        assert_eq!(difference(&all, &few), ["agents: -1001 -1002"]);
+        assert_eq!(difference(&few, &all), ["agents: +1001 +1002"]);
+        assert_eq!(difference(&few, &config(&[("anna", 1), ("bob", 0)])), ["agents: ~anna ~bob"]);
+    }
 
     #[test]
     fn what_is_new_other_and_gone_is_named() {

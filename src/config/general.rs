@@ -9,8 +9,9 @@ use crate::fault::fields::{Fields, Reader, shorten};
 use crate::fault::{Faults, Place};
 use crate::id::Name;
 use crate::ivr::ANY_LANGUAGE;
+use crate::sip::{Network, Told};
 use crate::time::Duration;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 const LEVELS: &[(&str, &str)] =
     &[("error", "error"), ("warn", "warn"), ("info", "info"), ("debug", "debug"), ("trace", "trace")];
@@ -20,7 +21,8 @@ const MAX_LANGUAGES: usize = 50;
 const MAX_CALLS: usize = 100_000;
 
 pub(super) fn lab(sections: &Sections<'_>, faults: &mut Faults) -> bool {
-    let Some(section) = sections.once("lab") else { return false };
+    // A laboratory whose file cannot be read is still one: its passwords and addresses are none of its faults.
+    let Some(section) = sections.once("lab") else { return faults.is_unread("lab") && faults.is_unread("true") };
     section.reader(faults).boolean("`lab`", section.value()).unwrap_or(false)
 }
 
@@ -110,8 +112,10 @@ pub(super) fn known_language(fields: &mut Fields<'_>, languages: &[Name], reader
     Some(language)
 }
 
-pub(super) fn media(sections: &Sections<'_>, faults: &mut Faults) -> Media {
+/// The media section; what peers are told of where we are goes to `told`, as SIP has to say it too.
+pub(super) fn media(sections: &Sections<'_>, told: &mut Told, faults: &mut Faults) -> Media {
     let mut media = Media::default();
+    told.inside = Network::private();
     let Some(section) = sections.once("media") else { return media };
     let mut reader = section.reader(faults);
     let Some(mut fields) = reader.fields("`media`", section.entry.spot, section.value()) else { return media };
@@ -124,11 +128,19 @@ pub(super) fn media(sections: &Sections<'_>, faults: &mut Faults) -> Media {
         }
     }
     if let Some(node) = fields.value("external_address") {
-        media.external_address = reader.parsed::<IpAddr>("`external_address`", "an IP address", node);
+        let address = reader.parsed::<IpAddr>("`external_address`", "an IP address", node);
+        let is_anywhere = |ip: &IpAddr| {
+            let ip = ip.to_canonical();
+            ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST)
+        };
+        match address.filter(is_anywhere) {
+            Some(ip) => reader.fault(node.spot, format!("`external_address` is where peers reach us: {ip} is no place")),
+            None => told.external = address,
+        }
     }
     if let Some(node) = fields.value("local_networks") {
         let networks = reader.items(node).iter().map(|item| reader.parsed("a network", "written as 192.0.2.0/24", item));
-        media.local_networks = networks.flatten().collect();
+        told.inside = networks.flatten().collect();
     }
     if let Some(node) = fields.value("shards") {
         media.shards = reader.number("`shards`", node, 0..=64).unwrap_or(media.shards);

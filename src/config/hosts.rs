@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-pub(super) const MAX_HOSTS: usize = 200;
+const MAX_HOSTS: usize = 200;
 const MAX_HEADERS: usize = 20;
 
 /// By host, in small letters.
@@ -73,7 +73,15 @@ fn host(section: Section<'_>, secrets: Secrets<'_>, faults: &mut Faults) -> Opti
             reader.fault(node.spot, format!("more than {MAX_HEADERS} headers"));
         }
     }
-    let ca = fields.value("authorities").and_then(|node| Some(reader.text("`authorities`", node)?.to_string()));
+    let mut ca = None;
+    if let Some(node) = fields.value("authorities")
+        && let Some(path) = reader.text("`authorities`", node)
+    {
+        if let Err(why) = secrets.authorities(path) {
+            reader.fault(node.spot, format!("could not read the authorities of `{path}`: {why}"));
+        }
+        ca = Some(path.to_string());
+    }
     fields.finish(&mut reader);
     Some(WebHost { headers, ca })
 }

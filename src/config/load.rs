@@ -7,8 +7,8 @@ use super::secrets::Secrets;
 use super::sections::Sections;
 use super::signalling::{self, Context, Signalling};
 use super::{
-    Config, Destination, Overrides, SecretRef, Sources, calendars, dialling, general, hosts, mailboxes, numbers, outbound,
-    services, webhooks,
+    Config, Destination, Elsewhere, Overrides, SecretRef, Sources, calendars, dialling, general, hosts, mailboxes, numbers,
+    outbound, services, webhooks,
 };
 use crate::fault::{Asked, Fault, Faults, Place};
 use crate::id::Name;
@@ -17,20 +17,15 @@ use crate::speech::Language;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// The whole configuration, or every fault in it (with the warnings between them). `secrets` reads a secret that is kept
-/// elsewhere; its error finishes the sentence "could not read it: ...".
-pub fn load(
-    sources: &Sources,
-    overrides: &Overrides,
-    secrets: &dyn Fn(&SecretRef) -> Result<String, String>,
-) -> Result<Config, Vec<Fault>> {
+/// The whole configuration, or every fault in it (with the warnings between them).
+pub fn load(sources: &Sources, overrides: &Overrides, elsewhere: &dyn Elsewhere) -> Result<Config, Vec<Fault>> {
     let mut faults = Faults::new();
     for fault in &sources.unreadable {
         faults.push(fault.clone());
     }
     let documents = Sections::parse(&sources.files, &mut faults);
     let sections = Sections::gather(&documents, &mut faults);
-    let config = assemble(sources, &sections, overrides, secrets, &mut faults);
+    let config = assemble(sources, &sections, overrides, elsewhere, &mut faults);
     Ok(Config { warnings: faults.judge()?, ..config })
 }
 
@@ -39,7 +34,7 @@ pub(super) fn asked(sources: &Sources) -> Asked {
     let mut faults = Faults::listening();
     let documents = Sections::parse(&sources.files, &mut faults);
     let sections = Sections::gather(&documents, &mut faults);
-    assemble(sources, &sections, &Overrides::default(), &|_| Ok(String::new()), &mut faults);
+    assemble(sources, &sections, &Overrides::default(), &|_: &SecretRef| Ok(String::new()), &mut faults);
     faults.asked()
 }
 
@@ -54,7 +49,8 @@ fn assemble(
     general::folders(sections, faults);
     let (language, languages) = general::languages(sections, sources, faults);
     let context = Context { lab, languages: &languages, overrides, secrets };
-    let Signalling { settings, extensions, trunks, accounts } = signalling::read(sections, &context, faults);
+    let Signalling { mut settings, extensions, trunks, accounts } = signalling::read(sections, &context, faults);
+    let media = general::media(sections, &mut settings.told, faults);
     let mut world = sources.world(&languages, sections);
     world.speech = speech(sources, faults);
     let context = queues::Context { lab, overrides, world: &world };
@@ -81,7 +77,7 @@ fn assemble(
         webhooks: webhooks::read(sections, lab, secrets, faults),
         speech: world.speech,
         calendars: calendars::read(sections, sources, faults),
-        media: general::media(sections, faults),
+        media,
         storage: general::storage(sections, faults),
         logging: general::logging(sections, faults),
         limits: general::limits(sections, faults),
@@ -98,7 +94,10 @@ fn assemble(
         mailboxes: mailboxes::read(sections, faults),
         warnings: Vec::new(),
     };
-    dialling::judge(sections, &config, faults);
+    // What is judged together is judged once all of it could be read.
+    if faults.unread().is_empty() {
+        dialling::judge(sections, &config, faults);
+    }
     config
 }
 

@@ -20,7 +20,7 @@
 //! | `secrets` | `${file:...}` and `${env:...}`; HA1 |
 //! | `numbers` | what was dialled -> where it leads |
 //! | `queues`, `agents` | queues and families of them; agents |
-//! | `routing`, `staffing` | how a queue decides; queues and agents judged together |
+//! | `routing`, `staffing`, `doubts` | how a queue decides; queues and agents judged together; what is no mistake and looks like one |
 //! | `families` | queues that are made as they are dialled |
 //! | `hosts` | the web services that flows may ask |
 //! | `webhooks` | who is told of calls while they happen |
@@ -38,6 +38,7 @@ mod calendars;
 mod day;
 mod dialling;
 mod difference;
+mod doubts;
 mod extensions;
 mod families;
 mod general;
@@ -71,11 +72,11 @@ pub use load::load;
 pub use night::Night;
 pub use number::{Class, MAX_DIALLED, Number, Plan, is_dialable};
 pub use outbound::{Allowance, Outbound, Via};
-pub use secrets::{MIN_SECRET, SecretRef, secret_references};
+pub use secrets::{Elsewhere, MIN_SECRET, SecretRef, secret_references};
 pub use sections::SECTIONS;
 pub use services::{Code, InTurn, Parking, RingGroup, Services, When};
 pub use shape::{Shape, shapes};
-pub use sources::{Folders, MAX_FILES, Overrides, Sources, authorities, folder_place, folders};
+pub use sources::{Folders, MAX_FILES, Overrides, Sources, folder_place, folders};
 pub use trunks::{Form, Identity, Trunk, TrunkAccount, TrunkAddress, TrunkHost, TrunkLimits};
 pub use webhooks::{Webhook, Webhooks};
 
@@ -88,7 +89,6 @@ use crate::time::Duration;
 use crate::{acd, calendar, ivr, sip, speech};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Everything the exchange was told, checked: every name in it refers to something that exists.
@@ -146,10 +146,6 @@ pub struct Media {
     /// The granted range; the even ports of it are used for RTP.
     pub first_port: u16,
     pub last_port: u16,
-    /// What is written into SDP instead of the local address, for peers outside `local_networks`.
-    pub external_address: Option<IpAddr>,
-    /// Where our own address is the right one to write into SDP.
-    pub local_networks: Vec<Network>,
     /// Media threads; 0 means one per core but one.
     pub shards: u16,
     /// A leg that receives nothing for this long is reported silent.
@@ -163,8 +159,6 @@ impl Default for Media {
         Media {
             first_port: 16384,
             last_port: 32767,
-            external_address: None,
-            local_networks: Network::private(),
             shards: 0,
             silent_after: Duration::from_secs(5),
             codecs: vec!["PCMA".into(), "PCMU".into()],

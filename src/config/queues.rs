@@ -12,11 +12,11 @@
 
 use super::agents::{MAX_POSITION, MAX_SKILLS, PLACE, Staff, address, substitute};
 use super::families::{Family, MAX_FAMILIES, MAX_FAMILY_DIGITS};
-use super::routing::{self, Known};
+use super::routing::{self, Known, is_askable};
 use super::sections::{Section, Sections, entry_name, limited};
 use super::staffing::{self, Judged};
 use super::{Agent, HOLD_MUSIC, Overrides, Queue};
-use crate::acd::{self, BackOff, Login, MAX_RING, MAX_WRAP_UP, MIN_BACK_OFF, MIN_RING};
+use crate::acd::{self, BackOff, HeadStarts, Login, MAX_RING, MAX_WRAP_UP, MIN_BACK_OFF, MIN_RING};
 use crate::expression::{Declared, Type};
 use crate::fault::Faults;
 use crate::fault::fields::{Fields, Reader, is_name, shorten};
@@ -91,13 +91,25 @@ pub(super) fn read(sections: &Sections<'_>, context: &Context<'_>, faults: &mut 
     }
     let agents = agents.into_iter().map(|section| (Name::from(&*section.entry.key), section)).collect();
     let hours = read.queues.iter().filter(|(_, queue)| queue.hours.is_some()).map(|(name, _)| name.clone()).collect();
-    staffing::judge(&judged, &agents, &read.settings, &hours, faults);
+    // What only together is right or wrong is judged once all of it could be read.
+    if faults.unread().is_empty() {
+        staffing::judge(&judged, &agents, &read.settings, &hours, faults);
+    }
     read
 }
 
 /// The skills that may be asked for: those of the section `skills`, or, without it, those that some agent has.
 fn skills(sections: &Sections<'_>, staff: &Staff, faults: &mut Faults) -> BTreeSet<Name> {
-    let Some(section) = sections.once("skills") else { return staff.skills.keys().cloned().collect() };
+    for (skill, (source, spot)) in staff.skills.iter().filter(|(skill, _)| !is_askable(skill)) {
+        source.complain(
+            faults,
+            *spot,
+            format!("a skill named `{skill}` can never be asked for: it means something else in a `need`"),
+        );
+    }
+    // Skills of agents who could not be read are there all the same.
+    let unread: Vec<Name> = faults.unread().iter().filter(|word| is_name(word)).map(|word| Name::from(&**word)).collect();
+    let Some(section) = sections.once("skills") else { return staff.skills.keys().cloned().chain(unread).collect() };
     let mut reader = section.reader(faults);
     let nodes = reader.items(section.value()).iter().take(MAX_SKILLS);
     let named: BTreeSet<Name> = nodes.filter_map(|node| reader.name("a skill", node)).collect();
@@ -107,7 +119,7 @@ fn skills(sections: &Sections<'_>, staff: &Staff, faults: &mut Faults) -> BTreeS
             source.complain_unknown(reader.faults, *spot, format!("no skill `{skill}`"), skill, known);
         }
     }
-    named
+    named.into_iter().chain(unread).collect()
 }
 
 impl Queues {
@@ -234,9 +246,15 @@ fn routed(
     known: &Known<'_>,
     reader: &mut Reader<'_>,
 ) -> Service {
-    if let Some((rules, cap)) = fields.value("head_start").and_then(|node| routing::head_starts(node, capped, reader)) {
+    if let Some((spot, (rules, cap))) =
+        fields.value("head_start").and_then(|node| Some((node.spot, routing::head_starts(node, capped, reader)?)))
+    {
         service.head_starts = rules;
         service.max_head_start = cap.unwrap_or(service.max_head_start);
+        if service.max_head_start.is_zero() && service.head_starts != HeadStarts::default() {
+            let place = reader.place(spot);
+            reader.faults.warn(place, "these head starts give nothing: all of them together are capped at 0s");
+        }
     }
     if let Some(level) = fields.value("service_level").and_then(|node| routing::service_level(node, reader)) {
         service.service_level = level;

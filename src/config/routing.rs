@@ -18,7 +18,7 @@ use crate::acd::{
     Announce, Comparator, Condition, Destination, HangUp, HeadStarts, MAX_COMPARATORS, MAX_OVERFLOWS, MAX_STEPS, MIN_EVERY,
     Need, Order, Overflow, OverflowAct, PauseRule, Prefer, ServiceLevel, Step, Strategy, Trigger, Whom,
 };
-use crate::expression::Declared;
+use crate::expression::{Declared, Names, Type};
 use crate::fault::fields::{Fields, Reader, parse_duration, shorten};
 use crate::fault::tree::{Node, Spot, Value};
 use crate::id::Name;
@@ -73,7 +73,10 @@ pub(super) fn order(node: &Node, reader: &mut Reader<'_>) -> Option<Order> {
     if !matches!(node.value, Value::List(_)) {
         return reader.word("`strategy`", node, STRATEGIES).map(Order::from);
     }
-    let (last, first) = reader.items(node).split_last()?;
+    let Some((last, first)) = reader.items(node).split_last() else {
+        reader.fault(node.spot, "`strategy` names none: one word, or a list that ends in one");
+        return None;
+    };
     if first.len() > MAX_COMPARATORS {
         reader.fault(node.spot, format!("at most {MAX_COMPARATORS} go before the strategy: `tier` and `best_skill`"));
         return None;
@@ -84,11 +87,34 @@ pub(super) fn order(node: &Node, reader: &mut Reader<'_>) -> Option<Order> {
     Some(Order { first, then })
 }
 
+fn any_name() -> Declared {
+    Declared::new([("*", Type::Number)])
+}
+
+/// A need that names the skill means the skill.
+pub(super) fn is_askable(skill: &str) -> bool {
+    Need::compile(skill, &any_name()).is_ok_and(|need| need.skills().iter().any(|named| **named == *skill))
+}
+
 impl Known<'_> {
     pub fn need(&self, what: &str, node: &Node, reader: &mut Reader<'_>) -> Option<Need> {
         let text = reader.text(what, node)?;
         if text.trim().is_empty() {
             return Some(Need::default());
+        }
+        // As if every name were a skill's: those that are none are told as what they are.
+        let named = Need::compile(text, &any_name()).map(|need| need.skills().to_vec()).unwrap_or_default();
+        let strange: Vec<_> = named.iter().filter(|skill| self.skills.kind(skill).is_none()).collect();
+        for skill in &strange {
+            let message = format!(
+                "{what}: there is no skill `{}`: no agent has it (`skills: {{english: 5}}`), and no `skills:` names it",
+                shorten(skill)
+            );
+            let nearest = self.skills.nearest(skill);
+            reader.unknown(node.spot, message, skill, nearest.as_deref());
+        }
+        if !strange.is_empty() {
+            return None;
         }
         match Need::compile(text, &self.skills) {
             Ok(need) => Some(need),
@@ -206,6 +232,11 @@ impl Known<'_> {
         let says = ["need", "prefer", "add", "replace", "bump"];
         let empty = !matches!(&node.value, Value::Map(entries) if entries.iter().any(|entry| says.contains(&&*entry.key)));
         fields.finish(reader);
+        if !step.add.is_empty() && !step.replace.is_empty() {
+            let message =
+                "`add` and `replace` in one step: `replace` names all who may take it, so what is added belongs there";
+            reader.faults.warn(reader.source.place(node.spot), message);
+        }
         if empty {
             reader.fault(node.spot, format!("a step that changes nothing: it has one of {}", says.join(", ")));
         }
@@ -380,6 +411,10 @@ pub(super) fn announce(node: &Node, known: &Known<'_>, reader: &mut Reader<'_>) 
         announce.comfort_first = reader.boolean("`comfort_first`", node).unwrap_or_default();
     }
     fields.finish(reader);
+    if !announce.position && !announce.expected_wait && announce.comfort.is_empty() {
+        let message = "`announce` says nothing: `say` (position, expected_wait) or `comfort` (sounds) is missing";
+        reader.faults.warn(reader.source.place(node.spot), message);
+    }
     Some(announce)
 }
 

@@ -35,8 +35,25 @@ impl std::fmt::Display for SecretRef {
     }
 }
 
-/// Reads a secret that is kept elsewhere; the error finishes the sentence "could not read it: ...".
-pub(super) type Secrets<'a> = &'a dyn Fn(&SecretRef) -> Result<String, String>;
+/// What the configuration names and does not hold, as the shell finds it. Where nothing but secrets matters, a closure that reads
+/// them will do.
+pub trait Elsewhere {
+    /// A secret; the error finishes the sentence "could not read it: ...".
+    fn secret(&self, reference: &SecretRef) -> Result<String, String>;
+
+    /// Whether this file of authorities can be read, and if not, why: the error finishes the same sentence.
+    fn authorities(&self, _path: &str) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+impl<F: Fn(&SecretRef) -> Result<String, String>> Elsewhere for F {
+    fn secret(&self, reference: &SecretRef) -> Result<String, String> {
+        self(reference)
+    }
+}
+
+pub(super) type Secrets<'a> = &'a dyn Elsewhere;
 
 /// Every secret that the files refer to, in order, once: so that missing ones can be made at the first start.
 pub fn secret_references(sources: &Sources) -> Vec<SecretRef> {
@@ -121,7 +138,7 @@ fn revealed(what: &str, node: &Node, secrets: Secrets<'_>, reader: &mut Reader<'
             fault(node.spot, format!("a reference to a secret is {why}"), reader);
             None
         }
-        Some(Ok(reference)) => match secrets(&reference) {
+        Some(Ok(reference)) => match secrets.secret(&reference) {
             Ok(password) => Some(password),
             Err(why) => {
                 fault(node.spot, format!("could not read {reference}: {why}"), reader);
@@ -143,7 +160,7 @@ pub(super) fn filled_in(text: &str, secrets: Secrets<'_>) -> Result<String, Stri
             Some(Err(why)) => return Err(format!("a reference to a secret is {why}")),
             None => return Err("a reference to a secret is written as ${file:NAME} or ${env:NAME}".to_string()),
         };
-        filled.push_str(&secrets(&reference).map_err(|why| format!("could not read {reference}: {why}"))?);
+        filled.push_str(&secrets.secret(&reference).map_err(|why| format!("could not read {reference}: {why}"))?);
         rest = after;
     }
     filled.push_str(rest);

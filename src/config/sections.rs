@@ -98,9 +98,11 @@ impl<'d> Sections<'d> {
     pub fn parse<'a>(files: &'a BTreeMap<String, Vec<u8>>, faults: &mut Faults) -> Vec<Document<'a>> {
         let mut documents = Vec::new();
         for (file, bytes) in files {
-            let Some(source) = Source::new(file, bytes, faults) else { continue };
-            let Some(root) = tree::read(&source, faults) else { continue };
-            documents.push(Document { source, root });
+            let read = |faults: &mut Faults| {
+                let source = Source::new(file, bytes, faults)?;
+                Some(Document { source, root: tree::read(&source, faults)? })
+            };
+            documents.extend(faults.reading(bytes, read));
         }
         documents
     }
@@ -115,7 +117,10 @@ impl<'d> Sections<'d> {
                         sections.add(Section { source: *source, entry }, faults);
                     }
                 }
-                _ => source.complain(faults, root.spot, format!("a file of sections (`name: ...`), not {}", root.kind())),
+                _ => {
+                    source.complain(faults, root.spot, format!("a file of sections (`name: ...`), not {}", root.kind()));
+                    leave_unread(root, faults);
+                }
             }
         }
         sections
@@ -138,7 +143,10 @@ impl<'d> Sections<'d> {
         } else {
             let message = format!("no section `{}`", shorten(key));
             let known = ONCE.iter().chain(SPREAD).copied();
-            section.source.complain_unknown(faults, section.entry.spot, message, key, known);
+            let meant = section.source.complain_unknown(faults, section.entry.spot, message, key, known);
+            if meant.is_some() {
+                leave_unread(section.value(), faults);
+            }
         }
     }
 
@@ -148,7 +156,8 @@ impl<'d> Sections<'d> {
             Value::Map(entries) => entries,
             _ => {
                 let message = format!("`{name}` is a mapping (`name: ...`), not {}", section.value().kind());
-                return section.source.complain(faults, section.value().spot, message);
+                section.source.complain(faults, section.value().spot, message);
+                return leave_unread(section.value(), faults);
             }
         };
         let all = self.spread.entry(name).or_default();
@@ -176,6 +185,24 @@ impl<'d> Sections<'d> {
     /// The entries of a spread section, in the order of their names.
     pub fn entries(&self, name: &'static str) -> impl Iterator<Item = Section<'d>> + '_ {
         self.spread.get(name).into_iter().flat_map(|entries| entries.values().copied())
+    }
+}
+
+/// What stands here was meant to be read, and is nowhere.
+fn leave_unread(node: &Node, faults: &mut Faults) {
+    let mut open = vec![node];
+    while let Some(node) = open.pop() {
+        match &node.value {
+            Value::Empty => {}
+            Value::Text { text, .. } => faults.leave_unread(text),
+            Value::List(items) => open.extend(items),
+            Value::Map(entries) => {
+                for entry in entries {
+                    faults.leave_unread(&entry.key);
+                    open.push(&entry.value);
+                }
+            }
+        }
     }
 }
 

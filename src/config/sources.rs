@@ -95,25 +95,6 @@ pub fn folder_place(files: &BTreeMap<String, Vec<u8>>, name: &'static str) -> Op
     Some(section.reader(&mut unheard).place(section.value().spot))
 }
 
-/// The files of authorities that `hosts` name, each with its place.
-pub fn authorities(files: &BTreeMap<String, Vec<u8>>) -> Vec<(String, Place)> {
-    // Most configurations name none, and are not read once more for it.
-    let naming = files.iter().filter(|(_, text)| memchr::memmem::find(text, b"authorities").is_some());
-    let files: BTreeMap<String, Vec<u8>> = naming.map(|(name, text)| (name.clone(), text.clone())).collect();
-    let mut unheard = Faults::new();
-    let documents = Sections::parse(&files, &mut unheard);
-    let sections = Sections::gather(&documents, &mut unheard);
-    let mut found = Vec::new();
-    for section in sections.entries("hosts").take(super::hosts::MAX_HOSTS) {
-        let mut reader = section.reader(&mut unheard);
-        let Some(mut fields) = reader.fields("a host", section.entry.spot, section.value()) else { continue };
-        let Some(node) = fields.value("authorities") else { continue };
-        let path = reader.text("`authorities`", node).map(str::to_string);
-        found.extend(path.map(|path| (path, reader.place(node.spot))));
-    }
-    found
-}
-
 /// What the command line says instead of the files.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Overrides {

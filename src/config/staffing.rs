@@ -2,6 +2,7 @@
 //!
 //! Invariant: what is complained of here would have been noticed by a caller first.
 
+use super::doubts;
 use super::sections::Section;
 use crate::acd::{self, Measure, Need, OverflowAct, Skills, Step, Trigger};
 use crate::fault::Faults;
@@ -38,6 +39,11 @@ pub(super) fn judge(
     if !faults.is_empty() {
         return;
     }
+    for judged in queues {
+        if let Some(queue) = settings.queues.get(&judged.name) {
+            doubts::doubt(judged, queue, settings, faults);
+        }
+    }
     let added: BTreeSet<&Name> = settings.queues.values().flat_map(names_added).collect();
     for (name, section) in agents {
         let idle = |agent: &&acd::Agent| agent.queues.is_empty() && !agent.groups.keys().any(|group| added.contains(group));
@@ -49,7 +55,7 @@ pub(super) fn judge(
 }
 
 /// Queues and groups whose agents a queue may borrow.
-fn names_added(queue: &acd::Queue) -> impl Iterator<Item = &Name> {
+pub(super) fn names_added(queue: &acd::Queue) -> impl Iterator<Item = &Name> {
     let steps = queue.steps.iter().flat_map(|step| step.add.iter().chain(&step.replace));
     let adds = queue.overflow.iter().filter_map(|rule| match &rule.act {
         OverflowAct::Add(names) => Some(names),

@@ -356,6 +356,9 @@ pub struct QueueRow {
 pub struct AgentRow {
     pub name: String,
     pub state: String,
+    /// What was ordered to come after the present call: "paused (lunch)", "offline".
+    #[serde(default)]
+    pub then: Option<String>,
     /// For how long they have been in that state.
     pub for_ms: u64,
     pub queues: Vec<String>,

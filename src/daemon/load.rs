@@ -33,8 +33,7 @@ pub fn load(options: &Options, sip: Option<SocketAddr>) -> Result<Loaded, Unload
     let sources = files::gather(&options.config).map_err(Unloadable::Sentence)?;
     let secret_files = missing_secrets(&sources, &options.data).map_err(Unloadable::Sentence)?;
     let overrides = Overrides { sip, trunk_uas: options.trunk_uas };
-    let read = |reference: &SecretRef| files::secret(&options.data, reference);
-    let config = config::load(&sources, &overrides, &read);
+    let config = config::load(&sources, &overrides, &files::Outside { data: &options.data });
     let (library, unreadable) = library(&sources);
     match (config, &unreadable[..]) {
         (Ok(config), []) => Ok(Loaded { config, library: Arc::new(library), secret_files }),

@@ -20,6 +20,7 @@ use crate::shell::reactor::{News, Reactor};
 use crate::shell::store::{Diary, Restored};
 use crate::shell::sys::clock;
 use crate::shell::sys::epoll::Epoll;
+use crate::shell::sys::routes;
 use crate::shell::sys::signals::{Signal, Signals};
 use crate::shell::udp::Doors;
 use crate::sip::Input;
@@ -131,6 +132,7 @@ impl Exchange {
     /// What the store kept over the restart.
     pub fn restore(&mut self, restored: Restored, now: Now) {
         let Restored { bindings, overrides, tallies, queueing, crash_lost } = restored;
+        self.guarded(now, |pbx, out| pbx.handle(Event::Routes(routes::read()), now, out));
         self.guarded(now, |pbx, out| pbx.restore(bindings, now, out));
         self.parts.pbx.restore_overrides(overrides, now);
         self.parts.pbx.restore_attempts(tallies);
@@ -239,6 +241,10 @@ impl Exchange {
         match news {
             News::Sip(input) => self.events.push_back(Event::Sip(input)),
             News::Answer(answer) => self.events.push_back(Event::Answer(answer)),
+            News::Routes(routes) => {
+                info!("the machine's addresses or routes have changed");
+                self.events.push_back(Event::Routes(routes));
+            }
             News::Request { reply, request: Request::Reload } => self.start_reload(Some(reply)),
             News::Request { reply, request: Request::Rollback } => self.roll_back(reply),
             News::Request { reply, request } => {

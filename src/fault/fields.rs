@@ -89,7 +89,7 @@ impl Reader<'_> {
         match plain(node) {
             Some("true" | "True" | "TRUE") => Some(true),
             Some("false" | "False" | "FALSE") => Some(false),
-            _ => self.wrong(what, "`true` or `false`", node),
+            _ => self.not_plain(what, "`true` or `false`", node),
         }
     }
 
@@ -102,7 +102,7 @@ impl Reader<'_> {
         let wanted = || format!("a whole number from {} to {}", range.start(), range.end());
         self.expects(node, wanted);
         let Some(number) = plain(node).and_then(|text| text.parse::<T>().ok()) else {
-            return self.wrong(what, &wanted(), node);
+            return self.not_plain(what, &wanted(), node);
         };
         if !range.contains(&number) {
             self.fault(node.spot, format!("{what} is from {} to {}, not {number}", range.start(), range.end()));
@@ -116,7 +116,7 @@ impl Reader<'_> {
         let wanted = "a time with its unit (500ms, 5s, 2m, 1h, 7d)";
         self.expects(node, || wanted.into());
         let Some(duration) = plain(node).and_then(parse_duration) else {
-            return self.wrong(what, wanted, node);
+            return self.not_plain(what, wanted, node);
         };
         if !range.contains(&duration) {
             let (least, most) = (print_duration(*range.start()), print_duration(*range.end()));
@@ -150,6 +150,13 @@ impl Reader<'_> {
 
     fn expects(&mut self, node: &Node, wanted: impl FnOnce() -> String) {
         self.faults.expects(node.spot, || Kind::Described(wanted()));
+    }
+
+    /// As `wrong`, of what stands without quotes: in quotes the right word is a text.
+    fn not_plain<T>(&mut self, what: &str, wanted: &str, node: &Node) -> Option<T> {
+        let Value::Text { text, plain: false } = &node.value else { return self.wrong(what, wanted, node) };
+        self.fault(node.spot, format!("{what} is {wanted}, not the text \"{}\": leave the quotes out", shorten(text)));
+        None
     }
 
     fn wrong<T>(&mut self, what: &str, wanted: &str, node: &Node) -> Option<T> {

@@ -141,9 +141,13 @@ impl<'a> Source<'a> {
         faults.add_unknown(place, message, wrong, known)
     }
 
+    fn line(&self, spot: Spot) -> Option<&'a str> {
+        usize::try_from(spot.line).unwrap_or(0).checked_sub(1).and_then(|index| self.text.lines().nth(index))
+    }
+
     /// The excerpt never shows a password.
     pub fn place(&self, spot: Spot) -> Place {
-        let line = usize::try_from(spot.line).unwrap_or(0).checked_sub(1).and_then(|index| self.text.lines().nth(index));
+        let line = self.line(spot);
         // A tab or a control character would move the caret or the terminal.
         let clean = |c: char| if c.is_control() { ' ' } else { c };
         let excerpt = line.unwrap_or_default().trim_end().chars().take(MAX_EXCERPT).map(clean).collect::<String>();
@@ -169,6 +173,27 @@ fn mask(excerpt: String) -> String {
 
 /// The one field of the administrator's files whose value is a secret.
 const SECRET_KEY: &str = "password";
+
+/// Looks like a blank, or like nothing, and is no blank to YAML: web pages and word processors have them.
+fn is_false_blank(c: char) -> bool {
+    !matches!(c, ' ' | '\t' | '\r' | '\n') && c.is_whitespace()
+        || matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
+}
+
+/// One where YAML wants a real one: before or behind a word, or behind a colon or a hyphen. Inside a text they are the writer's.
+fn strange_blank(text: &str) -> Option<char> {
+    let ends = [text.chars().next(), text.chars().next_back()].into_iter().flatten().find(|c| is_false_blank(*c));
+    let after = |sign: char| text.split(sign).skip(1).filter_map(|rest| rest.chars().next()).find(|c| is_false_blank(*c));
+    ends.or_else(|| after(':')).or_else(|| after('-').filter(|_| text.starts_with('-')))
+}
+
+fn false_blank(blank: char) -> String {
+    let name = if blank == '\u{a0}' { ", a no-break space" } else { "" };
+    format!(
+        "what looks like a blank here is U+{:04X}{name}, as in texts pasted from web pages: type an ordinary blank",
+        u32::from(blank)
+    )
+}
 
 /// The parser counts columns from 0.
 fn spot_of(marker: &Marker) -> Spot {
@@ -198,7 +223,10 @@ pub fn read(source: &Source<'_>, faults: &mut Faults) -> Option<Node> {
                 let spot = spot_of(error.marker());
                 let message = match error.kind() {
                     ErrorKind::RecursionLimitExceeded => too_deep(),
-                    _ => format!("not YAML: {}", error.info()),
+                    _ => match source.line(spot).and_then(|line| line.chars().find(|c| is_false_blank(*c))) {
+                        Some(blank) => format!("not YAML: {}; {}", error.info(), false_blank(blank)),
+                        None => format!("not YAML: {}", error.info()),
+                    },
                 };
                 source.complain(builder.faults, spot, message);
                 return None;
@@ -252,6 +280,9 @@ impl Builder<'_, '_> {
             Event::Scalar(text, style, anchor, _) => {
                 self.weigh(weight_of(&text), spot)?;
                 let plain = matches!(style, ScalarStyle::Plain);
+                if let Some(blank) = strange_blank(&text).filter(|_| plain) {
+                    return self.stop(spot, false_blank(blank));
+                }
                 let empty = plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
                 let value = if empty { Value::Empty } else { Value::Text { text: text.into_owned(), plain } };
                 self.put(Node { spot, value }, anchor)?;

@@ -92,9 +92,9 @@ impl Pbx {
                 self.wait_again(id, item, now, out);
             }
             // The engine answers with the item's outcome, and that leads back to the flow.
-            With::Agent { item } => {
-                self.talk_ends(id, if matches!(ending, Ending::Bye { .. }) { TalkEnd::Agent } else { TalkEnd::Exchange });
-                self.tell_acd(acd::Event::CallEnded { item }, now);
+            With::Agent { .. } => {
+                let how = if matches!(ending, Ending::Bye { .. }) { TalkEnd::Agent } else { TalkEnd::Exchange };
+                self.item_over(with, Some(how), now);
             }
             With::Party if lost && call.session.is_none() => {
                 tracing::warn!(call = %call.reference, "the other side was lost");

@@ -10,14 +10,12 @@ use super::three_way::{Third, Typed};
 use super::transfers::Transfer;
 use super::unanswered::Unanswered;
 use crate::acd::{ItemId, OfferId};
-use crate::config::Destination;
 use crate::expression::Requirement;
 use crate::id::{CallId, LegId, Name, PlayId};
 use crate::media::{self, ShardId};
 use crate::sdp::{Agreed, Description};
 use crate::sip::message::Uri;
 use crate::sip::{Carried, DialogId, Path, Source};
-use crate::store::queueing::TalkEnd;
 use crate::store::{LegRecord, PartyNumber};
 use crate::time::{Duration, Moment, Now, Wall};
 use crate::{ivr, sip};
@@ -53,8 +51,6 @@ pub struct Call {
     pub queue: Option<Name>,
     /// When, and why, the other party of the last talk went: what ends in the same moment was ended by them.
     pub parted: Option<(Moment, EndedBy)>,
-    /// How the talk with an agent ended, until the queue's record of it is written.
-    pub talk_end: Option<TalkEnd>,
     /// What the caller brought along, of which only a trusted trunk is believed.
     pub carried: Carried,
     /// The id of the customer whom the last flow that is over found them to be.
@@ -89,8 +85,6 @@ pub struct Wish {
     pub entered: Moment,
     /// The place that they have when they wait again.
     pub place: Option<Kept>,
-    /// The talk with an agent that ends as they wait again.
-    pub after: Option<ItemId>,
 }
 
 /// A place in a queue; `None`: in whichever is next.
@@ -191,8 +185,6 @@ pub struct Attempt {
     pub rings: bool,
     /// The best reason that one of them has given for not answering.
     pub refusal: Option<Unanswered>,
-    /// The flow or the queue that a phone has sent its callers to, when nobody else answers.
-    pub inside: Option<Destination>,
     /// What is tried next, when these have failed.
     pub then: VecDeque<Stage>,
     /// What is tried now.

@@ -105,21 +105,26 @@ impl Pbx {
             ring,
             rings: false,
             refusal: None,
-            inside: None,
             then,
             stage: Stage::default(),
         };
         self.attempts.insert(id, attempt);
-        let Err(failure) = self.next_stage(id, now, out) else { return Ok(id) };
-        if let Some(it) = self.attempts.get_mut(&id) {
-            it.refusal = Some(failure.why);
-        }
-        if self.forward_on(id, now) && self.next_stage(id, now, out).is_ok() {
-            return Ok(id);
-        }
-        let instead = self.forward_inside(id);
+        let Err(failure) = self.go_on(id, now, out) else { return Ok(id) };
         self.attempts.remove(&id);
-        Err(Failure { instead, ..failure })
+        Err(failure)
+    }
+
+    /// The next stage rings, or, after the last one, where the callee sends their callers.
+    pub(super) fn go_on(&mut self, id: AttemptId, now: Now, out: &mut Vec<Action>) -> Result<(), Failure> {
+        let Err(failure) = self.next_stage(id, now, out) else { return Ok(()) };
+        if let Some(it) = self.attempts.get_mut(&id) {
+            it.refusal.get_or_insert(failure.why);
+        }
+        if failure.instead.is_some() || !self.forward_on(id, now) {
+            return Err(failure);
+        }
+        // Why nobody answered was known before.
+        self.next_stage(id, now, out).map_err(|last| Failure { instead: last.instead, ..failure })
     }
 
     /// The log, and the count that an administrator sees.
@@ -135,10 +140,13 @@ impl Pbx {
     }
 
     /// The next phones of the attempt that can ring at all do.
-    pub(super) fn next_stage(&mut self, id: AttemptId, now: Now, out: &mut Vec<Action>) -> Result<(), Failure> {
+    fn next_stage(&mut self, id: AttemptId, now: Now, out: &mut Vec<Action>) -> Result<(), Failure> {
         let mut failure = DialEnd::Unavailable.into();
         while let Some(it) = self.attempts.get_mut(&id) {
-            let Some(stage) = it.then.pop_front() else { break };
+            let Some(mut stage) = it.then.pop_front() else { break };
+            if let Some(taker) = stage.taker.take() {
+                return Err(Failure { instead: Some(taker), ..failure });
+            }
             it.stage = stage.clone();
             let (call, purpose, longest) = (it.call, it.purpose, it.ring);
             failure = self.ring_stage(id, call, purpose, &stage, now, out);
@@ -222,7 +230,7 @@ impl Pbx {
             attempt: Some(attempt),
             audio: Audio::Closed { statistics: Statistics::default() },
             bind,
-            advertised: self.advertised(bind, peer_host),
+            advertised: self.config.sip.told.ip(bind, peer_host),
             offer: None,
             local: None,
             version: 1,

@@ -97,7 +97,9 @@ impl Pbx {
     fn agent_lines(&self, it: &AgentExplanation, now: Now) -> Vec<String> {
         let mut lines = vec![match &it.obstacle {
             None => format!("{} is {} and is offered the next call that is for them", it.agent, it.state),
-            Some(obstacle) => format!("{} is offered nothing: {}", it.agent, obstacle_words(obstacle, now)),
+            Some(obstacle) => {
+                format!("{} is offered nothing: {}", it.agent, obstacle_and_then(obstacle, it.then.as_ref(), now))
+            }
         }];
         lines.push(match it.would_get {
             Some(item) => format!("if they were free they would be offered {}", self.name_of(item)),
@@ -149,7 +151,7 @@ fn candidate_line(it: &Candidacy, now: Now) -> String {
     let why = match (&it.obstacle, it.has_it) {
         (_, true) => "has it".to_string(),
         (None, _) => "would be asked".to_string(),
-        (Some(obstacle), _) => obstacle_words(obstacle, now),
+        (Some(obstacle), _) => obstacle_and_then(obstacle, it.then.as_ref(), now),
     };
     let (calls, talked, idle) = (it.calls, span(it.talked), span(it.idle));
     format!("  {}: {why} (tier {}, skill {}, idle {idle}, {calls} calls, talked {talked})", it.agent, it.tier, it.skill)
@@ -161,7 +163,7 @@ fn change_line(it: &ItemExplanation, now: Now) -> String {
         Some(Obstacle::AgentRests { until } | Obstacle::TooEarly { until } | Obstacle::KeptFor { until, .. }) => Some(until),
         _ => None,
     };
-    let busy = it.agents.iter().filter(|agent| !agent.has_it).find(|agent| {
+    let busy = it.agents.iter().filter(|agent| !agent.has_it && agent.then.is_none()).find(|agent| {
         matches!(agent.obstacle, Some(Obstacle::AgentIs(State::OnCall | State::WrapUp | State::Offered | State::Busy)))
     });
     let mut words = Vec::new();
@@ -181,6 +183,15 @@ fn change_line(it: &ItemExplanation, now: Now) -> String {
     }
     words.extend(it.next_change.map(|time| format!("its queue's steps and overflows act in {}", span(time))));
     format!("what would change it: {}", words.join("; "))
+}
+
+/// With what was ordered to come after it: who talks now and is to pause then becomes free for nobody.
+fn obstacle_and_then(obstacle: &Obstacle, then: Option<&State>, now: Now) -> String {
+    let words = obstacle_words(obstacle, now);
+    match (obstacle, then) {
+        (Obstacle::AgentIs(_), Some(then)) => format!("{words}, then {then}"),
+        _ => words,
+    }
 }
 
 fn obstacle_words(obstacle: &Obstacle, now: Now) -> String {

@@ -20,6 +20,9 @@
 //! | `words` | the contract with whatever drives the exchange |
 //! | `call` | a call, its legs, who holds it |
 //! | `ports` | media ports, granted and resting |
+//! | `timers` | what the exchange wants waking for, and what it does then |
+//! | `questions` | what it asks the world |
+//! | `restart` | what is brought back, taken anew, ended |
 //! | `queueing` | what the queue engine does, kept for the records and the next start |
 //! | `route` | where a dialled number leads |
 //! | `leg` | a leg's audio: port, offer, answer, renegotiation; the end of a leg |
@@ -72,12 +75,16 @@ mod parties;
 pub mod policy;
 mod ports;
 mod presence;
+mod questions;
 mod queueing;
+mod restart;
 mod ringing;
 mod route;
+mod routes;
 mod services;
 mod targets;
 mod three_way;
+mod timers;
 mod transfers;
 mod trunks;
 mod unanswered;
@@ -88,21 +95,21 @@ pub use words::*;
 
 use crate::acd::{self, Acd, ItemId, OfferId};
 use crate::config::Config;
-use crate::config::Phone;
 use crate::id::{AskId, CallId, LegId, Name, PlayId, ReplyId, Rng, WriteId};
 use crate::sip::{self, DialogId};
-use crate::store;
+use crate::store::{self, queueing::TalkEnd};
 use crate::time::{Duration, Moment, Now, Timers, Wall};
-use crate::{ask, calendar, ivr, media};
+use crate::{calendar, ivr, media};
 use call::Leg;
-use leg::Farewell;
 use parties::Joining;
 use policy::Policy;
 use ports::Ports;
 use presence::Watchers;
+use questions::{PATIENCE, Purpose};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use timers::Timer;
 use trunks::Trunks;
 
 /// Words passed between rooms because of one event; more is a loop of ours.
@@ -111,9 +118,6 @@ const MAX_WORDS: usize = 100_000;
 const CLOSING: Duration = Duration::from_secs(5);
 /// Numbers from here on are plays of the exchange itself; flows count from one.
 const OWN_PLAYS: u64 = 1 << 63;
-/// How long the world has to answer a question.
-const PATIENCE: Duration = Duration::from_secs(4);
-
 /// The whole exchange: plain data, deterministic, driven by `handle`, `poll_timeout` and `handle_timeout`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Pbx {
@@ -144,6 +148,8 @@ pub struct Pbx {
     holds: BTreeMap<ItemId, queueing::Hold>,
     /// Items that have ended, with the references of their calls.
     recent_items: VecDeque<(ItemId, String)>,
+    /// Agents of whom there is something to write once all of them are as they were before the restart.
+    returning: Option<BTreeSet<Name>>,
     /// Calls that an extension is on without the queue engine's doing.
     own_calls: BTreeMap<Name, u32>,
     agents_by_extension: BTreeMap<Name, Vec<Name>>,
@@ -172,6 +178,7 @@ pub struct Pbx {
     timers: Timers<Timer>,
     next: Counters,
     totals: Totals,
+    routes: sip::Routes,
     started: Wall,
     shards: u16,
     /// No new calls: the exchange is being stopped.
@@ -190,57 +197,8 @@ pub struct Pbx {
 enum Said {
     Sip(sip::Output),
     Ivr(CallId, ivr::Command),
-    Acd(acd::Action),
-}
-
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-enum Timer {
-    /// The flow that holds the call wants waking.
-    Session(CallId),
-    /// The longest a call may last.
-    CallLimit(CallId),
-    /// A call was answered so long ago that this is worth keeping before its end.
-    Lasting(CallId),
-    /// The longest a flow may go on after its caller has hung up.
-    Aftermath(CallId),
-    /// The statistics of a leg that is over have not come.
-    Closing(LegId),
-    /// Nobody picked up.
-    Ring(AttemptId),
-    /// A silent phone has not said that it is still there.
-    Probe(LegId),
-    /// A phone that is there and silent is asked again.
-    AskAgain(LegId),
-    /// A question has not been answered.
-    Ask(AskId),
-    /// Somebody who answered outside has not pressed the key.
-    Confirm(LegId),
-    /// The longest that a call on somebody's account may last.
-    Allowance(LegId),
-    /// Nobody has fetched a parked caller.
-    Parked(CallId),
-    /// Whoever sent somebody on has had time to hang up.
-    LetGo(LegId),
-    /// The trunks are to be found, watched, registered at.
-    Trunks,
-    /// A trunk's host is looked for again.
-    Trunk(Name),
-    /// A trunk's probes and registration go where it is called.
-    Follow(Name),
-    /// The hours of a queue may have begun or ended.
-    Hours,
-    /// Registrars have had long enough to let us go.
-    Parting,
-}
-
-/// Why a question was asked.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-enum Purpose {
-    Sip(sip::QueryId),
-    /// Where this trunk's host is.
-    Trunk(Name),
-    /// A flow asked, by its own count.
-    Flow(CallId, u64),
+    /// With how a talk ended, where that is what was said.
+    Acd(acd::Action, Option<TalkEnd>),
 }
 
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -282,6 +240,7 @@ impl Pbx {
             winners: BTreeMap::new(),
             holds: BTreeMap::new(),
             recent_items: VecDeque::new(),
+            returning: None,
             own_calls: BTreeMap::new(),
             agents_by_extension: BTreeMap::new(),
             policy: Policy::default(),
@@ -302,6 +261,7 @@ impl Pbx {
             timers: Timers::new(),
             next: Counters::default(),
             totals: Totals::default(),
+            routes: sip::Routes::default(),
             started: now.wall,
             shards: shards.max(1),
             stopping: false,
@@ -331,6 +291,7 @@ impl Pbx {
             Event::Answer(answer) => self.on_answer(answer, now, out),
             Event::Committed(committed) => self.on_store(committed, now, out),
             Event::Control { reply, request } => self.on_control(reply, request, now, out),
+            Event::Routes(routes) => self.rerouted(routes, now),
             Event::Reload(config) => self.reload(config, now),
         }
         self.settle(now, out);
@@ -339,85 +300,6 @@ impl Pbx {
     /// When the exchange next wants waking.
     pub fn poll_timeout(&self) -> Option<Moment> {
         [self.timers.next(), self.endpoint.poll_timeout(), self.acd.poll_timeout()].into_iter().flatten().min()
-    }
-
-    /// It is that time.
-    pub fn handle_timeout(&mut self, now: Now, out: &mut Vec<Action>) {
-        self.subject = None;
-        while let Some(timer) = self.timers.pop(now.mono) {
-            match timer {
-                Timer::Session(call) => {
-                    self.subject = Some(call);
-                    let now = self.clock_of(call, now);
-                    self.with_session(call, |session, out| session.handle_timeout(now, out));
-                    self.end_flow(call, now, out);
-                }
-                Timer::Aftermath(call) => self.aftermath_over(call, now, out),
-                Timer::Lasting(call) => self.keep_answer(call, now, out),
-                Timer::CallLimit(call) => self.hang_up(call, Outcome::Completed, now, out),
-                Timer::Closing(leg) => self.retire_leg(leg, now, out),
-                Timer::Ring(attempt) => self.rang_out(attempt, now, out),
-                Timer::Probe(leg) => self.probe_failed(leg, now, out),
-                Timer::AskAgain(leg) => self.ask_again(leg, now),
-                Timer::Confirm(leg) => self.not_confirmed(leg, now, out),
-                Timer::Allowance(leg) => self.allowance_over(leg, now, out),
-                Timer::Trunks => self.begin_trunks(now, out),
-                Timer::Trunk(trunk) => self.look_up(&trunk, now, out),
-                Timer::Follow(trunk) => self.follow_soon(&trunk, now),
-                Timer::Hours => self.open_and_close_queues(now),
-                Timer::Parting => self.trunks.forget_leaving(),
-                Timer::LetGo(leg) => self.drop_leg(leg, Farewell::HangUp, now, out),
-                Timer::Parked(call) => self.parked_too_long(call, now, out),
-                Timer::Ask(ask) => {
-                    let reply = ask::Reply::Failed("nobody answered in time".into());
-                    self.on_answer(ask::Answer { id: ask, reply }, now, out);
-                }
-            }
-            self.settle(now, out);
-        }
-        let mut said = Vec::new();
-        self.endpoint.handle_timeout(now, &mut said);
-        self.said.extend(said.into_iter().map(Said::Sip));
-        self.settle(now, out);
-        let mut said = Vec::new();
-        self.acd.handle_timeout(now, &mut said);
-        self.said.extend(said.into_iter().map(Said::Acd));
-        self.settle(now, out);
-    }
-
-    /// Brings back the bindings that the store kept over a restart. What cannot be read is left out: the phone registers again.
-    pub fn restore(&mut self, rows: Vec<store::BindingRow>, now: Now, out: &mut Vec<Action>) {
-        let bindings = rows
-            .iter()
-            .filter_map(|row| match serde_json::from_str::<sip::Binding>(&row.body) {
-                Ok(binding) => Some(binding),
-                Err(error) => {
-                    tracing::warn!(user = %row.user, %error, "a stored registration could not be read and is left out");
-                    None
-                }
-            })
-            .collect();
-        self.tell_sip(sip::Input::Command(sip::Command::Restore(bindings)), now);
-        self.settle(now, out);
-        // Phones that are back are news to nobody but the agents' queues.
-        self.announce_agents(now);
-        self.settle(now, out);
-    }
-
-    /// Hangs every call up and takes no new ones.
-    pub fn stop(&mut self, now: Now, out: &mut Vec<Action>) {
-        self.stopping = true;
-        self.leave_registrars(now);
-        let calls: Vec<CallId> = self.calls.keys().copied().collect();
-        for call in calls {
-            self.hang_up(call, Outcome::Completed, now, out);
-        }
-        self.settle(now, out);
-    }
-
-    /// No call is left, and everything that was to be kept is kept.
-    pub fn is_quiet(&self) -> bool {
-        self.calls.is_empty() && self.writes_open == 0 && self.trunks.has_left()
     }
 
     /// Which states the SIP machines have been in: for the simulator's report.
@@ -442,7 +324,7 @@ impl Pbx {
                     self.on_ivr(call, command, now, out);
                     self.end_flow(call, now, out);
                 }
-                Said::Acd(action) => self.on_acd(action, now, out),
+                Said::Acd(action, ended) => self.on_acd(action, ended, now, out),
             }
             words += 1;
             assert!(words < MAX_WORDS, "two rooms talk to each other for ever");
@@ -497,64 +379,6 @@ impl Pbx {
     fn write_then_reply(&mut self, what: store::What, reply: ReplyId, now: Now, out: &mut Vec<Action>) {
         self.write(what, now, out);
         self.replies.insert(WriteId(self.next.write), reply);
-    }
-
-    fn ask(&mut self, mut question: ask::Question, purpose: Purpose, patience: Duration, now: Now, out: &mut Vec<Action>) {
-        // Who calls is the same in whatever form their provider writes it.
-        if let ask::Question::LookupCustomer { number } | ask::Question::VerifyPin(ask::PinCheck { caller: number, .. }) =
-            &mut question
-        {
-            *number = self.config.outbound.plan.telephone(number);
-        }
-        self.next.ask += 1;
-        let id = AskId(self.next.ask);
-        let deadline = now.mono + patience;
-        self.asks.insert(id, purpose);
-        if self.asks.len() > ask::MAX_OPEN {
-            let reply = ask::Reply::Failed("too many questions are open".into());
-            self.on_answer(ask::Answer { id, reply }, now, out);
-            return;
-        }
-        if let ask::Question::VerifyPin(check) = &question
-            && !self.admit(id, check, now, out)
-        {
-            let reply = ask::Reply::Pin(ask::PinVerdict::Locked);
-            return self.on_answer(ask::Answer { id, reply }, now, out);
-        }
-        self.timers.set(Timer::Ask(id), deadline);
-        out.push(Action::Ask(ask::Ask { id, question, deadline }));
-    }
-
-    /// A new configuration for what comes after it; calls keep the flow and the prompts that they began with.
-    fn reload(&mut self, config: Arc<Config>, now: Now) {
-        self.command_sip(sip::Command::Configure(config.sip.clone()), now);
-        let before = std::mem::replace(&mut self.config, config);
-        Arc::make_mut(&mut self.config).inherit(&before);
-        if before.outbound.plan != self.config.outbound.plan {
-            self.recount_attempts();
-        }
-        self.configure_queues(now);
-        self.dismiss_watchers(now);
-        self.soon_begin_trunks(now);
-    }
-
-    fn soon_begin_trunks(&mut self, now: Now) {
-        if self.has_trunks_to_begin() {
-            self.timers.set(Timer::Trunks, now.mono);
-        }
-    }
-
-    /// Queues and agents as the configuration has them now.
-    fn configure_queues(&mut self, now: Now) {
-        self.agents_by_extension.clear();
-        for (name, agent) in &self.config.agents {
-            if let Phone::Extension(extension) = &agent.phone {
-                self.agents_by_extension.entry(extension.clone()).or_default().push(name.clone());
-            }
-        }
-        self.tell_acd(acd::Event::Configure(self.config.acd.clone()), now);
-        self.open_and_close_queues(now);
-        self.announce_agents(now);
     }
 
     /// A play of the exchange's own, which no flow has asked for.

@@ -21,13 +21,29 @@ const RECENT_ITEMS: usize = 1000;
 
 impl Pbx {
     pub(super) fn tell_acd(&mut self, event: acd::Event, now: Now) {
-        let mut said = Vec::new();
-        self.acd.handle(event, now, &mut said);
-        self.said.extend(said.into_iter().map(Said::Acd));
+        self.tell_acd_of_end(event, None, now);
     }
 
-    pub(super) fn on_acd(&mut self, action: acd::Action, now: Now, out: &mut Vec<Action>) {
-        self.keep_acd(&action, now, out);
+    /// The same of what ends a talk, and how it ended, where that is known: the engine does not ask, its records do.
+    fn tell_acd_of_end(&mut self, event: acd::Event, how: Option<TalkEnd>, now: Now) {
+        let mut said = Vec::new();
+        self.acd.handle(event, now, &mut said);
+        self.said.extend(said.into_iter().map(|action| {
+            let ended =
+                how.filter(|_| matches!(action, acd::Action::ItemOutcome { outcome: ItemOutcome::Answered { .. }, .. }));
+            Said::Acd(action, ended)
+        }));
+    }
+
+    /// A talk is over: an agent's, of which the engine is told, or one of which it does not know.
+    pub(super) fn item_over(&mut self, with: With, how: Option<TalkEnd>, now: Now) {
+        if let With::Agent { item } = with {
+            self.tell_acd_of_end(acd::Event::CallEnded { item }, how, now);
+        }
+    }
+
+    pub(super) fn on_acd(&mut self, action: acd::Action, ended: Option<TalkEnd>, now: Now, out: &mut Vec<Action>) {
+        self.keep_acd(&action, ended, now, out);
         match action {
             acd::Action::Offer { offer, item, agent, ring, .. } => self.offer(offer, item, &agent, ring, now, out),
             acd::Action::Withdraw { offer, outcome } => self.withdraw(offer, outcome, now, out),
@@ -44,9 +60,12 @@ impl Pbx {
                 tracing::debug!(%agent, %outcome, rang_ms = rang.as_millis(), "an offer ended");
             }
             acd::Action::AgentState { agent, state } => {
-                tracing::info!(%agent, %state, "agent");
+                if self.returning.is_none() {
+                    tracing::info!(%agent, %state, "agent");
+                }
                 self.watchers.touch(&agent);
             }
+            acd::Action::AgentNoted { .. } => {}
             acd::Action::PauseAsked { agent, reason } => tracing::info!(%agent, %reason, "an agent asks for a pause"),
             acd::Action::PauseRefused { agent, reason, why } => tracing::info!(%agent, %reason, %why, "an agent may not pause"),
             acd::Action::Disposed { agent, code, .. } => tracing::info!(%agent, %code, "an agent noted what a call was about"),
@@ -60,13 +79,18 @@ impl Pbx {
 
     /// The caller enters a queue.
     pub(super) fn enqueue(&mut self, id: CallId, queue: Name, now: Now, out: &mut Vec<Action>) {
+        self.enqueue_after(id, queue, None, now, out);
+    }
+
+    /// The same from the talk with an agent, who has sent them there: the engine is told of both at once, so that whoever comes back
+    /// stands in the line before their agent is free.
+    pub(super) fn enqueue_after(&mut self, id: CallId, queue: Name, after: Option<ItemId>, now: Now, out: &mut Vec<Action>) {
         self.next.item += 1;
         let item = ItemId(self.next.item);
         self.make_queue(&queue, now);
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.phase = Phase::Waiting { item };
         call.queue = Some(queue.clone());
-        let after = call.wish.after.take();
         let caller = call.caller;
         let wish = &mut call.wish;
         let arrival = match wish.place.take() {
@@ -85,7 +109,7 @@ impl Pbx {
         self.begin_keeping_hours(now);
         self.music(id, caller, out);
         let join = acd::Join { value, need, contact, arrival, after, ..acd::Join::new(item, queue, now.mono) };
-        self.tell_acd(acd::Event::Join(join), now);
+        self.tell_acd_of_end(acd::Event::Join(join), after.map(|_| TalkEnd::BlindTransfer), now);
     }
 
     /// The same music or another; the caller hears nothing else of it.
@@ -226,38 +250,28 @@ impl Pbx {
         }
     }
 
-    /// Said before the queue engine is told that the talk is over.
-    pub(super) fn talk_ends(&mut self, id: CallId, how: TalkEnd) {
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.talk_end = Some(how);
-        }
-    }
-
     /// The call is over, or goes elsewhere: the queue forgets it.
     pub(super) fn leave_queue(&mut self, id: CallId, why: acd::Leaving, now: Now) {
         let Some(call) = self.calls.get_mut(&id) else { return };
-        if let Some(third) = call.third.take() {
-            self.item_over(third.with, now);
+        let end = Some(if why == acd::Leaving::HungUp { TalkEnd::Caller } else { TalkEnd::Exchange });
+        let (phase, third) = (call.phase.clone(), call.third.take());
+        if let Some(third) = third {
+            self.item_over(third.with, end, now);
         }
-        let Some(call) = self.calls.get(&id) else { return };
-        let event = match call.phase {
-            Phase::Waiting { item } => acd::Event::Leave { item, why },
-            Phase::Bridged { with, .. } => {
-                let end = if why == acd::Leaving::HungUp { TalkEnd::Caller } else { TalkEnd::Exchange };
-                self.talk_ends(id, end);
-                match with {
-                    // Whose line broke finds their place when they call again, as one does who was still waiting.
-                    With::Agent { item } if why == acd::Leaving::CutOff => acd::Event::Leave { item, why },
-                    with => return self.item_over(with, now),
+        match phase {
+            Phase::Waiting { item } => self.tell_acd(acd::Event::Leave { item, why }, now),
+            // Whose line broke finds their place when they call again, as one does who was still waiting.
+            Phase::Bridged { with: With::Agent { item }, .. } if why == acd::Leaving::CutOff => {
+                self.tell_acd_of_end(acd::Event::Leave { item, why }, end, now);
+            }
+            Phase::Bridged { with, .. } => self.item_over(with, end, now),
+            Phase::Joining => {
+                if let Some(item) = self.takes_along(id) {
+                    self.item_over(With::Agent { item }, None, now);
                 }
             }
-            Phase::Joining => match self.takes_along(id) {
-                Some(item) => acd::Event::CallEnded { item },
-                None => return,
-            },
-            _ => return,
-        };
-        self.tell_acd(event, now);
+            _ => {}
+        }
     }
 
     /// An agent's leg ended before or after it was answered.

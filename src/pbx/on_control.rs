@@ -138,7 +138,7 @@ impl Pbx {
         let is_end = matches!(event, acd::Event::AgentResume { .. });
         self.tell_acd(event, now);
         let mut told =
-            self.said.iter().skip(before).filter_map(|said| if let Said::Acd(action) = said { Some(action) } else { None });
+            self.said.iter().skip(before).filter_map(|said| if let Said::Acd(action, _) = said { Some(action) } else { None });
         let refused = told.clone().find_map(|action| match action {
             acd::Action::PauseRefused { reason, why, .. } if is_end => {
                 Some(format!("the pause `{reason}` does not end: {why}"))
@@ -183,7 +183,7 @@ impl Pbx {
             Ok(event) => self.tell_acd(event, now),
             Err(why) => return Response::Failed(why),
         }
-        let done = |said: &Said| matches!(said, Said::Acd(acd::Action::Moved { .. } | acd::Action::Offer { .. }));
+        let done = |said: &Said| matches!(said, Said::Acd(acd::Action::Moved { .. } | acd::Action::Offer { .. }, _));
         match self.said.iter().skip(before).any(done) {
             true => Response::Done,
             false => Response::Failed("not done: `centrala explain call` says how it stands".into()),
@@ -305,6 +305,7 @@ impl Pbx {
         let row = |agent: acd::AgentView| AgentRow {
             name: agent.name.to_string(),
             state: agent.state.to_string(),
+            then: agent.then.map(|then| then.to_string()),
             for_ms: millis(now.mono.since(agent.since)),
             queues: agent.queues.iter().map(ToString::to_string).collect(),
             reachable: agent.reachable,
@@ -378,7 +379,8 @@ pub(super) fn count(n: usize) -> u64 {
 /// An order that changed nothing is told, with how things stand.
 fn nothing_done(agent: &acd::AgentView) -> String {
     let phone = if agent.reachable { "" } else { ", and no phone of theirs is registered" };
-    format!("nothing to do: `{}` is {}{phone}", agent.name, agent.state)
+    let then = agent.then.as_ref().map(|then| format!(", then {then}")).unwrap_or_default();
+    format!("nothing to do: `{}` is {}{then}{phone}", agent.name, agent.state)
 }
 
 fn listener_words(listener: &Listener) -> String {

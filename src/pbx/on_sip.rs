@@ -14,7 +14,6 @@ use crate::store::{BindingRow, PartyNumber, What};
 use crate::time::Now;
 use crate::{ask, ivr};
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 /// The longest caller name and number that are kept.
 const LONGEST_PARTY: usize = 256;
@@ -90,11 +89,14 @@ impl Pbx {
     }
 
     /// A call arrives: a destination, a port, and then the flow.
-    fn incoming(&mut self, dialog: DialogId, invite: IncomingCall, now: Now, out: &mut Vec<Action>) {
+    fn incoming(&mut self, dialog: DialogId, mut invite: IncomingCall, now: Now, out: &mut Vec<Action>) {
         self.totals.calls += 1;
         if self.stopping || self.calls.len() >= self.config.limits.calls {
             self.command_sip(Command::Refuse { dialog, status: Status(503) }, now);
             return;
+        }
+        if route::is_for_account(&self.config, &invite.source, &invite.dialled, &invite.to) {
+            invite.dialled.clone_from(&invite.to);
         }
         let destination = match invite.replaces {
             Some(other) => self.replaceable(&invite.source, other),
@@ -149,7 +151,7 @@ impl Pbx {
             peer_host: invite.path.remote.ip(),
             audio: Audio::Closed { statistics: Statistics::default() },
             bind,
-            advertised: self.advertised(bind, invite.path.remote.ip()),
+            advertised: self.config.sip.told.ip(bind, invite.path.remote.ip()),
             offer: invite.offer.map(Box::new),
             local: None,
             version: 1,
@@ -183,7 +185,6 @@ impl Pbx {
             legs: BTreeSet::from([leg]),
             queue: None,
             parted: None,
-            talk_end: None,
             carried: invite.carried,
             known_as: None,
             early: None,
@@ -210,18 +211,6 @@ impl Pbx {
         self.touch(leg);
         self.timers.set(Timer::CallLimit(id), now.mono + self.config.limits.call_duration);
         (id, leg)
-    }
-
-    /// The address that a peer is told: the external one for peers outside, when there is one.
-    pub(super) fn advertised(&self, bind: IpAddr, peer: IpAddr) -> IpAddr {
-        match self.config.media.external_address {
-            Some(external) if external.is_ipv4() == bind.is_ipv4() && !self.is_inside(peer) => external,
-            _ => bind,
-        }
-    }
-
-    fn is_inside(&self, peer: IpAddr) -> bool {
-        self.config.media.local_networks.iter().any(|network| network.contains(peer))
     }
 
     /// The acknowledgement has come: the caller hears us from now on.
@@ -339,18 +328,23 @@ pub fn shortened(number: &str) -> String {
 
 /// A log line is one line, whatever a stranger sends.
 fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    text.chars().map(harmless).collect()
 }
 
+fn harmless(letter: char) -> char {
+    if letter.is_control() { '?' } else { letter }
+}
+
+/// What is kept of a stranger's words, and told to others: not too long, and nothing in it that a screen or a file would obey.
 fn clipped(text: &str) -> String {
-    text.chars().take(LONGEST_PARTY).collect()
+    text.chars().take(LONGEST_PARTY).map(harmless).collect()
 }
 
 fn log_rejection(peer: &str, status: Status, why: &Rejection) {
     match why {
         Rejection::Malformed(what) => tracing::debug!(peer, status = status.0, what = %one_line(what), "malformed message"),
-        Rejection::BadCredentials { user } => tracing::info!(peer, user = %one_line(&clipped(user)), "wrong credentials"),
-        Rejection::Replayed { user } => tracing::warn!(peer, user = %one_line(&clipped(user)), "credentials replayed"),
+        Rejection::BadCredentials { user } => tracing::info!(peer, user = %clipped(user), "wrong credentials"),
+        Rejection::Replayed { user } => tracing::warn!(peer, user = %clipped(user), "credentials replayed"),
         Rejection::Limit(limit) => tracing::warn!(peer, status = status.0, %limit, "refused at a limit"),
         Rejection::Unsupported(what) => tracing::debug!(peer, status = status.0, what = %one_line(what), "not supported"),
     }

@@ -28,7 +28,8 @@ pub(super) struct Hold {
 
 impl Pbx {
     /// Writes down what concerns a queue or an agent; the rest is nobody's business later.
-    pub(super) fn keep_acd(&mut self, action: &acd::Action, now: Now, out: &mut Vec<Action>) {
+    /// `ended`: how a talk did that is over with this.
+    pub(super) fn keep_acd(&mut self, action: &acd::Action, ended: Option<TalkEnd>, now: Now, out: &mut Vec<Action>) {
         match action {
             acd::Action::Joined { item, queue, kind, class, head_start, arrival } => {
                 let Some(contact) = self.caller_of(*item).and_then(|call| Some(self.calls.get(&call)?.from.clone())) else {
@@ -50,15 +51,10 @@ impl Pbx {
                 let (agent, outcome) = (agent.clone(), outcome.to_string());
                 self.keep_stay(*item, queue, QueueEvent::OfferEnded { agent, outcome, rang_ms: millis(*rang) }, now, out);
             }
-            acd::Action::Connect { item, queue, agent, waited, predicted, .. } => {
+            acd::Action::Connect { item, queue, agent, waited, rang, predicted, .. } => {
                 let (agent, predicted_ms) = (agent.clone(), predicted.map(millis));
-                self.keep_stay(
-                    *item,
-                    queue,
-                    QueueEvent::Answered { agent, waited_ms: millis(*waited), predicted_ms },
-                    now,
-                    out,
-                );
+                let event = QueueEvent::Answered { agent, waited_ms: millis(*waited), rang_ms: millis(*rang), predicted_ms };
+                self.keep_stay(*item, queue, event, now, out);
             }
             acd::Action::Returned { item, queue, agent, talked, arrival } => {
                 let Some(call) = self.caller_of(*item).and_then(|call| self.calls.get(&call)) else { return };
@@ -68,8 +64,6 @@ impl Pbx {
             }
             acd::Action::ItemOutcome { item, queue, outcome, waited } => {
                 let held = self.end_hold(*item, now);
-                let call = self.caller_of(*item).and_then(|call| self.calls.get_mut(&call));
-                let ended = call.and_then(|call| call.talk_end.take());
                 self.keep_stay(*item, queue, left(outcome, *waited, held, ended), now, out);
             }
             acd::Action::Disposed { item, queue, agent, code } => {
@@ -79,10 +73,16 @@ impl Pbx {
             // Ringing is told by the offers.
             acd::Action::AgentState { state: acd::State::Offered, .. } => {}
             acd::Action::AgentState { agent, state } => self.keep_agent(agent, state.to_string(), now, out),
-            acd::Action::PauseAsked { agent, .. } | acd::Action::PauseRefused { agent, .. } => {
-                let state = self.acd.agent_state(agent).map(ToString::to_string).unwrap_or_default();
+            acd::Action::AgentNoted { agent } => {
+                let state = match self.acd.agent_state(agent) {
+                    // As for those who were available before: the time in which it rings is told by the offers.
+                    Some(acd::State::Offered) => acd::State::Available.to_string(),
+                    Some(state) => state.to_string(),
+                    None => acd::State::Offline.to_string(),
+                };
                 self.keep_agent(agent, state, now, out);
             }
+            acd::Action::PauseAsked { .. } | acd::Action::PauseRefused { .. } => {}
             acd::Action::Offer { .. } | acd::Action::Withdraw { .. } | acd::Action::Announce(_) | acd::Action::Play { .. } => {}
         }
     }
@@ -115,6 +115,10 @@ impl Pbx {
     }
 
     fn keep_agent(&mut self, agent: &Name, state: String, now: Now, out: &mut Vec<Action>) {
+        if let Some(returning) = &mut self.returning {
+            returning.insert(agent.clone());
+            return;
+        }
         let memory = self.acd.memory_of(agent, now);
         let body = memory.and_then(|memory| serde_json::to_string(&memory).ok());
         self.write(What::Agent(AgentFact { agent: agent.clone(), state, body }), now, out);
@@ -124,9 +128,10 @@ impl Pbx {
         self.items.get(&item).copied()
     }
 
-    /// Brings back what the store kept of agents and places. What cannot be read is left out.
+    /// Brings back what the store kept of agents and places. What cannot be read is left out. What agents seemed to be meanwhile, with
+    /// their phones there and their pauses not yet, is no fact: that is what they are in the end.
     pub fn restore_queues(&mut self, agents: &[String], places: Vec<PlaceRow>, now: Now, out: &mut Vec<Action>) {
-        let readable = agents.iter().filter_map(|body| match serde_json::from_str(body) {
+        let readable = agents.iter().filter_map(|body| match serde_json::from_str::<acd::AgentMemory>(body) {
             Ok(agent) => Some(agent),
             Err(error) => {
                 tracing::warn!(%error, "a stored agent could not be read and is left out");
@@ -140,8 +145,17 @@ impl Pbx {
         };
         let memory = Memory { agents: readable.collect(), places: places.into_iter().filter_map(known).collect() };
         tracing::info!(agents = memory.agents.len(), places = memory.places.len(), "agents and places are back");
+        let at_work: Vec<Name> =
+            memory.agents.iter().filter(|kept| kept.logged_in.is_some()).map(|kept| kept.agent.clone()).collect();
         self.tell_acd(acd::Event::Restore(memory), now);
         self.settle(now, out);
+        // Who was at work and is not there any more is one more change.
+        let mut returning = self.returning.take().unwrap_or_default();
+        returning.extend(at_work);
+        for agent in &returning {
+            let state = self.acd.agent_state(agent).cloned().unwrap_or_default();
+            self.keep_agent(agent, state.to_string(), now, out);
+        }
     }
 }
 
@@ -177,6 +191,55 @@ pub(super) fn millis(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn after_a_restart_each_agent_is_told_of_once_as_they_are() {
+        let (now, earlier) = (Now::default(), Some(crate::time::Wall::from_unix_nanos(-1_000_000_000)));
+        let agent = |login| acd::Agent { login, ..acd::Agent::default() };
+        let always = ["away", "free", "new", "off"].map(|name| (Name::from(name), agent(acd::Login::Always)));
+        let gone = (Name::from("gone"), agent(acd::Login::ByRegistration));
+        let agents = always.into_iter().chain([gone]).collect();
+        let acd = std::sync::Arc::new(acd::Settings { agents, ..acd::Settings::default() });
+        let config = crate::config::Config { acd, ..crate::config::Config::default() };
+        let mut pbx = Pbx::new(std::sync::Arc::new(config), 1, crate::id::Rng::from_seed(1), now);
+        let kept = |agent: &str, logged_in, reason: Option<&str>| {
+            let pause = reason.map(|reason| acd::PauseMemory { reason: reason.into(), forced: true, since: now.wall });
+            let memory = acd::AgentMemory {
+                agent: agent.into(),
+                logged_in,
+                pause,
+                wish: None,
+                wraps_up: None,
+                paused_for: std::collections::BTreeMap::new(),
+                calls: 0,
+                talked: Duration::ZERO,
+            };
+            serde_json::to_string(&memory).expect("plain data")
+        };
+        let bodies = [
+            kept("away", earlier, Some("audit")),
+            kept("free", earlier, None),
+            kept("gone", earlier, None),
+            kept("off", None, None),
+        ];
+        let mut out = Vec::new();
+        pbx.restore(Vec::new(), now, &mut out);
+        pbx.restore_queues(&bodies, Vec::new(), now, &mut out);
+        let told = |out: &[Action]| -> Vec<String> {
+            let facts = out.iter().filter_map(|action| match action {
+                Action::Write(write) => Some(&write.what),
+                _ => None,
+            });
+            let agents = facts.filter_map(|what| if let What::Agent(fact) = what { Some(fact) } else { None });
+            agents.map(|fact| format!("{} {}", fact.agent, fact.state)).collect()
+        };
+        assert_eq!(told(&out), ["away paused (audit)", "free available", "gone offline", "new available", "off offline"]);
+        // From then on every change is told as it comes.
+        out.clear();
+        pbx.tell_acd(acd::Event::AgentLogin { agent: "off".into() }, now);
+        pbx.settle(now, &mut out);
+        assert_eq!(told(&out), ["off available"]);
+    }
 
     #[test]
     fn a_number_is_one_person_in_whatever_form_it_comes_and_a_withheld_one_nobody() {

@@ -5,6 +5,7 @@
 //! | a code, a parking slot | the service | nobody |
 //! | a number of the list, an extension, a family's queue | there | there |
 //! | anything else | outside, as far as policy permits | nobody |
+//! | the account that we registered | - | where the number in To leads, or as above |
 
 use super::policy;
 use crate::config::{Code, Config, Destination, is_dialable};
@@ -48,6 +49,13 @@ pub fn route(config: &Config, source: &Source, dialled: &str) -> Result<Lead, St
     }
 }
 
+/// Whether a provider called the account that we registered there, and wrote the number of ours that was dialled into To.
+pub fn is_for_account(config: &Config, source: &Source, dialled: &str, to: &str) -> bool {
+    let Source::Trunk(trunk) = source else { return false };
+    let account = config.trunks.get(trunk).and_then(|trunk| trunk.account.as_ref());
+    account.is_some_and(|account| account.user == dialled) && route(config, source, to).is_ok()
+}
+
 /// Providers write our numbers in their own way.
 fn inside(config: &Config, source: &Source, dialled: &str) -> Option<Destination> {
     let as_received = || match source {
@@ -69,7 +77,7 @@ pub fn language(config: &Config, source: &Source) -> Name {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Parking;
+    use crate::config::{Parking, Trunk, TrunkAccount};
     use crate::time::Duration;
     use std::sync::Arc;
 
@@ -109,6 +117,24 @@ mod tests {
             ("701", Err(Status(404))),
         ] {
             assert_eq!(route(&config(), &Source::Trunk("provider".into()), dialled), expected, "{dialled:?}");
+        }
+    }
+
+    #[test]
+    fn a_call_to_the_account_is_for_the_number_of_ours_that_to_has() {
+        let mut config = config();
+        let account = TrunkAccount { user: "acct".into(), domain: None, register: None };
+        config.trunks.insert("provider".into(), Trunk { account: Some(account), ..Trunk::default() });
+        let [provider, other] = ["provider", "other"].map(|name| Source::Trunk(name.into()));
+        for (source, dialled, to, expected) in [
+            (&provider, "acct", "0048221234567", true),
+            (&provider, "acct", "601234567", false),
+            (&provider, "acct", "acct", false),
+            (&provider, "100", "0048221234567", false),
+            (&other, "acct", "0048221234567", false),
+            (&Source::Extension("acct".into()), "acct", "0048221234567", false),
+        ] {
+            assert_eq!(is_for_account(&config, source, dialled, to), expected, "{source:?} {dialled} {to}");
         }
     }
 

@@ -49,7 +49,7 @@ impl Pbx {
             self.tell_acd(event(agent.clone()), now);
         }
         // Who walks away believing that they are paused is rung all the same.
-        let is_refused = |said: &Said| matches!(said, Said::Acd(acd::Action::PauseRefused { .. }));
+        let is_refused = |said: &Said| matches!(said, Said::Acd(acd::Action::PauseRefused { .. }, _));
         if agents.is_empty() || self.said.iter().skip(before).any(is_refused) { Err(Status(403)) } else { Ok(()) }
     }
 

@@ -10,7 +10,6 @@ use crate::id::Name;
 use crate::sip::message::Uri;
 use crate::sip::{Carried, DiversionHeader, MAX_DIVERSIONS, OutgoingCall, Party, Source};
 use crate::store::PartyNumber;
-use std::net::{IpAddr, SocketAddr};
 
 /// Phones that ring together for one callee.
 pub const MAX_TARGETS: usize = 5;
@@ -69,15 +68,10 @@ impl Pbx {
         Some(target)
     }
 
-    /// A fixed address, reached from the first listener of its family.
+    /// A fixed address.
     fn address(&self, uri: Uri, peer: Source, role: Role, party: PartyNumber, permit: &Permit) -> Option<Target> {
         let local = self.listener_towards(uri.ip())?;
         Some(Target { uri, path: None, local, peer, role, party, permit: permit.clone() })
-    }
-
-    pub(super) fn listener_towards(&self, host: Option<IpAddr>) -> Option<SocketAddr> {
-        let mut listeners = self.config.sip.listeners.iter().map(|listener| listener.address);
-        listeners.find(|local| host.is_none_or(|host| host.is_ipv4() == local.is_ipv4()))
     }
 
     /// What the called are told of the call.
@@ -95,6 +89,7 @@ impl Pbx {
             carried: Carried { hops: call.carried.hops.saturating_sub(1), ..Carried::default() },
             diversion_header: DiversionHeader::default(),
         };
+        let told = self.config.sip.told.ip(target.local.ip(), target.path.map_or(target.local, |path| path.remote).ip());
         match (target.permit.place(), call.transfer.as_ref().map(|transfer| &transfer.back_to)) {
             (Place::Trunk { trunk, user, number }, _) => {
                 outgoing.to = Party { display: String::new(), user: user.clone() };
@@ -102,7 +97,7 @@ impl Pbx {
             }
             // A phone of the house is told who sends it the call; no provider is.
             (_, Some(Source::Extension(referrer))) => {
-                outgoing.carried.referred_by = Some(Uri::sip(referrer, &target.local.ip().to_string(), None));
+                outgoing.carried.referred_by = Some(Uri::sip(referrer, &told.to_string(), None));
             }
             _ => {}
         }

@@ -164,7 +164,7 @@ impl Pbx {
         if !matches!(call.phase, Phase::Bridged { .. }) || call.third.is_some() {
             // The two have parted meanwhile.
             self.drop_leg(leg, Farewell::HangUp, now, out);
-            return self.item_over(with, now);
+            return self.item_over(with, None, now);
         }
         call.third = Some(Third { leg, with });
         tracing::info!(call = %call.reference, "three people talk");
@@ -179,12 +179,6 @@ impl Pbx {
             How::Third(With::Agent { item }) => Some(item),
             _ => None,
         })
-    }
-
-    pub(super) fn item_over(&mut self, with: With, now: Now) {
-        if let With::Agent { item } = with {
-            self.tell_acd(acd::Event::CallEnded { item }, now);
-        }
     }
 
     /// One of three is gone: true when the other two go on, and nothing more is to be done for them.
@@ -202,7 +196,7 @@ impl Pbx {
         }
         tracing::info!(call = id.0, "one of three has left");
         if leaver == third.leg {
-            self.item_over(third.with, now);
+            self.item_over(third.with, None, now);
         } else if leaver == peer {
             self.peer_leaves_two(id, with, third, now);
         } else {
@@ -227,7 +221,7 @@ impl Pbx {
             // Two agents who talk with each other: the one who came last does so on their own account.
             (With::Agent { .. }, With::Agent { .. }) => {
                 call.caller = third.leg;
-                self.item_over(third.with, now);
+                self.item_over(third.with, None, now);
                 if let Some(it) = self.legs.get_mut(&third.leg) {
                     it.role = Role::Extension;
                     self.party_came(third.leg, now);
@@ -245,13 +239,13 @@ impl Pbx {
         if (with, third.with) != (With::Party, With::Party) {
             self.leave_flow(id, now);
         }
-        self.item_over(with, now);
+        self.item_over(with, None, now);
     }
 
     /// Two who are no phones of ours are not left together: nobody here would ever end it, and somebody would pay.
     fn nobody_of_the_house(&mut self, id: CallId, leaver: LegId, third: Third, now: Now, out: &mut Vec<Action>) -> bool {
         tracing::info!(call = id.0, "the last phone of the house has left three");
-        self.item_over(third.with, now);
+        self.item_over(third.with, None, now);
         if leaver == third.leg {
             self.hang_up(id, Outcome::Completed, now, out);
             return true;

@@ -20,7 +20,6 @@ use super::parties::How;
 use super::policy::{Errand, Payer, Wanted, Way};
 use super::route::{self, Lead};
 use super::{Action, Outcome, Pbx, Phase, Timer};
-use crate::acd;
 use crate::config::{Code, Destination};
 use crate::id::{CallId, LegId};
 use crate::media::Command as Media;
@@ -112,14 +111,18 @@ impl Pbx {
             }
             (_, _, Lead::To(destination)) => {
                 self.done_with(&transfer, now, out);
-                match (&destination, transfer.with) {
-                    // The engine is told of both at once: who comes back stands in the line before its agent is free.
-                    (Destination::Queue(_), With::Agent { item }) => self.comes_from(id, item),
-                    (_, with) => self.served(id, with, now),
+                match (destination, transfer.with) {
+                    (Destination::Queue(queue), With::Agent { item }) => {
+                        self.meanwhile(id);
+                        self.goes_elsewhere(id, now);
+                        self.enqueue_after(id, queue, Some(item), now, out);
+                    }
+                    (destination, with) => {
+                        self.served(id, with, now);
+                        self.goes_elsewhere(id, now);
+                        self.lead(id, destination, now, out);
+                    }
                 }
-                self.leave_flow(id, now);
-                self.keep_place(id);
-                self.lead(id, destination, now, out);
             }
             // Refused above.
             _ => self.back_together(id, transfer, Status(480), now, out),
@@ -215,15 +218,6 @@ impl Pbx {
         self.let_go(transfer.by, now, out);
     }
 
-    /// The talk with an agent ends as the caller begins to wait again.
-    fn comes_from(&mut self, id: CallId, item: acd::ItemId) {
-        self.talk_ends(id, TalkEnd::BlindTransfer);
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.phase = Phase::Joining;
-            call.wish.after = Some(item);
-        }
-    }
-
     /// A referrer hangs up by itself when it hears that it is done; one that does not is hung up on, a moment after the NOTIFY.
     fn let_go(&mut self, leg: LegId, now: Now, out: &mut Vec<Action>) {
         if self.legs.get(&leg).is_some_and(|leg| leg.session_open) {
@@ -235,14 +229,12 @@ impl Pbx {
 
     /// The agent who has sent a caller on is done with them.
     fn served(&mut self, id: CallId, with: With, now: Now) {
-        let With::Agent { item } = with else { return };
         if let Some(call) = self.calls.get_mut(&id)
-            && matches!(call.phase, Phase::Bridged { .. })
+            && matches!((&call.phase, with), (Phase::Bridged { .. }, With::Agent { .. }))
         {
             call.phase = Phase::Joining;
         }
-        self.talk_ends(id, TalkEnd::BlindTransfer);
-        self.tell_acd(acd::Event::CallEnded { item }, now);
+        self.item_over(with, Some(TalkEnd::BlindTransfer), now);
     }
 
     /// Nobody has: the two are together again, or, where the referrer has gone, the one who stayed is sent back.
@@ -314,8 +306,7 @@ impl Pbx {
                 self.drop_leg(second, Farewell::HangUp, now, out);
                 self.meanwhile(id);
                 self.meanwhile(into);
-                self.talk_ends(id, TalkEnd::AttendedTransfer);
-                self.item_over(with, now);
+                self.item_over(with, Some(TalkEnd::AttendedTransfer), now);
                 self.leave_flow(id, now);
                 self.hand_over(theirs, id);
                 self.join(third, id, How::Peer(theirs), now, out);
@@ -326,8 +317,7 @@ impl Pbx {
                 self.let_alone(id, other, now, out);
                 self.let_go(by, now, out);
                 self.meanwhile(id);
-                self.talk_ends(id, TalkEnd::AttendedTransfer);
-                self.item_over(with, now);
+                self.item_over(with, Some(TalkEnd::AttendedTransfer), now);
                 self.join(other, into, How::Caller, now, out);
                 Ok(())
             }
@@ -355,8 +345,9 @@ impl Pbx {
         }
     }
 
-    /// Whoever is sent on keeps the place that their first queue gave them.
-    fn keep_place(&mut self, id: CallId) {
+    /// Out of the flow that they walked. Whoever is sent on keeps the place that their first queue gave them.
+    fn goes_elsewhere(&mut self, id: CallId, now: Now) {
+        self.leave_flow(id, now);
         if let Some(call) = self.calls.get_mut(&id) {
             call.wish.place = call.queued_since.map(|arrival| Kept { queue: None, arrival });
         }

@@ -202,9 +202,14 @@ impl Pbx {
         if moved {
             standing.places = places;
         }
-        if moved || matches!(address.host, TrunkHost::Address(_)) {
+        if moved || standing.settled.is_none() || matches!(address.host, TrunkHost::Address(_)) {
             self.follow(name, &trunk, now);
         }
+    }
+
+    /// Wherever trunks are, they may be reached from another address of ours now.
+    pub(super) fn unsettle_trunks(&mut self) {
+        self.trunks.standing.values_mut().for_each(|standing| standing.settled = None);
     }
 
     /// The server that is called is asked and registered at.
@@ -248,14 +253,17 @@ impl Pbx {
     /// The way to a trunk, where it has been found.
     pub(super) fn path_to(&self, name: &str) -> Option<Path> {
         let remote = self.trunks.standing.get(name)?.places.first()?.address;
-        let udp = self.config.sip.listeners.iter().filter(|listener| listener.transport == Transport::Udp);
-        let local = udp.map(|listener| listener.address).find(|local| local.is_ipv4() == remote.is_ipv4())?;
+        let local = self.listener_towards(Some(remote.ip()))?;
         Some(Path { transport: Transport::Udp, local, remote, connection: None })
     }
 
     fn watch(&mut self, name: &Name, trunk: &Trunk, now: Now) {
-        let (Some(interval), Some(path), Some(address)) = (trunk.probe, self.path_to(name), &trunk.send_to) else {
+        let (Some(interval), Some(address)) = (trunk.probe, &trunk.send_to) else {
             return self.command_sip(Command::Unwatch { peer: name.clone() }, now);
+        };
+        let Some(path) = self.path_to(name) else {
+            tracing::warn!(trunk = %name, "no listener of ours reaches the trunk: none of its family, or no route");
+            return;
         };
         let Ok(target) = Uri::parse(format!("sip:{address}")) else { return };
         let probing = Probing { target, path, interval, patience: PROBE_PATIENCE.min(interval) };
@@ -263,11 +271,12 @@ impl Pbx {
     }
 
     fn register_at(&mut self, name: &Name, trunk: &Trunk, now: Now) {
-        let (Some(TrunkAccount { user, domain, register: Some(expires) }), Some(path), Some(credentials)) =
-            (&trunk.account, self.path_to(name), self.config.accounts.get(name).cloned())
+        let (Some(TrunkAccount { user, domain, register: Some(expires) }), Some(credentials)) =
+            (&trunk.account, self.config.accounts.get(name).cloned())
         else {
             return self.leave_registrar(name, now);
         };
+        let Some(path) = self.path_to(name) else { return };
         let host = trunk.send_to.as_ref().map(|address| TrunkAddress { port: None, ..address.clone() }.to_string());
         let place = trunk.send_to.as_ref().map(ToString::to_string).unwrap_or_default();
         let account = Account {

@@ -7,18 +7,19 @@
 //!
 //! Invariant: of several reasons the one is told that says most about the person.
 
-use super::call::{Attempt, AttemptId, Purpose};
+use super::call::{Attempt, AttemptId, Call, Purpose};
 use super::dial::Taken;
 use super::policy::{self, Errand, Payer, Permit, Refusal, Stage, Wanted, Way};
 use super::{Action, Pbx, Timer};
 use crate::acd;
 use crate::config::{Config, Destination};
-use crate::id::LegId;
+use crate::id::{CallId, LegId};
 use crate::ivr::DialEnd;
 use crate::sip::message::Uri;
 use crate::sip::{Diverted, Ending, Source, Status};
 use crate::time::{Duration, Now};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The longest that a trunk's Retry-After is believed.
 const MAX_REST: Duration = Duration::from_secs(300);
@@ -125,9 +126,13 @@ impl Pbx {
         };
         let mut numbers: Vec<String> = contacts.iter().map(Uri::subscriber).collect();
         // What takes callers itself is the last to be tried: nobody else is asked after it.
-        if let Some(inside) = numbers.iter().position(|number| takes_callers(&self.config, number).is_some()) {
-            it.inside = takes_callers(&self.config, &numbers[inside]);
-            numbers.truncate(inside);
+        let takers = numbers.iter().enumerate();
+        let taker = takers.filter_map(|(at, number)| Some((at, takes_callers(&self.config, number)?))).next();
+        if let Some((at, taker)) = taker {
+            numbers.truncate(at);
+            if has_no_flow(&self.calls, it) {
+                it.then.push_back(Stage::taken_by(taker));
+            }
         }
         // Each before those that were to be tried anyway, so the last one first.
         for number in numbers.into_iter().rev() {
@@ -180,35 +185,17 @@ impl Pbx {
     /// None of these phones will answer: those that come after them, those that the callee has named instead, or the end.
     fn stage_failed(&mut self, attempt: AttemptId, now: Now, out: &mut Vec<Action>) {
         self.timers.cancel(&Timer::Ring(attempt));
-        if self.next_stage(attempt, now, out).is_ok() {
-            return;
-        }
-        if self.forward_on(attempt, now) && self.next_stage(attempt, now, out).is_ok() {
-            return;
-        }
-        let inside = self.forward_inside(attempt);
+        let Err(failure) = self.go_on(attempt, now, out) else { return };
         let Some(it) = self.attempts.remove(&attempt) else { return };
-        let unanswered = it.refusal.unwrap_or(DialEnd::Unavailable.into());
-        if let Some(destination) = inside {
-            return self.lead(it.call, destination, now, out);
+        if let Some(taker) = failure.instead {
+            return self.lead(it.call, taker, now, out);
         }
+        let unanswered = it.refusal.unwrap_or(failure.why);
         match it.purpose {
             Purpose::Offer { offer, .. } => self.tell_acd(acd::Event::Refused { offer, why: refusal(unanswered.why) }, now),
             Purpose::Dial | Purpose::Transfer | Purpose::Overflow => self.dial_ended(it.call, it.purpose, unanswered, now, out),
             Purpose::Referred => self.transfer_failed(it.call, unanswered.status, now, out),
         }
-    }
-
-    /// A forward to a flow or a queue takes a caller who has no flow to go back to.
-    pub(super) fn forward_inside(&self, attempt: AttemptId) -> Option<Destination> {
-        let it = self.attempts.get(&attempt).filter(|it| it.purpose == Purpose::Dial)?;
-        self.calls.get(&it.call).filter(|call| call.session.is_none())?;
-        if it.inside.is_some() {
-            return it.inside.clone();
-        }
-        let extension = it.stage.forward.as_ref()?;
-        let (to, _) = self.forward_for(extension, reason(it))?;
-        takes_callers(&self.config, &to)
     }
 
     /// Where all calls of an extension go, when that is a flow or a queue.
@@ -234,8 +221,10 @@ impl Pbx {
         let (Some(extension), Some(goal)) = (it.stage.forward.clone(), it.stage.goals.first()) else { return false };
         let refusal = reason(it);
         let Some((to, why)) = self.forward_for(&extension, refusal) else { return false };
-        if takes_callers(&self.config, &to).is_some() {
-            return false;
+        if let Some(taker) = takes_callers(&self.config, &to) {
+            let Some(it) = self.attempts.get_mut(&attempt).filter(|it| has_no_flow(&self.calls, it)) else { return false };
+            it.then.push_front(Stage::taken_by(taker));
+            return true;
         }
         let errand = goal.errand().onward(Payer::Extension(extension.clone()), Way::Forward, &extension, why);
         self.send_on(attempt, &Wanted::Number(to), errand, now)
@@ -245,6 +234,11 @@ impl Pbx {
 /// The flow or the queue that this number leads to.
 fn takes_callers(config: &Config, to: &str) -> Option<Destination> {
     policy::internal(config, to).filter(|to| matches!(to, Destination::Flow(_) | Destination::Queue(_)))
+}
+
+/// Only a caller who has no flow to go back to is taken by another one, or by a queue.
+fn has_no_flow(calls: &BTreeMap<CallId, Box<Call>>, attempt: &Attempt) -> bool {
+    attempt.purpose == Purpose::Dial && calls.get(&attempt.call).is_some_and(|call| call.session.is_none())
 }
 
 /// Why the attempt has failed so far.

@@ -18,6 +18,8 @@ pub enum Event {
         reply: ReplyId,
         request: control::Request,
     },
+    /// The machine's addresses and routes: at the start, and when they have changed.
+    Routes(sip::Routes),
     /// A new configuration, already checked.
     Reload(Arc<Config>),
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: nothing is read beyond its named limit, and only regular files are opened (a pipe would wait for ever).
 
-use crate::config::{self, Folders, MAX_FILES, MAX_ICAL, SecretRef, Sources};
+use crate::config::{self, Elsewhere, Folders, MAX_FILES, MAX_ICAL, SecretRef, Sources};
 use crate::fault::fields::{NAME_RULE, is_name};
 use crate::fault::tree::MAX_BYTES;
 use crate::fault::{Fault, Place};
@@ -33,44 +33,40 @@ pub fn gather(config: &Path) -> Result<Sources, String> {
     }
     sources.folders = config::folders(&sources.files).resolve(&shown);
     let folders = sources.folders.clone();
-    match list(Path::new(&folders.flows)) {
-        Ok(mut entries) => {
-            let tests = entries.extract_if(.., |(name, _)| name.ends_with(".test.yaml")).collect();
-            sources.flows = read_yaml(entries, &folders.flows, &mut sources.unreadable);
-            sources.flow_tests = read_yaml(tests, &folders.flows, &mut sources.unreadable);
-        }
-        Err(error) => {
-            let unread = no_folder(&sources.files, "flows", &folders.flows, &error);
-            sources.unreadable.push(unread);
-        }
-    }
-    match list(Path::new(&folders.sounds)) {
-        Ok(entries) => {
-            sources.speech = read_speech(&entries, &folders.sounds, &mut sources.unreadable);
-            sources.sounds = list_sounds(entries, &folders.sounds, &mut sources.unreadable);
-        }
-        Err(error) => {
-            let unread = no_folder(&sources.files, "sounds", &folders.sounds, &error);
-            sources.unreadable.push(unread);
-        }
-    }
-    for (path, place) in config::authorities(&sources.files) {
-        if let Err(error) = read_at_most(Path::new(&path), 1) {
-            let message = format!("could not read the authorities of `{path}`: {}", reason(&error));
-            sources.unreadable.push(Fault { place, ..fault(&path, message) });
-        }
-    }
+    let mut flows = named(&mut sources, "flows", &folders.flows);
+    let tests = flows.extract_if(.., |(name, _)| name.ends_with(".test.yaml")).collect();
+    sources.flows = read_yaml(flows, &folders.flows, &mut sources.unreadable);
+    sources.flow_tests = read_yaml(tests, &folders.flows, &mut sources.unreadable);
+    let languages = named(&mut sources, "sounds", &folders.sounds);
+    sources.speech = read_speech(&languages, &folders.sounds, &mut sources.unreadable);
+    sources.sounds = list_sounds(languages, &folders.sounds, &mut sources.unreadable);
     Ok(sources)
 }
 
-/// Said where the folder is named, if it is.
-fn no_folder(files: &BTreeMap<String, Vec<u8>>, name: &'static str, folder: &str, error: &io::Error) -> Fault {
-    match config::folder_place(files, name) {
-        Some(place) => {
-            let message = format!("could not read the {name} in `{folder}`: {}", reason(error));
-            Fault { place, ..fault(folder, message) }
-        }
-        None => fault(folder, format!("could not read the {name}: {}", reason(error))),
+/// What is in a folder that the configuration names. That it cannot be read is said where it is named, if it is.
+fn named(sources: &mut Sources, name: &'static str, folder: &str) -> Vec<(String, PathBuf)> {
+    list(Path::new(folder)).unwrap_or_else(|error| {
+        let why = reason(&error);
+        sources.unreadable.push(match config::folder_place(&sources.files, name) {
+            Some(place) => Fault { place, ..fault(folder, format!("could not read the {name} in `{folder}`: {why}")) },
+            None => fault(folder, format!("could not read the {name}: {why}")),
+        });
+        Vec::new()
+    })
+}
+
+/// What lies outside the configuration's files: secrets, in the data folder and elsewhere, and certificates.
+pub struct Outside<'a> {
+    pub data: &'a Path,
+}
+
+impl Elsewhere for Outside<'_> {
+    fn secret(&self, reference: &SecretRef) -> Result<String, String> {
+        secret(self.data, reference)
+    }
+
+    fn authorities(&self, path: &str) -> Result<(), String> {
+        read_at_most(Path::new(path), 1).map(drop).map_err(|error| reason(&error))
     }
 }
 

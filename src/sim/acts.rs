@@ -4,9 +4,9 @@
 
 use super::caller::{Identity, Keys, Leaves, Life, Outcome, Person, Plan, Quirk};
 use super::entrance::PATIENCE;
-use super::invariants::Verdict;
 use super::lab;
 use super::network::draw;
+use super::promises::Verdict;
 use super::world::{Happening, REPLY, Who, World};
 use crate::media::Sound;
 use crate::phone::{self, Command, Report};

@@ -5,7 +5,7 @@
 
 use super::acts::Act;
 use super::caller::Person;
-use super::invariants::{Verdict, Violation};
+use super::promises::{Verdict, Violation};
 use super::wire;
 use super::world::{Happening, World};
 use crate::phone::{AudioOffer, Command};
@@ -99,6 +99,8 @@ pub struct Received {
     pub picked_up: Option<Moment>,
     pub audio: Option<sdp::Agreed>,
     pub left: bool,
+    /// What its CANCEL gave as the reason, if one came; empty when it gave none.
+    pub cancelled: Option<String>,
     pub ended: Option<Moment>,
 }
 
@@ -113,6 +115,7 @@ impl Received {
             picked_up: None,
             audio: None,
             left: false,
+            cancelled: None,
             ended: None,
         }
     }
@@ -172,8 +175,12 @@ impl World {
             }
             None => return Ok(true),
         };
-        if bytes.starts_with(b"CANCEL ") && self.people[who].received[at].manner == Manner::AnswersAtCancel {
-            self.pick_up(who, at)?;
+        if bytes.starts_with(b"CANCEL ") {
+            let received = &mut self.people[who].received[at];
+            received.cancelled = Some(wire::reason(bytes));
+            if received.manner == Manner::AnswersAtCancel {
+                self.pick_up(who, at)?;
+            }
         }
         Ok(self.people[who].received[at].manner != Manner::KeepsSilent)
     }

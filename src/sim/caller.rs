@@ -4,7 +4,7 @@
 //! a plan never depends on what the exchange does. Invariant: every call gets exactly one [`Outcome`].
 
 use super::callee::{Manner, Received};
-use super::invariants::{Invariant, Verdict, judge};
+use super::promises::{Invariant, Verdict, judge};
 use crate::id::Name;
 use crate::media::Sound;
 use crate::sip::{ConnectionId, DialogId, Ending, Transport};

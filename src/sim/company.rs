@@ -2,7 +2,7 @@
 //!
 //! Invariant: whom a leg hears, hears it; nobody hears nobody.
 
-use super::invariants::{Invariant, Verdict, judge};
+use super::promises::{Invariant, Verdict, judge};
 use crate::id::LegId;
 use crate::media::MAX_PARTIES;
 use std::collections::{BTreeMap, BTreeSet};

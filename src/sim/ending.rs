@@ -3,8 +3,8 @@
 //! Invariant: nothing is judged before the longest timer that could still fire has passed.
 
 use super::caller::{Person, Quirk};
-use super::invariants::{Invariant, Verdict, judge};
 use super::lab;
+use super::promises::{Invariant, Verdict, judge};
 use super::world::{Who, World};
 use crate::time::Duration;
 

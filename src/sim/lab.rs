@@ -12,7 +12,7 @@ use crate::config::{
 use crate::id::Name;
 use crate::ivr::{self, Flow};
 use crate::sip::{
-    Algorithm, Listener, Network, RegistrarSettings, SessionTimers, Settings, Transport, TrunkSource, UserSecret,
+    Algorithm, Listener, Network, RegistrarSettings, SessionTimers, Settings, Told, Transport, TrunkSource, UserSecret,
 };
 use crate::time::Duration;
 use md5::{Digest, Md5};
@@ -187,6 +187,7 @@ pub fn config() -> Arc<Config> {
             registrar: RegistrarSettings::default(),
             // Short, so that calls are refreshed within a world's time.
             session: SessionTimers { interval: Duration::from_secs(90), min: Duration::from_secs(90) },
+            told: Told::default(),
         }),
         media: Media { first_port: PORTS.0, last_port: PORTS.1, ..Media::default() },
         limits: Limits { call_duration: CALL_LIMIT, ..Limits::default() },

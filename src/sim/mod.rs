@@ -23,7 +23,8 @@
 //! | `lab` | the exchange that is simulated |
 //! | `circumstances`, `entrance` | what a world is like; how people come into it |
 //! | `world`, `ending` | the loop, and the exchange's side of it; the end, and what is judged there |
-//! | `invariants`, `company` | what must hold, judged from outside after every step; who hears whom |
+//! | `promises` | what must hold |
+//! | `ledger`, `company` | it is judged from outside, after every step; who hears whom |
 //! | `day` | a contact centre's day: the queue engine alone, in virtual time |
 //! | `trace`, `run` | the hash and the transcript; one seed from its cast to its verdict |
 //!
@@ -40,9 +41,10 @@ mod company;
 pub mod day;
 mod ending;
 mod entrance;
-mod invariants;
 pub mod lab;
+mod ledger;
 mod network;
+mod promises;
 mod run;
 mod shards;
 mod trace;
@@ -56,8 +58,9 @@ pub use circumstances::{Circumstances, Copyist};
 pub use clock::{BEGINNING, Clock};
 pub use company::Company;
 pub use entrance::{EXCHANGE, EXCHANGE_V6};
-pub use invariants::{Invariant, Ledger, Verdict, Violation};
+pub use ledger::Ledger;
 pub use network::{Cut, Network, Tally, Weather};
+pub use promises::{Invariant, Verdict, Violation};
 pub use run::{Failure, Tale, Variant, live, run, tale, world};
 pub use trace::Trace;
 pub use world::World;

@@ -5,9 +5,9 @@
 use super::caller::Outcome;
 use super::cast::cast;
 use super::circumstances::{Circumstances, Copyist};
-use super::invariants::{Invariant, Verdict, Violation};
 use super::lab;
 use super::network::{Cut, Tally, draw};
+use super::promises::{Invariant, Verdict, Violation};
 use super::trace::TRANSCRIPT_LINES;
 use super::world::World;
 use crate::id::Rng;

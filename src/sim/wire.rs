@@ -235,6 +235,14 @@ pub(super) fn call_id(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(&bytes[start..start + length]).ok().map(str::trim)
 }
 
+/// The Reason of a request (RFC 3326), empty when it has none.
+pub(super) fn reason(bytes: &[u8]) -> String {
+    match parse(bytes) {
+        Ok(Message::Request(request)) => request.reason_header().unwrap_or_default().into_owned(),
+        _ => String::new(),
+    }
+}
+
 /// The message without what it describes.
 fn without_body(bytes: Vec<u8>) -> Vec<u8> {
     match parse(&bytes) {

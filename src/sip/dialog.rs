@@ -25,6 +25,8 @@ pub struct Dialog {
     pub routes: Vec<NameAddr>,
     /// The way that the last message came, or the first one went.
     pub path: Path,
+    /// Where we are, as they were told.
+    pub ours: SocketAddr,
     /// Whether their Contact says where they are. Of a phone we know the way that it registered or called by, and a Contact
     /// from behind a NAT says nothing.
     pub follows_contact: bool,
@@ -44,7 +46,7 @@ pub enum Order {
 
 impl Dialog {
     /// The callee's side, from the INVITE (RFC 3261 section 12.1.1).
-    pub fn of_invite(invite: &Request, local_tag: &str, path: Path, follows_contact: bool) -> Dialog {
+    pub fn of_invite(invite: &Request, local_tag: &str, path: Path, ours: SocketAddr, follows_contact: bool) -> Dialog {
         let mut local = NameAddr::new(invite.to_().uri.clone());
         local = local.with_tag(local_tag);
         let mut routes = invite.record_route();
@@ -58,6 +60,7 @@ impl Dialog {
             target: invite.contacts().first().map_or_else(|| invite.from_().uri.clone(), |contact| contact.uri.clone()),
             routes,
             path,
+            ours,
             follows_contact,
             resolved: None,
             user: invite.uri.user().into_owned(),
@@ -117,7 +120,7 @@ impl Dialog {
 
     /// Our Contact.
     pub fn contact(&self) -> Uri {
-        our_contact(&self.user, self.path)
+        our_contact(&self.user, self.path.transport, self.ours)
     }
 
     /// Checks and notes the CSeq of their next request.
@@ -180,10 +183,10 @@ fn named(party: &NameAddr) -> NameAddr {
     }
 }
 
-/// Where we can be reached on the listener of `path`.
-pub fn our_contact(user: &str, path: Path) -> Uri {
-    let uri = Uri::sip(user, &path.local.ip().to_canonical().to_string(), Some(path.local.port()));
-    match path.transport {
+/// Where we can be reached.
+pub fn our_contact(user: &str, transport: Transport, ours: SocketAddr) -> Uri {
+    let uri = Uri::sip(user, &ours.ip().to_string(), Some(ours.port()));
+    match transport {
         Transport::Udp => uri,
         transport => uri.with_param("transport", &transport.token().to_ascii_lowercase()),
     }

@@ -12,6 +12,7 @@ use super::registration::Registrations;
 use super::session::{Clock, Event as Happens, Session};
 use super::subscription::Subscriptions;
 use super::transaction::{Answer, Heard, Notice, Owner, Transactions};
+use super::uas::RETRY_AFTER;
 use super::visited::Visited;
 use super::watch::Watches;
 use super::{
@@ -225,6 +226,7 @@ impl Endpoint {
                 self.trunks.insert(address.first(), (*address, trunk.name.clone()));
             }
         }
+        self.transactions.told = settings.told.clone();
         self.settings = settings;
     }
 
@@ -363,6 +365,18 @@ impl Endpoint {
 pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER, REFER, NOTIFY, SUBSCRIBE, PRACK";
 /// The extensions that we speak and may be required to (RFC 3261 section 20.37); 100rel besides, for calls.
 pub(super) const SUPPORTED: &str = "replaces, norefersub, timer";
+
+/// What we call ourselves in a Warning.
+const PSEUDONYM: &str = "centrala";
+
+/// What a refusal says besides its status: when to come again (RFC 3261 section 21.5.4), what is wrong with an offer (21.4.26).
+pub(super) fn explain(refusal: &mut Response) {
+    match refusal.status {
+        Status(503) => refusal.headers.set(Header::RetryAfter, RETRY_AFTER),
+        Status(488) => refusal.headers.set(Header::Warning, format!("305 {PSEUDONYM} \"Incompatible media format\"")),
+        _ => {}
+    }
+}
 
 /// Says what we allow and support: in 200 to OPTIONS and INVITE.
 pub(super) fn introduce(response: &mut Response) {

@@ -2,13 +2,12 @@
 //!
 //! Invariant: only `advance` changes a session's phase, and only `end` removes one.
 
-use super::endpoint::{Endpoint, introduce};
+use super::endpoint::{Endpoint, explain, introduce};
 use super::message::{Body, Headers, Method, Name as Header, Request, Response};
 use super::refresh;
 use super::session::{Act, Clock, Event as Happens, Exchange, Next, Phase, Unacknowledged, step};
 use super::transaction::{GIVE_UP, Owner, T1, T2, TxId};
 use super::uas::REMIND;
-use super::uas::RETRY_AFTER;
 use super::{DialogId, Ending, Event, Output, QueryId, Status};
 use crate::sdp::{self, Description};
 use crate::time::Now;
@@ -176,9 +175,7 @@ impl Endpoint {
         let Some(session) = self.sessions.get(&id) else { return };
         let status = status.unwrap_or(session.refusal);
         if let (Some(tx), Some(mut response)) = (session.invite, self.response_to_invite(id, status)) {
-            if status == Status(503) {
-                response.headers.set(Header::RetryAfter, RETRY_AFTER);
-            }
+            explain(&mut response);
             self.transactions.say(tx, status, response.to_bytes(), now.mono, out);
         }
     }
@@ -196,6 +193,7 @@ impl Endpoint {
         for of_success in [Header::RecordRoute, Header::SessionExpires, Header::Require] {
             response.headers.remove(of_success);
         }
+        explain(&mut response);
         self.transactions.say(tx, status, response.to_bytes(), now.mono, out);
     }
 

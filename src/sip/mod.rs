@@ -25,7 +25,7 @@
 //! | `carried` | identity, privacy, diversions, hops, in and out of headers |
 //! | `auth`, [`digest`] | who is it |
 //! | `registrar`, `registration` | phones at ours, we at others' |
-//! | `paths` | where bytes go |
+//! | `paths`, `routes` | where bytes go, and which of our addresses they leave from |
 //!
 //! Invariant: nothing here reads a clock, a socket or a file; every peer's mistake is an answer or an event.
 
@@ -49,6 +49,7 @@ mod registrar;
 mod registration;
 mod reliable;
 mod replaces;
+mod routes;
 pub mod session;
 mod settings;
 pub mod stream;
@@ -65,6 +66,7 @@ mod words;
 pub use endpoint::{Census, Endpoint};
 pub use network::Network;
 pub use parties::*;
+pub use routes::{Route, Routes};
 pub use settings::*;
 pub use visited::Visited;
 pub use words::*;

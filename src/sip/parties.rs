@@ -17,6 +17,8 @@ pub struct IncomingCall {
     pub from: Party,
     /// The user part of the request URI, unescaped: what was dialled.
     pub dialled: String,
+    /// The user part of To: whom the caller meant, where the request URI names but the account that we registered.
+    pub to: String,
     pub sip_call_id: String,
     pub path: Path,
     /// `None`: a delayed offer, we make it in the 200.

@@ -21,6 +21,7 @@ use crate::id::Rng;
 use crate::time::{Duration, Moment, Now, Timers};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 /// The pause after the first failure (RFC 5626 section 4.5), doubled by each that follows.
 const RETRY: Duration = Duration::from_secs(30);
@@ -56,6 +57,8 @@ pub enum Due {
 #[derive(Clone, Debug)]
 struct Kept {
     account: Account,
+    /// Where we are, as the registrar is told.
+    ours: SocketAddr,
     call_id: String,
     tag: String,
     cseq: u32,
@@ -98,11 +101,11 @@ impl Registrations {
 impl Endpoint {
     pub(super) fn keep_registered(&mut self, id: RegistrationId, account: Account, now: Now, out: &mut Vec<Output>) {
         let (call_id, tag) = (self.rng.hex(32), self.rng.hex(16));
-        let expires = account.expires;
+        let (expires, ours) = (account.expires, self.settings.told.address(&account.registrar));
         // The same registration again with other words goes on where it was (RFC 3261 section 10.2: one Call-ID, rising CSeq).
         let kept = match self.registrations.all.remove(&id) {
-            Some(old) => Kept { account, expires, is_leaving: false, failures: 0, ..old },
-            None => Kept::new(account, call_id, tag),
+            Some(old) => Kept { account, ours, expires, is_leaving: false, failures: 0, ..old },
+            None => Kept::new(account, ours, call_id, tag),
         };
         self.registrations.all.insert(id, kept);
         self.register(id, now, out);
@@ -229,10 +232,15 @@ impl Endpoint {
 }
 
 impl Kept {
-    fn new(account: Account, call_id: String, tag: String) -> Kept {
+    fn contact(&self) -> Uri {
+        our_contact(&self.account.user, self.account.registrar.transport, self.ours)
+    }
+
+    fn new(account: Account, ours: SocketAddr, call_id: String, tag: String) -> Kept {
         Kept {
             expires: account.expires,
             account,
+            ours,
             call_id,
             tag,
             cseq: 0,
@@ -269,7 +277,7 @@ fn request(kept: &Kept) -> Request {
     request.set_to(&NameAddr::new(aor));
     request.set_call_id(&kept.call_id);
     request.set_cseq(kept.cseq);
-    request.set_contact(&NameAddr::new(our_contact(&account.user, account.registrar)));
+    request.set_contact(&NameAddr::new(kept.contact()));
     request.headers.set(Header::Expires, kept.expires.as_secs().to_string());
     request
 }
@@ -298,7 +306,7 @@ fn again(kept: &mut Kept, notice: &Notice, response: &Response, rng: &mut Rng) -
 
 /// How long the registrar keeps us: what it says of our Contact, else of all, else what we asked for.
 fn granted(kept: &Kept, response: &Response) -> Duration {
-    let contact = our_contact(&kept.account.user, kept.account.registrar);
+    let contact = kept.contact();
     let ours = response.contacts().iter().find(|other| other.uri.same_as(&contact)).and_then(NameAddr::expires);
     match ours.or(response.expires()) {
         Some(seconds) => Duration::from_secs(u64::from(seconds)).min(LONGEST),

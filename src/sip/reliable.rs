@@ -5,7 +5,7 @@
 //! for its PRACK at a time, and one of theirs is told and acknowledged once, in its order.
 
 use super::dialog::Dialog;
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, explain};
 use super::life::description;
 use super::message::{Method, Name as Header, Request, Response};
 use super::session::{Clock, Event as Happens, Exchange, Phase, Session};
@@ -219,7 +219,11 @@ impl Endpoint {
                 self.transactions.set_owner(tx, Owner::Offer(id));
                 self.take_offer(id, request, tx, false, Some(offer), None, out);
             }
-            None => self.say(tx, Response::to(request, Status(488)), now, out),
+            None => {
+                let mut refusal = Response::to(request, Status(488));
+                explain(&mut refusal);
+                self.say(tx, refusal, now, out);
+            }
         }
     }
 

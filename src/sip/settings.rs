@@ -2,11 +2,11 @@
 //!
 //! Invariant: nothing here changes while it is used; a new configuration is a new value.
 
-use super::{Network, Transport};
+use super::{Network, Path, Transport};
 use crate::id::Name;
 use crate::time::Duration;
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// What the user agent needs to know of the configuration.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -18,6 +18,36 @@ pub struct Settings {
     pub trunks: Vec<TrunkSource>,
     pub registrar: RegistrarSettings,
     pub session: SessionTimers,
+    pub told: Told,
+}
+
+/// What peers are told of where we are: in Via, Contact, From and SDP.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Told {
+    /// Behind address translation: our address as peers outside see it.
+    pub external: Option<IpAddr>,
+    /// Where our own address is the right one.
+    pub inside: Vec<Network>,
+}
+
+impl Told {
+    /// Our address for a peer that is there, who is reached from `local`.
+    pub fn ip(&self, local: IpAddr, peer: IpAddr) -> IpAddr {
+        let local = local.to_canonical();
+        match self.external {
+            Some(external) if external.is_ipv4() == local.is_ipv4() && !self.is_inside(peer) => external,
+            _ => local,
+        }
+    }
+
+    /// The same with the port of the listener.
+    pub fn address(&self, path: &Path) -> SocketAddr {
+        SocketAddr::new(self.ip(path.local.ip(), path.remote.ip()), path.local.port())
+    }
+
+    fn is_inside(&self, peer: IpAddr) -> bool {
+        self.inside.iter().any(|network| network.contains(peer))
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -140,7 +140,13 @@ impl Endpoint {
         response.set_to_tag(&tag);
         response.headers.copy(&request.headers, Header::RecordRoute);
         let kept = Kept {
-            dialog: Dialog::of_invite(&request, &tag, path, matches!(source, Source::Trunk(_))),
+            dialog: Dialog::of_invite(
+                &request,
+                &tag,
+                path,
+                self.settings.told.address(&path),
+                matches!(source, Source::Trunk(_)),
+            ),
             source: source.clone(),
             package,
             event_id: event_id(&request),

@@ -40,7 +40,8 @@ impl Endpoint {
             return;
         };
         let tag = self.rng.hex(16);
-        let host = path.local.ip().to_canonical().to_string();
+        let ours = self.settings.told.address(&path);
+        let host = ours.ip().to_string();
         let local = carried::from_address(&call.from, &host, call.carried.withheld).with_tag(&tag);
         let remote = NameAddr::new(called(&call, &target)).with_display(&call.to.display);
         let mut dialog = Dialog {
@@ -52,6 +53,7 @@ impl Endpoint {
             target,
             routes: Vec::new(),
             path,
+            ours,
             follows_contact: call.path.is_none(),
             resolved: None,
             // The Contact of a caller who is not to be known says nothing either.
@@ -135,7 +137,7 @@ impl Endpoint {
 
     fn acknowledge_by(&mut self, tx: TxId, tag: &str, way: Path, mut ack: Request, out: &mut Vec<Output>) {
         let branch = format!("z9hG4bK{}", self.rng.hex(20));
-        ack.push_via(&super::message::Via::new(way.transport.token(), way.local, &branch));
+        ack.push_via(&super::message::Via::new(way.transport.token(), self.settings.told.address(&way), &branch));
         self.transactions.acknowledge(tx, tag, way, ack.to_bytes(), out);
     }
 
@@ -257,6 +259,7 @@ impl Endpoint {
             target: response.to_().uri.clone(),
             routes: Vec::new(),
             path,
+            ours: self.settings.told.address(&path),
             follows_contact: true,
             resolved: None,
             user: response.from_().uri.user().into_owned(),

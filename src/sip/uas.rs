@@ -10,13 +10,13 @@ use super::auth::{Claim, Verdict};
 use super::carried;
 use super::dialog::Dialog;
 use super::endpoint::{ALLOW, Endpoint, SUPPORTED, introduce};
-use super::message::{Body, Method, Name as Header, NameAddr, Request, Response};
+use super::message::{Body, Method, Name as Header, NameAddr, Request, Response, Scheme};
 use super::refresh::Refreshing;
 use super::registrar::Registration;
 use super::reliable::OPTION;
 use super::session::{Clock, Event as Happens, Exchange, Phase, Session, UNAVAILABLE};
 use super::transaction::{Owner, TxId, request_key};
-use super::{DialogId, Ending, Event, IncomingCall, Output, Party, Path, Rejection, Source, Status};
+use super::{DialogId, Ending, Event, IncomingCall, Output, Party, Path, Rejection, Source, Status, Transport};
 use crate::id::Name;
 use crate::sdp::{self, Description};
 use crate::time::{Duration, Now};
@@ -80,7 +80,7 @@ impl Endpoint {
             }
             _ => return self.refuse_with(&request, tx, Status(405), &[(Header::Allow, ALLOW)], now, out),
         }
-        if !request.uri.is_sip() && request.uri.scheme() != super::message::Scheme::Tel {
+        if !takes(request.uri.scheme(), path.transport) {
             return self.refuse(&request, tx, Status(416), now, out);
         }
         match request.method {
@@ -122,6 +122,11 @@ impl Endpoint {
             return self.refuse(&request, tx, Status(482), now, out);
         }
         let Some(source) = self.who(&request, path, tx, now, out) else { return };
+        if request.contacts().is_empty() && request.via().is_3261() {
+            // RFC 3261 section 8.1.1.8; who speaks RFC 2543 need not give one.
+            self.rejected(path, Status(400), Rejection::Malformed("an INVITE without Contact".to_string()), out);
+            return self.refuse(&request, tx, Status(400), now, out);
+        }
         if !self.has_extensions(&request, tx, now, out) {
             return;
         }
@@ -169,8 +174,7 @@ impl Endpoint {
         response.set_to_tag(&tag);
         response.headers.copy(&request.headers, Header::RecordRoute);
         let mut carried = carried::read(&request.headers);
-        let display = request.from_().display.chars().filter(|letter| !letter.is_control()).collect();
-        let mut from = Party { display, user: request.from_().uri.subscriber() };
+        let mut from = Party { display: request.from_().display.clone(), user: request.from_().uri.subscriber() };
         if let Source::Extension(user) = &source
             && is_anonymous(request.from_())
         {
@@ -182,6 +186,7 @@ impl Endpoint {
             source: source.clone(),
             from,
             dialled: request.uri.subscriber(),
+            to: request.to_().uri.subscriber(),
             sip_call_id: request.call_id().to_string(),
             path,
             offer,
@@ -192,7 +197,7 @@ impl Endpoint {
         let follows_contact = matches!(source, Source::Trunk(_));
         let session = Session {
             phase: Phase::Ringing,
-            dialog: Dialog::of_invite(request, &tag, path, follows_contact),
+            dialog: Dialog::of_invite(request, &tag, path, self.settings.told.address(&path), follows_contact),
             is_ours: false,
             source: Some(source),
             invite: Some(tx),
@@ -406,6 +411,15 @@ impl Endpoint {
             self.transactions.set_merge_key(tx, refused_key(response.from_(), response.call_id(), response.cseq().number));
         }
         self.transactions.say(tx, response.status, response.to_bytes(), now.mono, out);
+    }
+}
+
+/// `sips:` promises TLS on each hop (RFC 3261 section 26.2.2, RFC 5630): over anything else we do not know that scheme.
+fn takes(scheme: Scheme, transport: Transport) -> bool {
+    match scheme {
+        Scheme::Sip | Scheme::Tel => true,
+        Scheme::Sips => matches!(transport, Transport::Tls | Transport::Wss),
+        Scheme::Other => false,
     }
 }
 

@@ -18,6 +18,7 @@ use crate::id::Name;
 use crate::time::{Duration, Moment, Now, Timers};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 /// Peers watched at once; one more is not.
 const MAX_WATCHED: usize = 1_000;
@@ -153,7 +154,8 @@ impl Endpoint {
     fn ask_watched(&mut self, id: WatchId, now: Now, out: &mut Vec<Output>) {
         let Some(watched) = self.watches.all.get_mut(&id) else { return };
         watched.cseq += 1;
-        let (options, path) = (watched.options(), watched.probing.path);
+        let path = watched.probing.path;
+        let options = watched.options(self.settings.told.address(&path));
         self.watches.timers.set(id, now.mono + watched.probing.patience.max(SHORTEST));
         let tx = self.transactions.send(options, path, Owner::Watch(id), &mut self.rng, now.mono, out);
         if let Some(watched) = self.watches.all.get_mut(&id) {
@@ -163,16 +165,15 @@ impl Endpoint {
 }
 
 impl Watched {
-    fn options(&self) -> Request {
-        let Probing { target, path, .. } = &self.probing;
-        let host = path.local.ip().to_canonical().to_string();
+    fn options(&self, ours: SocketAddr) -> Request {
+        let (target, host) = (&self.probing.target, ours.ip().to_string());
         let mut options = Request::new(Method::Options, target.clone());
         options.set_max_forwards(70);
         options.set_from(&NameAddr::new(Uri::sip("", &host, None)).with_tag(&self.tag));
         options.set_to(&NameAddr::new(target.bare()));
         options.set_call_id(&self.call_id);
         options.set_cseq(self.cseq);
-        options.set_contact(&NameAddr::new(super::dialog::our_contact("", *path)));
+        options.set_contact(&NameAddr::new(super::dialog::our_contact("", self.probing.path.transport, ours)));
         options.headers.set(Header::Accept, "application/sdp");
         options
     }

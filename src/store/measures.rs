@@ -143,8 +143,11 @@ impl Stays {
         }
         let mut handled: BTreeMap<&Name, Work> = BTreeMap::new();
         for stay in self.stays.iter().filter(|stay| period.holds(stay.entered)) {
-            if let (Some(agent), Some(_)) = (&stay.agent, stay.answered) {
-                *handled.entry(agent).or_default() += stay.work();
+            let last = stay.agent.as_ref().filter(|_| stay.answered.is_some()).map(|agent| (agent, stay.work_of_last()));
+            let before =
+                stay.broken_off.iter().map(|(agent, talk)| (agent, Work { handled: 1, talk: *talk, ..Work::default() }));
+            for (agent, work) in before.chain(last) {
+                *handled.entry(agent).or_default() += work;
                 rows.entry(agent.clone()).or_default();
             }
         }
@@ -192,11 +195,18 @@ impl Stays {
 }
 
 impl Stay {
-    /// What it cost its agent; nothing when it had none.
+    /// What it cost its agents; nothing when it had none.
     fn work(&self) -> Work {
         let handled = u64::from(self.answered.is_some());
         let talk = self.talked.saturating_sub(self.held);
         Work { handled, talk, hold: self.held, wrap_up: self.wrapped_up, ..Work::default() }
+    }
+
+    /// The same of the last one alone: the talks that broke off were others'.
+    fn work_of_last(&self) -> Work {
+        let broken_off: Duration = self.broken_off.iter().map(|(_, talk)| *talk).sum();
+        let work = self.work();
+        Work { talk: work.talk.saturating_sub(broken_off), ..work }
     }
 }
 
@@ -209,7 +219,7 @@ impl Period {
 impl Sum {
     fn add(&mut self, stay: &Stay, threshold: Threshold, now: Wall) {
         let ended = stay.ending();
-        let waited = if ended.is_none() { now.since(stay.entered) } else { stay.waited };
+        let waited = if ended.is_none() { stay.waited_until(now) } else { stay.waited };
         self.counts.add(ended, waited, threshold);
         self.work += stay.work();
     }
@@ -339,6 +349,45 @@ mod tests {
         assert_eq!(support.service_level["short_excluded"], Some(0.5));
         assert_eq!(support.service_level["negative"], Some(1.0 / 3.0));
         assert_eq!(support.abandon_rate_no_short, Some(0.25));
+    }
+
+    /// Anna's phone is lost after twenty seconds, and bob answers five seconds later.
+    #[test]
+    fn a_talk_that_broke_off_is_talk_and_no_waiting() {
+        let joined = (10, "queue joined", "a", "+1", json!({ "queue": "support" }));
+        let answered = |at: i64, agent: &str, waited: u64| {
+            (at, "queue answered", "a", "", json!({ "queue": "support", "agent": agent, "waited_ms": waited * 1000 }))
+        };
+        let returned = (40, "queue returned", "a", "", json!({ "queue": "support", "agent": "anna", "talked_ms": 20_000 }));
+        let begun = || vec![joined.clone(), answered(20, "anna", 10), returned.clone()];
+        let left = |outcome: &str, waited: u64, talked: u64| {
+            let body =
+                json!({ "queue": "support", "outcome": outcome, "waited_ms": waited * 1000, "talked_ms": talked * 1000 });
+            (75, "queue left", "a", "", body)
+        };
+        let lost = (75, "call lost", "a", "", json!({ "ended": at(75).unix_nanos() }));
+        let moved = (75, "queue moved", "a", "", json!({ "queue": "sales", "from": "support" }));
+        let answered_by_bob = answered(45, "bob", 15);
+        // What follows; answered, the longest wait and the talk of `support` at second 80.
+        for (what, facts, expected) in [
+            ("waits still", vec![], (0, 50.0, 20.0)),
+            ("talks with bob", vec![answered_by_bob.clone()], (1, 10.0, 20.0)),
+            ("talked with bob", vec![answered_by_bob, left("answered", 10, 50)], (1, 10.0, 50.0)),
+            ("gave up", vec![left("abandoned", 45, 0)], (0, 45.0, 20.0)),
+            ("the exchange died", vec![lost], (0, 45.0, 20.0)),
+            ("was moved", vec![moved], (0, 45.0, 20.0)),
+        ] {
+            let facts: Vec<_> = begun().into_iter().chain(facts).collect();
+            let rows = day(&facts).queues(&Period { now: at(80), to: at(80), ..period(None) });
+            let support = rows.iter().find(|row| row.queue == "support").expect("a row");
+            let told = (support.counts.answered, support.longest_wait_s, support.talk_s);
+            assert_eq!((support.counts.offered, told), (1, expected), "{what}");
+        }
+        // Of the fifty seconds twenty were anna's.
+        let facts: Vec<_> = begun().into_iter().chain([answered(45, "bob", 15), left("answered", 10, 50)]).collect();
+        let rows = day(&facts).agents(&period(None));
+        let told: Vec<_> = rows.iter().map(|row| (row.agent.as_str(), row.handled, row.aht_s)).collect();
+        assert_eq!(told, [("anna", 1, Some(20.0)), ("bob", 1, Some(30.0))]);
     }
 
     #[test]

@@ -6,9 +6,9 @@
 //! | `CONNECT` | wait, bridged channel (the call's reference), ring time | `queue answered` |
 //! | `COMPLETECALLER`, `COMPLETEAGENT` | wait, talk, first position | `queue left`, answered; by who hung up |
 //! | `BLINDTRANSFER`, `ATTENDEDTRANSFER` | number (empty), context (empty), wait, talk, first position | the same, sent on by the agent |
-//! | `ABANDON` | position, first position, wait | abandoned, or the call was lost |
+//! | `ABANDON` | position, first position, wait | abandoned |
 //! | `EXITWITHKEY` | key, position, first position, wait | left by key |
-//! | `EXITWITHTIMEOUT` | position, first position, wait | flowed out, callback taken, answered elsewhere, ended by us |
+//! | `EXITWITHTIMEOUT` | position, first position, wait | flowed out, callback taken, answered elsewhere, ended by us; the exchange died meanwhile |
 //! | `RINGNOANSWER` | ring time in ms | an offer that its phone did not take |
 //! | `RINGCANCELED` | ring time in ms | an offer whose caller left meanwhile; one that another agent took is no event |
 //! | `PAUSEALL`, `UNPAUSEALL` | reason | an agent's state |
@@ -51,8 +51,8 @@ struct Open {
     first: usize,
     /// Once answered.
     agent: Option<String>,
+    connected: Wall,
     waited: u64,
-    rang: u64,
 }
 
 #[derive(Debug, Default)]
@@ -72,6 +72,7 @@ struct Body {
     waited_ms: u64,
     talked_ms: u64,
     rang_ms: u64,
+    ended: Option<Wall>,
 }
 
 impl QueueLog {
@@ -111,7 +112,7 @@ impl QueueLog {
             "queue answered" => self.connected(&fact, &body),
             "queue returned" => self.returned(&fact),
             "queue left" => self.left(&fact, &body),
-            "call lost" => self.lost(&fact),
+            "call lost" => self.lost(&fact, &body),
             "agent state" => self.turned(&fact, &body),
             _ => {}
         }
@@ -122,23 +123,25 @@ impl QueueLog {
         line.push(fact.call.clone());
         let first = line.len();
         let number = fact.number.clone().unwrap_or_default();
-        let open =
-            Open { queue: queue.to_string(), since: fact.at, number: number.clone(), first, agent: None, waited: 0, rang: 0 };
+        let open = Open {
+            queue: queue.to_string(),
+            since: fact.at,
+            number: number.clone(),
+            first,
+            agent: None,
+            connected: fact.at,
+            waited: 0,
+        };
         self.stays.insert(fact.call.clone(), open);
         self.say(fact.at, &fact.call, queue, NONE, "ENTERQUEUE", &[String::new(), number, first.to_string()]);
     }
 
     fn rang(&mut self, fact: &Fact, body: &Body) {
         let Some(agent) = &body.agent else { return };
-        if body.outcome == "answered" {
-            if let Some(open) = self.stays.get_mut(&fact.call) {
-                open.rang = body.rang_ms / 1000;
-            }
-            return;
-        }
         let event = match body.outcome.as_str() {
             "caller_gone" => "RINGCANCELED",
-            "lost_race" | "cancelled" => return,
+            // Told by its CONNECT, or by another agent's.
+            "answered" | "lost_race" | "cancelled" => return,
             _ => "RINGNOANSWER",
         };
         self.say(fact.at, &fact.call, &body.queue, agent, event, &[body.rang_ms.to_string()]);
@@ -147,8 +150,10 @@ impl QueueLog {
     fn connected(&mut self, fact: &Fact, body: &Body) {
         let Some(open) = self.stays.get_mut(&fact.call) else { return };
         open.agent = body.agent.clone();
+        open.connected = fact.at;
         open.waited = body.waited_ms / 1000;
-        let (queue, data) = (open.queue.clone(), [open.waited.to_string(), fact.call.clone(), open.rang.to_string()]);
+        let (queue, data) =
+            (open.queue.clone(), [open.waited.to_string(), fact.call.clone(), (body.rang_ms / 1000).to_string()]);
         self.lines_of.entry(queue.clone()).or_default().retain(|call| *call != fact.call);
         self.say(fact.at, &fact.call, &queue, body.agent.as_deref().unwrap_or(NONE), "CONNECT", &data);
     }
@@ -184,11 +189,15 @@ impl QueueLog {
         }
     }
 
-    /// The exchange died. Who talked was served; for how long, nobody knows.
-    fn lost(&mut self, fact: &Fact) {
+    /// The exchange died, at the last moment that is known of it. Who talked was served. Who waited did not give up: we ended the call.
+    fn lost(&mut self, fact: &Fact, body: &Body) {
         let Some(open) = self.stays.get(&fact.call) else { return };
-        let Some(agent) = open.agent.clone() else { return self.exit(fact, "ABANDON", &[], 0) };
-        let (queue, data) = (open.queue.clone(), [open.waited.to_string(), "0".into(), open.first.to_string()]);
+        let end = body.ended.unwrap_or(fact.at);
+        let Some(agent) = open.agent.clone() else {
+            return self.exit(fact, "EXITWITHTIMEOUT", &[], end.since(open.since).as_secs());
+        };
+        let talked = end.since(open.connected).as_secs();
+        let (queue, data) = (open.queue.clone(), [open.waited.to_string(), talked.to_string(), open.first.to_string()]);
         self.stays.remove(&fact.call);
         self.say(fact.at, &fact.call, &queue, &agent, "COMPLETEAGENT", &data);
     }
@@ -251,17 +260,83 @@ fn harmless(text: &str) -> String {
 mod tests {
     use super::*;
 
+    fn at(second: i64) -> Wall {
+        Wall::from_unix_nanos(second * 1_000_000_000)
+    }
+
+    /// Call `a` joins `support` at second 10 and `b` after it; what is said of these facts (second, kind, body) of `a`.
+    fn check(what: &str, facts: &[(i64, &str, &str)], expected: &[&str]) {
+        let mut log = QueueLog::new(at(0), at(1000), BTreeMap::new());
+        let joins = [("a", 10), ("b", 11)].map(|(call, second)| (second, "queue joined", call, r#"{"queue":"support"}"#));
+        for (second, kind, call, body) in joins.into_iter().chain(facts.iter().map(|(at, kind, body)| (*at, *kind, "a", *body)))
+        {
+            log.read(Fact { at: at(second), kind: kind.into(), call: call.into(), number: None, body: body.into() });
+        }
+        assert_eq!(log.lines().expect("few")[2..], *expected, "{what}");
+    }
+
+    #[test]
+    fn offers_and_talks_end_in_the_event_that_says_how() {
+        const ANSWERED: (i64, &str, &str) = (20, "queue answered", r#"{"queue":"support","agent":"anna","waited_ms":10000}"#);
+        const CONNECT: &str = "20|a|support|anna|CONNECT|10|a|0";
+        let offer = |outcome: &str| format!(r#"{{"queue":"support","agent":"anna","outcome":"{outcome}","rang_ms":4200}}"#);
+        for (outcome, line) in [
+            ("caller_gone", Some("15|a|support|anna|RINGCANCELED|4200")),
+            ("no_answer", Some("15|a|support|anna|RINGNOANSWER|4200")),
+            ("busy", Some("15|a|support|anna|RINGNOANSWER|4200")),
+            ("lost_race", None),
+            ("cancelled", None),
+        ] {
+            check(outcome, &[(15, "offer ended", &offer(outcome))], line.as_slice());
+        }
+        for (by, line) in [
+            (r#""caller""#, "50|a|support|anna|COMPLETECALLER|10|30|1"),
+            (r#""agent""#, "50|a|support|anna|COMPLETEAGENT|10|30|1"),
+            (r#""exchange""#, "50|a|support|anna|COMPLETEAGENT|10|30|1"),
+            (r#""blind transfer""#, "50|a|support|anna|BLINDTRANSFER|||10|30|1"),
+            (r#""attended transfer""#, "50|a|support|anna|ATTENDEDTRANSFER|||10|30|1"),
+            ("null", "50|a|support|anna|COMPLETEAGENT|10|30|1"),
+        ] {
+            let left = format!(
+                r#"{{"queue":"support","agent":"anna","outcome":"answered","waited_ms":10000,"talked_ms":30000,"by":{by}}}"#
+            );
+            check(by, &[ANSWERED, (50, "queue left", &left)], &[CONNECT, line]);
+        }
+    }
+
+    #[test]
+    fn whoever_returns_is_first_in_the_line_again_and_nobodys() {
+        let answered = (20, "queue answered", r#"{"queue":"support","agent":"anna","waited_ms":10000}"#);
+        let returned = (40, "queue returned", r#"{"queue":"support","agent":"anna","talked_ms":20000}"#);
+        let left = |outcome: &str| format!(r#"{{"queue":"support","outcome":"{outcome}","waited_ms":15000,"talked_ms":0}}"#);
+        let connect = "20|a|support|anna|CONNECT|10|a|0";
+        let gives_up = [answered, returned, (45, "queue left", &left("abandoned"))];
+        check("gives up", &gives_up, &[connect, "45|a|support|NONE|ABANDON|1|1|15"]);
+        check(
+            "the exchange dies",
+            &[answered, returned, (45, "call lost", "{}")],
+            &[connect, "45|a|support|NONE|ABANDON|1|1|0"],
+        );
+        let by_bob = (45, "queue answered", r#"{"queue":"support","agent":"bob","waited_ms":15000}"#);
+        let ended =
+            r#"{"queue":"support","agent":"bob","outcome":"answered","waited_ms":10000,"talked_ms":50000,"by":"caller"}"#;
+        check(
+            "somebody else answers",
+            &[answered, returned, by_bob, (75, "queue left", ended)],
+            &[connect, "45|a|support|bob|CONNECT|15|a|0", "75|a|support|bob|COMPLETECALLER|10|50|1"],
+        );
+    }
+
     #[test]
     fn a_morning_reads_as_asterisk_would_have_written_it() {
-        let at = |second: i64| Wall::from_unix_nanos(second * 1_000_000_000);
         let mut log = QueueLog::new(at(5), at(1000), [("a".to_string(), "caller".to_string())].into());
         for (second, kind, call, number, body) in [
             (1, "agent state", "", "", r#"{"agent":"anna","state":"available"}"#),
             (10, "queue joined", "a", "+48|22", r#"{"queue":"support"}"#),
             (11, "queue joined", "b", "+2", r#"{"queue":"support"}"#),
             (14, "offer ended", "a", "", r#"{"queue":"support","agent":"bob","outcome":"no_answer","rang_ms":3000}"#),
+            (19, "queue answered", "a", "", r#"{"queue":"support","agent":"anna","waited_ms":9000,"rang_ms":4900}"#),
             (19, "offer ended", "a", "", r#"{"queue":"support","agent":"anna","outcome":"answered","rang_ms":4900}"#),
-            (19, "queue answered", "a", "", r#"{"queue":"support","agent":"anna","waited_ms":9000}"#),
             (25, "queue left", "b", "", r#"{"queue":"support","outcome":"left_by_key","waited_ms":14000,"by":"1"}"#),
             (
                 60,
@@ -300,9 +375,9 @@ mod tests {
             "81|d|support|NONE|ENTERQUEUE||+48 12|1",
             "82|e|support|NONE|ENTERQUEUE||+48 13|2",
             "84|e|support|anna|CONNECT|2|e|0",
-            "85|e|support|anna|COMPLETEAGENT|2|0|2",
+            "85|e|support|anna|COMPLETEAGENT|2|1|2",
             "86|f|support|NONE|ENTERQUEUE||+48 14|2",
-            "87|f|support|NONE|ABANDON|2|2|0",
+            "87|f|support|NONE|EXITWITHTIMEOUT|2|2|1",
             "88|d|support|NONE|EXITWITHTIMEOUT|1|1|7",
             "88|d|sales|NONE|ENTERQUEUE||+48 12|1",
             "89|d|sales|NONE|ABANDON|1|1|8",
@@ -310,5 +385,33 @@ mod tests {
             "99|NONE|NONE|anna|AGENTLOGOFF||98",
         ];
         assert_eq!(log.lines().expect("few"), expected);
+    }
+
+    #[test]
+    fn who_was_lost_in_a_crash_did_not_give_up_here_nor_in_the_reports() {
+        use crate::store::measures::Period;
+        use crate::store::stays::Stays;
+        let at = |second: i64| Wall::from_unix_nanos(second * 1_000_000_000);
+        let (mut log, mut stays) = (QueueLog::new(at(0), at(1000), BTreeMap::new()), Stays::default());
+        let joined = r#"{"queue":"support"}"#.to_string();
+        let answered = r#"{"queue":"support","agent":"anna","waited_ms":2000}"#.to_string();
+        // The exchange was last seen at 20 s, and wrote this down as it began anew.
+        let lost = format!(r#"{{"ended":{}}}"#, serde_json::to_string(&at(20)).expect("a time"));
+        for (second, kind, call, body) in [
+            (10, "queue joined", "a", &joined),
+            (11, "queue joined", "b", &joined),
+            (12, "queue answered", "a", &answered),
+            (60, "call lost", "a", &lost),
+            (60, "call lost", "b", &lost),
+        ] {
+            let fact = Fact { at: at(second), kind: kind.into(), call: call.into(), number: None, body: body.clone() };
+            log.read(fact.clone());
+            stays.read(fact);
+        }
+        let lines = log.lines().expect("few");
+        assert_eq!(lines[3..], ["60|a|support|anna|COMPLETEAGENT|2|8|1", "60|b|support|NONE|EXITWITHTIMEOUT|1|2|9"]);
+        let rows = stays.queues(&Period { from: at(0), to: at(1000), now: at(1000), ..Period::default() });
+        let (counts, talked) = (rows[0].counts, rows[0].talk_s);
+        assert_eq!((counts.abandoned, counts.ended_by_us, counts.answered, talked), (0, 1, 1, 8.0));
     }
 }

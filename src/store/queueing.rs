@@ -48,6 +48,8 @@ pub enum QueueEvent {
     Answered {
         agent: Name,
         waited_ms: u64,
+        /// How long the phone rang that was picked up.
+        rang_ms: u64,
         /// The wait that was expected as they came.
         predicted_ms: Option<u64>,
     },

@@ -53,8 +53,10 @@ pub struct Stay {
     pub waited: Duration,
     pub answered: Option<Wall>,
     pub agent: Option<Name>,
-    /// Holding included.
+    /// Holding included, with all their agents.
     pub talked: Duration,
+    /// The talks of it that broke off, whose they were, and how long.
+    pub broken_off: Vec<(Name, Duration)>,
     pub held: Duration,
     pub wrapped_up: Duration,
 }
@@ -63,6 +65,11 @@ impl Stay {
     /// How it ended; a talk that still goes on is an answered call.
     pub fn ending(&self) -> Option<Ended> {
         self.ended.or(self.answered.map(|_| Ended::Answered))
+    }
+
+    /// A talk that broke off was no waiting.
+    pub fn waited_until(&self, at: Wall) -> Duration {
+        at.since(self.entered).saturating_sub(self.talked)
     }
 }
 
@@ -156,6 +163,7 @@ impl Stays {
             answered: None,
             agent: None,
             talked: Duration::ZERO,
+            broken_off: Vec::new(),
             held: Duration::ZERO,
             wrapped_up: Duration::ZERO,
         });
@@ -165,7 +173,7 @@ impl Stays {
         let Some(queue) = body.queue else { return };
         let Some(place) = self.open.remove(&fact.call) else { return };
         let stay = &mut self.stays[place];
-        stay.waited = fact.at.since(stay.entered);
+        stay.waited = stay.waited_until(fact.at);
         stay.ended = Some(Ended::FlowedOut);
         let customer = stay.customer.clone();
         self.enter(queue, fact.call, customer, fact.at);
@@ -175,7 +183,10 @@ impl Stays {
         let Some(place) = self.open.get(&fact.call).copied() else { return };
         let stay = &mut self.stays[place];
         stay.answered = Some(fact.at);
-        stay.waited = Duration::from_millis(body.waited_ms);
+        // Whoever answers after a talk that broke off was waited for, but not first.
+        if stay.agent.is_none() {
+            stay.waited = Duration::from_millis(body.waited_ms);
+        }
         stay.agent = body.agent.clone();
         self.last.extend(body.agent.map(|agent| (agent, place)));
     }
@@ -184,7 +195,9 @@ impl Stays {
         let Some(place) = self.open.get(&fact.call).copied() else { return };
         let stay = &mut self.stays[place];
         stay.answered = None;
-        stay.talked += Duration::from_millis(body.talked_ms);
+        let talked = Duration::from_millis(body.talked_ms);
+        stay.talked += talked;
+        stay.broken_off.extend(body.agent.clone().map(|agent| (agent, talked)));
     }
 
     fn left(&mut self, fact: &Fact, body: Body) {
@@ -213,7 +226,7 @@ impl Stays {
                 stay.ended = Some(Ended::Answered);
             }
             None => {
-                stay.waited = end.since(stay.entered);
+                stay.waited = stay.waited_until(end);
                 stay.ended = Some(Ended::EndedByUs);
             }
         }

@@ -81,6 +81,15 @@ impl Exchange {
         Exchange { child, config: config.to_owned(), sip, folder }
     }
 
+    /// The same, started by a command that is made of the daemon's own and becomes the daemon.
+    pub fn wrapped(test: &str, config: &Path, sip: &str, wrap: impl Fn(&Command) -> Command) -> Exchange {
+        let folder = Folder::new(test);
+        let mut command = wrap(&run(config, sip, &folder.join("data")));
+        command.current_dir(house()).stdin(Stdio::null());
+        let (child, sip) = started(command, &folder);
+        Exchange { child, config: config.to_owned(), sip, folder }
+    }
+
     /// kill -9, and the same data folder started anew (on another port).
     pub fn crash_and_restart(&mut self) {
         self.child.kill().expect("it was running");
@@ -187,8 +196,12 @@ impl Drop for Exchange {
 }
 
 fn start(config: &Path, sip: &str, folder: &Folder) -> (Child, SocketAddr) {
+    started(run(config, sip, &folder.join("data")), folder)
+}
+
+fn started(mut command: Command, folder: &Folder) -> (Child, SocketAddr) {
     let log = File::options().create(true).append(true).open(folder.join("log")).expect("a file of ours");
-    let mut child = run(config, sip, &folder.join("data")).stdout(Stdio::piped()).stderr(log).spawn().expect("our own binary");
+    let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("our own binary");
     let printed = lines(child.stdout.take().expect("piped"));
     let mut said = String::new();
     let until = Instant::now() + START_LIMIT;

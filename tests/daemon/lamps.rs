@@ -1,100 +1,98 @@
-//! What a busy lamp says of a call: who talks with whom, also after a transfer, and what another phone needs to take it.
+//! Lamps on phones that nobody here wrote: SIPp is the desk phone with a lamp (RFC 4235), which reads what it is told by itself, while
+//! two baresips make the call that it shows; baresip's own lamp for messages (RFC 3842).
 
-use crate::exchange::{Exchange, until};
-use crate::line::{Call, Line};
-use crate::telephone::Telephone;
+use crate::exchange::{Exchange, Folder, until};
+use crate::lab::copied;
+use crate::live::{Phone, Phrases, SOON};
+use crate::phones::From;
+use crate::scenario::{Sipp, is_told, is_told_no_more, subscribes, subscribes_again};
+use std::fs;
 use std::time::Duration;
 
 const S: fn(u64) -> Duration = Duration::from_secs;
 
-/// A phone of 1003 that watches somebody, told what their state is now.
+/// SIPp as the desk phone of 1003 with a lamp for this extension. What it has been told is in a file of its name.
 struct Lamp {
-    line: Line,
-    body: String,
+    folder: Folder,
+    sipp: Sipp,
 }
 
 impl Lamp {
-    fn watching(whose: &str, exchange: &Exchange) -> Lamp {
-        let mut line = Line::udp("127.0.0.1", exchange.sip);
-        let mut watch = Call::new(&line, "1003", whose, exchange.sip);
-        line.send(watch.subscribe("dialog", None));
-        let challenge = line.expect(S(5), |message| message.answers("SUBSCRIBE")).expect("a challenge");
-        let credentials = watch.credentials("SUBSCRIBE", &challenge, "pw1003");
-        line.send(watch.subscribe("dialog", Some(&credentials)));
-        assert_eq!(line.expect(S(5), |message| message.answers("SUBSCRIBE")).expect("an answer").status(), 200);
-        Lamp { line, body: String::new() }
+    /// The call goes through these states, as dialogs of this direction with this other one; then the lamp subscribes anew, and no more.
+    fn of(whose: &str, address: &str, direction: &str, other: &str, states: &[&str], exchange: &Exchange) -> Lamp {
+        let folder = Folder::new("lamp");
+        let free = format!("<dialog-info [^>]*state=\"full\" entity=\"sip:{whose}\">.*<state>terminated</state>");
+        let call = |state: &&str| {
+            is_told(&format!("direction=\"{direction}\"><state>{state}</state>.*<identity>sip:{other}</identity>"))
+        };
+        let steps = [
+            subscribes(whose),
+            is_told(&free),
+            states.iter().map(call).collect(),
+            is_told(&free),
+            subscribes_again(3, 300),
+            is_told(&free),
+            subscribes_again(4, 0),
+            is_told_no_more(),
+        ];
+        let sipp = Sipp::calls(&folder, "lamp", address, &steps.concat(), "1003", exchange);
+        let lamp = Lamp { folder, sipp };
+        lamp.shows("terminated", exchange);
+        lamp
     }
 
-    /// Waits until the lamp has been told this.
-    fn says(&mut self, what: &str, exchange: &Exchange) {
-        let told = until(S(8), || {
-            if let Some(notify) = self.line.expect(S(1), |message| message.is_request("NOTIFY")) {
-                self.line.send(notify.ok());
-                self.body = notify.body;
-            }
-            self.body.contains(what).then_some(())
-        });
-        assert!(told.is_some(), "{what} is not in {}\n{}", self.body, exchange.log());
+    /// What SIPp has been told so far.
+    fn shown(&self) -> String {
+        fs::read_to_string(self.folder.join("lamp.log")).unwrap_or_default()
     }
 
-    /// What stands behind `name="`.
-    fn value(&self, name: &str) -> String {
-        let rest = self.body.split(&format!(" {name}=\"")).nth(1).unwrap_or_else(|| panic!("{name} is not in {}", self.body));
-        rest.split('"').next().unwrap_or_default().to_string()
+    /// Waits until it has shown this.
+    fn shows(&self, state: &str, exchange: &Exchange) {
+        let seen = until(SOON, || self.shown().contains(&format!("<state>{state}</state>")).then_some(()));
+        assert!(seen.is_some(), "the lamp does not show {state}, only:\n{}\n{}", self.shown(), exchange.log());
+    }
+
+    /// Everything went as SIPp expected it, and nothing was told twice.
+    fn ends_well(mut self, told: usize, exchange: &Exchange) {
+        self.sipp.is_content(S(10)).unwrap_or_else(|why| panic!("{why}\n{}\n{}", self.shown(), exchange.log()));
+        let shown = self.shown();
+        assert_eq!(shown.lines().filter(|line| line.contains("<state>")).count(), told, "{shown}");
     }
 }
 
 #[test]
-fn a_lamp_names_whom_somebody_talks_with_also_when_a_transfer_has_changed_it() {
-    let exchange = Exchange::lab("lamp-names");
-    let mut lamp = Lamp::watching("1001", &exchange);
-    let host = exchange.sip;
-    lamp.says(&format!("entity=\"sip:1001@{host}\""), &exchange);
-    let mut middle = Telephone::registered(&exchange, "1002");
-    let mut last = Telephone::registered(&exchange, "1004");
-    let mut caller = Telephone::new(&exchange, "127.0.0.1", "1001", "1002");
-    caller.dial(Some("pw1001"));
-    middle.answered();
-    caller.connected();
-    lamp.says(&format!("<remote><identity>sip:1002@{host}</identity>"), &exchange);
-    // 1002 sends its caller on, and is told that 1004 rings before it is told that it is done.
-    let refer = format!("Refer-To: <sip:1004@{host}>\r\nContact: <sip:1002@{}>\r\n", middle.line.local());
-    let refer = middle.call.inside("REFER", &refer, "");
-    middle.line.send(refer);
-    let called = last.called();
-    assert_eq!(called.header("Referred-By").map(|by| by.contains("1002")), Some(true), "{called:?}");
-    last.rings(&called);
-    let told = |middle: &mut Telephone, what: &str| {
-        let notify = middle.line.expect(S(5), |message| message.is_request("NOTIFY"));
-        let notify = notify.unwrap_or_else(|| panic!("{what} is not told\n{}", exchange.log()));
-        middle.line.send(notify.ok());
-        assert!(notify.body.contains(what), "{notify:?}");
-    };
-    told(&mut middle, "SIP/2.0 100");
-    told(&mut middle, "SIP/2.0 180");
-    last.answers(&called);
-    told(&mut middle, "SIP/2.0 200");
-    lamp.says(&format!("<remote><identity>sip:1004@{host}</identity>"), &exchange);
+fn sipp_has_lamps_that_show_ringing_talk_and_its_end_and_go_out_when_it_wants_no_more() {
+    let (exchange, phrases) = (Exchange::lab("blf"), Phrases::new());
+    let mut anna = Phone::baresip(&exchange, From::Extension("1001"), &phrases.agent, &[]);
+    let mut bartek = Phone::baresip(&exchange, From::Extension("1002"), &phrases.caller, &[]);
+    let called = Lamp::of("1001", "127.0.0.11", "recipient", "1002", &["early", "confirmed"], &exchange);
+    let calls = Lamp::of("1002", "127.0.0.12", "initiator", "1001", &["trying", "early", "confirmed"], &exchange);
+    let both = [&called, &calls];
+    bartek.say("dial 1001");
+    anna.expect("CALL_INCOMING");
+    both.iter().for_each(|lamp| lamp.shows("early", &exchange));
+    anna.say("accept");
+    both.iter().for_each(|lamp| lamp.shows("confirmed", &exchange));
+    bartek.expect("CALL_ESTABLISHED");
+    bartek.say("hangup");
+    anna.expect("CALL_CLOSED");
+    called.ends_well(5, &exchange);
+    calls.ends_well(6, &exchange);
+    assert_eq!(exchange.records(1)[0]["outcome"], "completed");
+    exchange.becomes_quiet(S(10), false);
 }
 
 #[test]
-fn a_phone_takes_a_call_that_rings_elsewhere_by_what_its_lamp_says() {
-    let exchange = Exchange::lab("lamp-takes");
-    let mut lamp = Lamp::watching("1002", &exchange);
-    let mut rings = Telephone::registered(&exchange, "1002");
-    let mut caller = Telephone::new(&exchange, "127.0.0.1", "1001", "1002");
-    caller.dial(Some("pw1001"));
-    let invite = rings.called();
-    rings.rings(&invite);
-    lamp.says("<state>early</state>", &exchange);
-    lamp.says("call-id=", &exchange);
-    let [call_id, local, remote] = ["call-id", "local-tag", "remote-tag"].map(|name| lamp.value(name));
-    // As the phone that rings would name it.
-    let replaces = format!("Replaces: {call_id};to-tag={local};from-tag={remote};early-only\r\n");
-    let mut taker = Telephone::new(&exchange, "127.0.0.1", "1003", "1002");
-    taker.dial_with(Some("pw1003"), &replaces);
-    taker.connected();
-    caller.connected();
-    lamp.says("<state>terminated</state>", &exchange);
-    taker.hangs_up();
+fn baresip_is_told_of_its_own_mailbox_by_its_own_module() {
+    let folder = Folder::new("mwi");
+    let lab = copied(&folder);
+    lab.write("mailboxes.yaml", "mailboxes: {1003: {name: Celina}}\n");
+    let (exchange, phrases) = (Exchange::with("mwi-daemon", &lab.config), Phrases::new());
+    let celina = Phone::baresip(&exchange, From::Extension("1003"), &phrases.agent, &["--module", "mwi"]);
+    let words = ["MWI for sip:1003@", "Messages-Waiting: no", "Message-Account: sip:1003"];
+    let told = until(SOON, || words.iter().all(|words| celina.log().contains(words)).then_some(()));
+    assert!(told.is_some(), "the phone says:\n{}\n{}", celina.log(), exchange.log());
+    // It asked once, was told and believed it.
+    let asked = celina.log().matches("mwi: subscribing").count();
+    assert_eq!(asked, 1, "{}", celina.log());
 }

@@ -35,6 +35,11 @@ impl Phone {
     /// A baresip that says `phrase` over and over in its calls; ready, and registered if it is an extension's.
     pub fn baresip(exchange: &Exchange, from: From, phrase: &Path, options: &[&str]) -> Phone {
         let local = if matches!(from, From::Trunk) { TRUNK } else { DESK };
+        Phone::baresip_at(exchange, local, from, phrase, options)
+    }
+
+    /// The same at an address of its own.
+    pub fn baresip_at(exchange: &Exchange, local: &str, from: From, phrase: &Path, options: &[&str]) -> Phone {
         let mut command = driver("live.py");
         command.args(["127.0.0.1", &exchange.port(), from.user(), &from.password(), "--local", local, "--play"]);
         command.arg(phrase).args(options);
@@ -49,17 +54,23 @@ impl Phone {
 
     /// A SIPp on the desk of an extension: registered, and waiting for one call.
     pub fn sipp(exchange: &Exchange, user: &'static str, options: &[&str]) -> Phone {
-        let (port, media) = (free_port(DESK), media_port(DESK));
-        let mut command = driver("sipp.py");
-        command.args(["agent", "127.0.0.1", &exchange.port(), user, &From::Extension(user).password(), "--local", DESK]);
-        command.args(["--local-port", &port.to_string(), "--media-port", &media.to_string()]).args(options);
-        let phone = Phone::start(exchange, user, command);
+        Phone::sipp_at(exchange, DESK, user, options)
+    }
+
+    /// The same at an address of its own.
+    pub fn sipp_at(exchange: &Exchange, local: &str, user: &'static str, options: &[&str]) -> Phone {
+        let phone = Phone::start(exchange, user, by_sipp(exchange, "agent", local, user, options));
         let ready = phone.next(SOON, |event| event["ready"] == true);
         assert!(ready.is_some_and(|ready| ready["registered"] == true), "{}\n{}", phone.who, exchange.log());
         phone
     }
 
-    fn start(exchange: &Exchange, user: &str, mut command: Command) -> Phone {
+    /// A SIPp of an extension that calls: what it does then its steps say.
+    pub fn sipp_calls(exchange: &Exchange, local: &str, user: &'static str, number: &str, options: &[&str]) -> Phone {
+        Phone::start(exchange, user, by_sipp(exchange, "call", local, user, &[&[number], options].concat()))
+    }
+
+    pub fn start(exchange: &Exchange, user: &str, mut command: Command) -> Phone {
         let folder = exchange.folder.join(&format!("phone-{user}-{}", free_port("127.0.0.1")));
         std::fs::create_dir_all(&folder).expect("a temporary folder");
         let errors = File::create(folder.join("errors.txt")).expect("a file of ours");
@@ -104,11 +115,17 @@ impl Phone {
         self.kept.borrow().iter().filter(|event| event["type"] == kind).count()
     }
 
-    /// Of baresip: what it heard in its one call.
+    /// Of baresip: what it heard in its last call.
     pub fn recording(&self) -> PathBuf {
         let files = std::fs::read_dir(self.folder.join("rec")).expect("the folder of its recordings");
-        let mut heard = files.flatten().map(|file| file.path()).filter(|file| file.to_string_lossy().ends_with("-dec.wav"));
-        heard.next().unwrap_or_else(|| panic!("{} recorded nothing", self.who))
+        let heard = files.flatten().map(|file| file.path()).filter(|file| file.to_string_lossy().ends_with("-dec.wav"));
+        let begun = |file: &PathBuf| file.metadata().and_then(|file| file.created()).ok();
+        heard.max_by_key(begun).unwrap_or_else(|| panic!("{} recorded nothing", self.who))
+    }
+
+    /// Of baresip: what it has said of itself.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
     /// Of SIPp: what it says when its one call is over, which must have gone as written.
@@ -141,6 +158,14 @@ impl Drop for Phone {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+fn by_sipp(exchange: &Exchange, mode: &str, local: &str, user: &'static str, more: &[&str]) -> Command {
+    let (port, media) = (free_port(local), media_port(local));
+    let mut command = driver("sipp.py");
+    command.args([mode, "127.0.0.1", &exchange.port(), user, &From::Extension(user).password()]).args(more);
+    command.args(["--local", local, "--local-port", &port.to_string(), "--media-port", &media.to_string()]);
+    command
 }
 
 /// What is said on both sides: two phrases that no flow of the lab says to a Polish caller, without the silence before the first word.

@@ -18,12 +18,15 @@
 //!   rtp_safety    strangers at the media ports
 //!   hold          every way to ask for it                                       telephone  a line that speaks and listens
 //!   trunks        providers that want a password, refuse, are silent, die        scenario   SIPp as anybody
-//!   transfers     REFER by baresip and SIPp, lamps
-//!   lamps         who talks with whom; a call is taken by what a lamp says
+//!   servers       a provider found by SRV, whose better server refuses
+//!   transfers     REFER by baresip and SIPp from desks outside, mailboxes
+//!   talks         baresip and SIPp hold and refer, called or calling              lamps      SIPp's and baresip's lamps
+//!   lamp_words    whom a lamp names; a call is taken by what it says
 //!   attended      Replaces: by REFER, by INVITE; what is heard meanwhile
 //!   three_way     a code brings three together; what each hears; one leaves
-//!   nat           a phone behind a router of our own making
-//!   policy        a thousand attack strings, and a provider that counts
+//!   nat           phones behind a router of our own making
+//!   networks      listening everywhere; the address that is seen from outside
+//!   policy        a thousand attack strings, and a provider that counts         policy_ways  ... by the ways that nobody dials
 //!   broken_sounds files damaged under a running exchange
 //!   customers     PINs, calendars, web services
 //!   webhooks      a CRM is told of calls, also when it was away
@@ -55,22 +58,27 @@ mod hearing;
 mod hold;
 mod hostile;
 mod lab;
+mod lamp_words;
 mod lamps;
 mod line;
 mod live;
 mod nat;
+mod networks;
 mod phones;
 mod policy;
+mod policy_ways;
 mod queue_rules;
 mod queueing;
 mod refusals;
 mod reloads;
 mod rtp_safety;
 mod scenario;
+mod servers;
 mod start;
 mod storms;
 mod stream;
 mod survival;
+mod talks;
 mod telephone;
 mod three_way;
 mod torture;

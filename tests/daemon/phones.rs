@@ -138,7 +138,11 @@ impl Capture {
 
     /// The same for phones at several addresses.
     pub fn at(exchange: &Exchange, phones: &[&str]) -> Capture {
-        let file = exchange.folder.join("capture.pcap");
+        Capture::begun(exchange.folder.join("capture.pcap"), exchange.port(), phones)
+    }
+
+    /// The same before the exchange has begun, which will listen at this port.
+    pub fn begun(file: PathBuf, port: String, phones: &[&str]) -> Capture {
         let pairs = phones.iter().map(|phones| format!("(src 127.0.0.1 and dst {phones}) or (src {phones} and dst 127.0.0.1)"));
         let filter = format!("udp and ({})", pairs.collect::<Vec<_>>().join(" or "));
         let mut dumpcap = Command::new("dumpcap")
@@ -161,7 +165,7 @@ impl Capture {
             }
         }
         let marker = UdpSocket::bind((phones[0], 0)).expect("a loopback port");
-        Capture { dumpcap, file, port: exchange.port(), said: stderr, marker }
+        Capture { dumpcap, file, port, said: stderr, marker }
     }
 
     /// The streams of the calls in it, one JSON object each (see `tests/phones/rtp.py`). What the capture itself dropped counts

@@ -1,10 +1,10 @@
 //! Providers: one that wants a password, one that is out of order, one that is silent, one that dies in the middle of a call.
 
-use crate::exchange::{Exchange, Folder, until};
+use crate::exchange::{Exchange, Folder, free_port, until};
 use crate::lab::copied;
 use crate::line::{Call, Line};
-use crate::phones::{From, baresip};
-use crate::scenario::{Sipp, accept, answer, asks_with, pause, picks_up, receive};
+use crate::phones::{Capture, From, baresip, hears, seconds, sound};
+use crate::scenario::{Sipp, accept, answer, asks_with, goes_on, label, or_else, pause, picks_up, receive, send};
 use std::fs;
 use std::net::UdpSocket;
 use std::path::PathBuf;
@@ -79,6 +79,80 @@ fn a_provider_that_wants_a_password_registers_us_and_takes_our_calls() {
     line.send(call.bye());
     provider.is_content(S(10)).unwrap_or_else(|why| panic!("{why}\n{}", exchange.log()));
     assert_eq!(exchange.records(1)[0]["outcome"], "completed");
+}
+
+/// The account is our number.
+#[test]
+fn a_provider_where_we_have_registered_calls_in_and_walks_the_menu() {
+    calls_in("calls-in", "48221234500");
+}
+
+/// The account is a name, and the number of ours that was dialled stands in To alone.
+#[test]
+fn a_provider_that_calls_the_account_says_in_to_whom_it_means() {
+    calls_in("calls-account", "acct");
+}
+
+/// A provider that wants a password, and after our registration calls us: where our Contact says, from its own address, and with our
+/// number in a form of its own.
+fn calls_in(test: &str, account: &str) {
+    let folder = Folder::new(test);
+    let challenge = "WWW-Authenticate: Digest realm=\"acme\", nonce=\"abc\", algorithm=MD5, qop=\"auth\"\n";
+    let verify = format!("<verifyauth assign_to=\"ok\" username=\"{account}\" password=\"provider-secret\"/>");
+    let contact =
+        "<ereg regexp=\"sip:[^&gt;]*\" search_in=\"hdr\" header=\"Contact:\" check_it=\"true\" assign_to=\"contact\"/>";
+    let request = |method: &str, uri: &str, to: &str, cseq: u8, headers: &str, body: &str| {
+        let caller = "From: \"Jan Kowalski\" <sip:+48601234567@acme.example;user=phone>;tag=[pid]in[call_number]";
+        send(&format!(
+            "{method} {uri} SIP/2.0\nVia: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch];rport\nMax-Forwards: 68\n{caller}\nTo: {to}\n\
+             Call-ID: in///[call_id]\nCSeq: {cseq} {method}\nContact: <sip:[local_ip]:[local_port];transport=udp>\n{headers}\
+             Content-Length: [len]\n\n{body}"
+        ))
+    };
+    let ours = "<sip:0048221234500@acme.example;user=phone>";
+    let allow = "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE\nSupported: 100rel, timer\nSession-Expires: 1800\nUser-Agent: acme SBC\n";
+    let listens = (1000.0 * seconds(&[sound("pl", "welcome")])) as u32 + 1500;
+    let steps = [
+        receive("request=\"REGISTER\""),
+        answer("401 Unauthorized", challenge, ""),
+        format!("<recv request=\"REGISTER\"><action>{verify}{contact}</action></recv>\n<nop next=\"known\" test=\"ok\"/>\n"),
+        answer("403 Forbidden", "", ""),
+        goes_on("end"),
+        label("known"),
+        answer("200 OK", "Expires: 300\n", ""),
+        request("INVITE", "[$contact]", ours, 101, &format!("{allow}Content-Type: application/sdp\n"), SDP),
+        "<recv response=\"100\" optional=\"true\"/>\n<recv response=\"180\" optional=\"true\"/>\n".into(),
+        "<recv response=\"200\" rrs=\"true\"><action><ereg regexp=\".*\" search_in=\"hdr\" header=\"To:\" assign_to=\"to\"/></action></recv>\n".into(),
+        request("ACK", "[next_url]", "[$to]", 101, "", ""),
+        pause(listens),
+        request("INFO", "[next_url]", "[$to]", 102, "Content-Type: application/dtmf-relay\n", "Signal=0\nDuration=160\n"),
+        receive("response=\"200\""),
+        accept("BYE"),
+        label("end"),
+        "<nop/>\n<Reference variables=\"contact,to\"/>\n".into(),
+    ];
+    let mut provider = Sipp::start(&folder, "provider", PROVIDER, &steps.concat(), 1);
+    let trunk = format!(
+        "  acme:\n    send_to: \"{PROVIDER}:{}\"\n    accept_from: [{PROVIDER}]\n    account: {{user: \"{account}\", password: provider-secret, register: 5m}}\n",
+        provider.port
+    );
+    let lab = lab_with(&folder, &trunk, "outbound: {via: acme, classes: [national], numbers: [\"+48221234500\"]}\n");
+    let numbers = fs::read_to_string(lab.join("numbers.yaml")).expect("our copy");
+    fs::write(lab.join("numbers.yaml"), format!("{numbers}  \"+48221234500\": {{flow: main}}\n")).expect("our copy");
+    // The provider calls as soon as we are registered: what it hears is captured from before.
+    let at = format!("127.0.0.1:{}", free_port("127.0.0.1"));
+    let capture =
+        Capture::begun(folder.join("capture.pcap"), at.rsplit(':').next().unwrap_or_default().to_owned(), &[PROVIDER]);
+    let exchange = Exchange::at(&format!("{test}-daemon"), &lab, &at);
+    provider.is_content(S(15)).unwrap_or_else(|why| panic!("{why}\n{}", exchange.log()));
+    let record = &exchange.records(1)[0];
+    let streams = capture.streams();
+    let heard = crate::agents::wav(crate::agents::stream(&streams, "exchange", PROVIDER));
+    hears(&heard, &[sound("pl", "welcome"), sound("pl", "goodbye")]).unwrap_or_else(|why| panic!("{why}\n{}", exchange.log()));
+    let told = ["source", "from", "dialled", "outcome", "ended_by"].map(|name| record[name].as_str().unwrap_or_default());
+    assert_eq!(told, ["trunk acme", "+48601234567", "0048221234500", "completed", "exchange"], "{record:#}");
+    let nodes: Vec<_> = record["path"].as_array().into_iter().flatten().filter_map(|step| step["node"].as_str()).collect();
+    assert_eq!(nodes, ["welcome", "menu", "goodbye", "end"], "{record:#}");
 }
 
 const SDP: &str =
@@ -169,29 +243,42 @@ fn that_a_number_is_wrong_is_told_whatever_else_the_providers_say() {
     knows.is_content(S(5)).unwrap_or_else(|why| panic!("{why}"));
 }
 
-/// SIG-17.
+/// SIG-17. The first provider is a SIPp that answers its probes until a call comes, and says no word more. The moments are those at
+/// which SIPp itself, here and at the second provider, says that it received a message.
 #[test]
 fn a_call_to_a_silent_provider_goes_to_the_next_half_a_second_after_the_second_missed_probe() {
     let folder = Folder::new("silent");
-    let silent = UdpSocket::bind((PROVIDER, 0)).expect("a loopback port");
-    let second = UdpSocket::bind(("127.0.0.6", 0)).expect("a loopback port");
-    let port = |socket: &UdpSocket| socket.local_addr().expect("bound").port();
+    let steps = [
+        "<Global variables=\"silent\"/>\n".into(),
+        or_else("OPTIONS", "asked"),
+        "<recv request=\"INVITE\"><action><assign assign_to=\"silent\" value=\"1\"/></action></recv>\n<nop next=\"says-nothing\"/>\n".into(),
+        label("asked"),
+        "<nop next=\"says-nothing\" test=\"silent\"/>\n".into(),
+        answer("200 OK", "", ""),
+        goes_on("end"),
+        label("says-nothing"),
+        pause(60_000),
+        label("end"),
+        "<nop/>\n<Reference variables=\"silent\"/>\n".into(),
+    ];
+    let first = Sipp::serves(&folder, "first", PROVIDER, &steps.concat());
+    let second = Sipp::serves(&folder, "second", "127.0.0.6", &format!("{}{}", picks_up(), accept("BYE")));
     let trunks = format!(
         "  first: {{send_to: \"{PROVIDER}:{}\", probe: 1s}}\n  second: {{send_to: \"127.0.0.6:{}\"}}\ntrunk_groups: {{both: [first, second]}}\n",
-        port(&silent),
-        port(&second)
+        first.port, second.port
     );
     let lab = lab_with(&folder, &trunks, "outbound: {via: both, classes: [national]}\n");
     let exchange = Exchange::with("silent-daemon", &lab);
-    let (_line, _call, status) = dials(&exchange, "221234567", Duration::from_millis(200));
-    assert_eq!(status, None, "nobody has answered");
+    let said = baresip(&exchange, From::Extension("1001"), "221234567", "wait=1", &["--ring", "12"]);
+    assert_eq!((&said["answered"], &said["ended_by"]), (&true.into(), &"caller".into()), "{said}\n{}", exchange.log());
+    let fell_silent = first.received("INVITE").first().copied().unwrap_or_else(|| panic!("no call came\n{}", exchange.log()));
     // Each probe is missed a second after it was sent, and the next one is sent at once.
-    let probes = heard(&silent, S(4), "OPTIONS ", 2);
-    assert_eq!(probes.len(), 2, "{}", exchange.log());
-    let missed = probes[1] + S(1);
-    let came = heard(&second, S(4), "INVITE ", 1);
-    let late = came.first().unwrap_or_else(|| panic!("no INVITE came\n{}", exchange.log())).saturating_duration_since(missed);
-    assert!(late < Duration::from_millis(500), "{late:?}");
+    let unanswered: Vec<f64> = first.received("OPTIONS").into_iter().filter(|at| *at > fell_silent).collect();
+    let [_, again, ..] = unanswered[..] else { panic!("{unanswered:?}\n{}", exchange.log()) };
+    let came = second.received("INVITE").first().copied().unwrap_or_else(|| panic!("no INVITE came\n{}", exchange.log()));
+    println!("silent at {fell_silent}, asked at {unanswered:?}, the next provider is called at {came}");
+    let late = came - (again + 1.0);
+    assert!((-0.05..0.5).contains(&late), "{late} s after the second missed probe");
     let rows = exchange.ask(&["trunks"]);
     assert!(rows.as_array().expect("rows").iter().any(|row| row["name"] == "first" && row["state"] == "down"), "{rows}");
 }
@@ -250,23 +337,6 @@ fn whom_a_trusted_provider_asserts_is_the_caller_and_nobody_else_is_believed() {
     check("127.0.0.19", "", "believed", "48221234567");
     check("127.0.0.18", &format!("{asserted}Privacy: id\r\n"), "believed", "48221234567");
     check("127.0.0.5", asserted, "other", "48221234567");
-}
-
-/// When requests of this method came, each transaction once.
-fn heard(socket: &UdpSocket, limit: Duration, method: &str, wanted: usize) -> Vec<Instant> {
-    let (until, mut seen, mut times) = (Instant::now() + limit, Vec::new(), Vec::new());
-    let mut buffer = [0; 4096];
-    while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero() && times.len() < wanted) {
-        socket.set_read_timeout(Some(left)).expect("our socket");
-        let Ok(length) = socket.recv(&mut buffer) else { break };
-        let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
-        let branch = text.split("branch=").nth(1).map(|rest| rest.split([';', '\r']).next().unwrap_or_default().to_owned());
-        if text.starts_with(method) && !seen.contains(&branch) {
-            seen.push(branch);
-            times.push(Instant::now());
-        }
-    }
-    times
 }
 
 /// SIG-20.

@@ -47,7 +47,7 @@ module_tmp account.so
 module_app contact.so
 module_app menu.so
 module_app ctrl_tcp.so
-statmode_default off
+{modules}statmode_default off
 ctrl_tcp_listen 127.0.0.1:{control}
 """
 
@@ -68,14 +68,15 @@ class Baresip:
     """One running phone with one account."""
 
     def __init__(self, user, host, port, password="", *, folder=None, play=None, over_and_over=False, transport="udp",
-                 register=True, codecs="PCMA/8000/1,PCMU/8000/1", local="127.0.0.1"):
+                 register=True, codecs="PCMA/8000/1,PCMU/8000/1", local="127.0.0.1", modules=()):
         self.dir = folder or tempfile.mkdtemp(prefix=f"baresip-{user}-")
         os.makedirs(self.dir + "/rec", exist_ok=True)
         self.control_port = free_port()
         self.events, self.buffer, self.commands, self.door = [], b"", 0, None
         with open(self.dir + "/config", "w") as config:
             config.write(CONFIG.format(local=local, sip=free_port(local, socket.SOCK_DGRAM), dir=self.dir,
-                                       control=self.control_port, source=self.padded(play, over_and_over)))
+                                       control=self.control_port, source=self.padded(play, over_and_over),
+                                       modules="".join(f"module_app {name}.so\n" for name in modules)))
         by = f";transport={transport}" if transport != "udp" else ""
         with open(self.dir + "/accounts", "w") as accounts:
             accounts.write(f"<sip:{user}@{host}:{port}{by}>;auth_user={user};auth_pass={password}"
@@ -184,7 +185,7 @@ class Baresip:
         """The registration may be older than our door, so ask for it instead of waiting for its event."""
         until = time.time() + timeout
         while time.time() < until:
-            said = re.sub(r"\x1b\[[0-9;]*m", "", self.command("reginfo")["data"])
+            said = re.sub(r"\x1b\[[0-9;]*m", "", self.command("reginfo", timeout=timeout)["data"])
             if re.search(r"\sOK\s", said):
                 return True
             if re.search(r"\sERR\s", said):

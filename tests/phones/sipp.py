@@ -6,11 +6,11 @@
   sipp.py agent    HOST PORT USER PASSWORD --ring 2 --steps 'play=hello.wav,wait=3,hold,wait=2,resume,wait_bye=30'
 
 Steps, comma-separated: wait=SECONDS  info=DIGITS (SIP INFO, application/dtmf-relay)  dtmf=DIGITS (RFC 4733)  play=WAV (over and
-  over)  hold  resume (re-INVITE)  bye  wait_bye=SECONDS (the other side ends the call). A caller whose steps do not end the call
-  ends it with bye, an agent waits for the other side.
+  over)  hold  resume (re-INVITE)  refer=EXTENSION (blind; goes on when a NOTIFY has told of the 200)  bye  wait_bye=SECONDS (the other
+  side ends the call). A caller whose steps do not end the call ends it with bye, an agent waits for the other side.
 An agent registers, says {"ready": true}, rings for --ring seconds, and answers as --answer says; who is cancelled meanwhile, stops.
-At the end one JSON object is printed: the exit status of SIPp (0: all calls went as written), its errors, and every answer that it
-received, such as "401 2 INVITE". The exit status is SIPp's. A refusal that was not expected it may ignore until it gives up.
+At the end one JSON object is printed: the exit status of SIPp (0: all calls went as written), its errors, every answer that it
+received, such as "401 2 INVITE", and what it was told of a transfer, such as "100 Trying". The exit status is SIPp's. A refusal that was not expected it may ignore until it gives up.
 
 What is known of 3.6.1: no TLS, no SHA-256 digest; all its calls share one RTP port; its own play_dtmf is malformed and its stock
 DTMF captures repeat sequence numbers, so `dtmf` writes a correct burst itself, with a SSRC of its own as SIPp has it.
@@ -33,7 +33,9 @@ KEYS = "0123456789*#ABCD"
 EVENT = 101   # the payload type offered for telephone-event
 LAW = {"PCMA": 8, "PCMU": 0}
 EMPTY = "Content-Length: 0\n"
+OK = f"SIP/2.0 200 OK\n[last_Via:]\n[last_From:]\n[last_To:]\n[last_Call-ID:]\n[last_CSeq:]\n{EMPTY}"
 PAUSE_BETWEEN_DIGITS_MS = 250
+MAX_TOLD = 6   # NOTIFYs of one transfer
 
 
 class Scenario:
@@ -144,14 +146,27 @@ class Scenario:
             self.version += 1
             xml = self.within("INVITE", self.sdp("sendonly" if verb == "hold" else "sendrecv"))
             return xml + self.receive("100", optional="true") + self.receive("200") + self.within("ACK", retransmit=False, cseq=self.cseq)
+        if verb == "refer":
+            return self.within("REFER", f"Refer-To: <sip:{value}@{self.domain}>\n{EMPTY}") + self.receive("202") + self.told()
         if verb == "bye":
             self.ended = True
             return self.within("BYE") + self.receive("200")
         if verb == "wait_bye":
             self.ended = True
-            return self.receive("BYE", timeout=int(float(value) * 1000)) + self.send(
-                f"SIP/2.0 200 OK\n[last_Via:]\n[last_From:]\n[last_To:]\n[last_Call-ID:]\n[last_CSeq:]\n{EMPTY}", False)
+            return self.receive("BYE", timeout=int(float(value) * 1000)) + self.send(OK, False)
         raise SystemExit(f"no such step: {verb}")
+
+    def told(self):
+        """NOTIFYs until one says 200. Each is looked at by SIPp itself: a sipfrag (RFC 3515 section 2.4.4), of an active or ended
+        subscription, that has not failed. There is no loop: no step but one that receives may stand where a message can come."""
+        def looks(expression, where, name):
+            return f'<ereg regexp="{expression}" {where} check_it="true" assign_to="{name}"/>'
+        header = 'search_in="hdr" header="{}:"'.format
+        look = (looks("message/sipfrag", header("Content-Type"), "kind") + looks("refer", header("Event"), "event")
+                + looks("(active|terminated)", header("Subscription-State"), "lives") + looks("^SIP/2.0 (100|18.|200)", 'search_in="body"', "told")
+                + '<ereg regexp="^SIP/2.0 200" search_in="body" assign_to="done"/>')
+        one = f'<recv request="NOTIFY"><action>{look}</action></recv>\n' + self.send(OK, False).replace("<send>", '<send next="told" test="done">')
+        return one * MAX_TOLD + '<label id="told"/>\n<Reference variables="kind,event,lives"/>\n'
 
     def raw(self, path):
         """A WAV as SIPp plays it: bare G.711."""
@@ -186,9 +201,15 @@ class Scenario:
 def answers(path):
     """Status and CSeq of every response in SIPp's own log of messages, repetitions left out."""
     with open(path, errors="replace") as file:
-        received = re.findall(r"message received .*?\n\n(SIP/2.0 .*?\n)\n", file.read().replace("\r", ""), re.S)
+        received = re.findall(r"message received [^\n]*\n\n(SIP/2.0 .*?\n)\n", file.read().replace("\r", ""), re.S)
     seen = [f"{response[8:11]} {re.search(r'^CSeq: *(.*)$', response, re.M | re.I)[1]}" for response in received]
     return [answer for number, answer in enumerate(seen) if answer not in seen[:number]]
+
+
+def told(path):
+    """What every NOTIFY of a transfer in that log said, repetitions left out."""
+    with open(path, errors="replace") as file:
+        return list(dict.fromkeys(re.findall(r"^NOTIFY .*?\n\nSIP/2.0 (.*?)\n", file.read().replace("\r", ""), re.S | re.M)))
 
 
 def pause(milliseconds):
@@ -255,7 +276,7 @@ def main():
     sipp = start(ask, folder, name, getattr(scenario, name)(), ask.calls)
     if name == "agent":
         print(json.dumps({"ready": listens(sipp, (ask.local, ask.local_port)), "registered": said["registered"]}), flush=True)
-    said.update(status=sipp.wait(), answers=answers(f"{folder}/{name}.messages"))
+    said.update(status=sipp.wait(), answers=answers(f"{folder}/{name}.messages"), told=told(f"{folder}/{name}.messages"))
     if os.path.exists(f"{folder}/errors"):
         with open(f"{folder}/errors", errors="replace") as errors:
             said["errors"] = errors.read(1500)

@@ -102,6 +102,40 @@ fn rules_that_cannot_work_are_told_with_their_line() {
 }
 
 #[test]
+fn rules_that_do_not_do_what_they_look_like_are_warned_of_with_their_line() {
+    // anna serves `support` after a minute, bob its group `backup` after two.
+    let agents =
+        "agents:\n  anna: {AT, queues: {support: {delay: 1m}}}\n  bob: {AT, queues: [sales], groups: {backup: {delay: 2m}}}\n";
+    let support = |rules: &str| format!("{agents}queues:\n  sales: {{}}\n  support:\n    {rules}\n");
+    let leaves = |after: &str, rest: &str| support(&format!("overflow:\n      - {{after: {after}, continue: true}}\n{rest}"));
+    let left = "callers leave after 1m, before any agent takes them: the shortest `delay` is 1m";
+    check("nobody is ever asked", &leaves("60s", ""), &[(8, left)]);
+    check("somebody is, for a second", &leaves("61s", ""), &[]);
+    let adds = "    steps: [{after: 30s, add: [sales]}]";
+    check("somebody else is", &leaves("60s", adds), &[]);
+    let moves = "overflow: [{after: 30s, move: sales}]";
+    check("moved too early", &support(moves), &[(7, "callers leave after 30s, before any agent takes them")]);
+    let late = "before these agents take any: the shortest `delay` is 2m";
+    check("a step that adds them in vain", &leaves("90s", "    steps: [{add: [backup]}]"), &[(9, late)]);
+    check("an overflow that does", &leaves("90s", "      - {after: 10s, add: [backup]}"), &[(9, late)]);
+    check("in time", &leaves("121s", "      - {after: 10s, add: [backup]}"), &[]);
+    let never = "this overflow never acts: callers leave the queue after 90s";
+    check("after all have left", &leaves("90s", "      - {after: 2m, hang_up: busy}"), &[(9, never)]);
+    let own = "`add: support` adds nobody";
+    check("a step that adds its own queue", &support("steps: [{after: 5s, add: [support]}]"), &[(7, own)]);
+    check("an overflow that does", &support("overflow: [{when: waiting > 5, add: [support]}]"), &[(7, own)]);
+    let again = "steps: [{after: 5s, replace: [sales]}, {after: 90s, add: [support]}]";
+    check("once others have replaced it", &support(again), &[]);
+    let cap = "`bump: 6m` is more than all head starts give together here (5m)";
+    check("a bump over the cap", &support("max_head_start: 5m\n    steps: [{after: 5s, bump: 6m}]"), &[(8, cap)]);
+    check("a bump as high as the cap", &support("max_head_start: 6m\n    steps: [{after: 5s, bump: 6m}]"), &[]);
+    let stranger = "agent `bob` does not serve queue `support`";
+    check("somebody else's agent", &support("steps: [{prefer: bob for 20s}]"), &[(7, stranger)]);
+    check("one who may be added", &support("steps: [{prefer: bob for 20s}, {after: 1s, add: [backup]}]"), &[]);
+    check("one of the queue's own", &support("steps: [{prefer: anna for 20s}]"), &[]);
+}
+
+#[test]
 fn every_rule_of_a_queue_can_be_written_down() {
     let config = configured(
         "

@@ -134,6 +134,7 @@ fn a_caller_who_never_acknowledges_is_let_go_and_the_record_says_so() {
     let [record] = records(&world)[..] else { panic!("one record") };
     let lasted = record.ended.since(record.started).as_secs();
     assert!((31..=34).contains(&lasted), "64*T1 pass, then BYE: {lasted} s");
+    assert_eq!((record.outcome.as_str(), record.ended_by.as_str()), ("failed", "network"));
     assert_eq!(record.legs[0].ending, "no ack");
 }
 

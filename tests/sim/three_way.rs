@@ -54,7 +54,7 @@ fn talks(world: &World) -> Vec<(&str, u64)> {
             _ => None,
         }
     }
-    world.ledger().queueing().iter().filter_map(talk).collect()
+    world.ledger().queueing().iter().filter_map(|(_, fact)| talk(fact)).collect()
 }
 
 /// The two records name each other.

@@ -144,7 +144,7 @@ fn a_removed_agent_leaves_after_the_call() {
     let told: Vec<_> = house.tell(Event::Configure(Arc::new(only_anna))).iter().map(said).collect();
     assert_eq!(
         told,
-        ["withdraw 2 cancelled", "2 was cancelled", "bob offline", "offer 3 of 2 to anna", "anna offered"],
+        ["withdraw 2 cancelled", "2 was cancelled", "bob offline", "offer 3 of 2 to anna", "anna offered", "anna noted"],
         "the newcomer is asked at once"
     );
     // Removed and back again during a call.
@@ -207,7 +207,12 @@ fn the_engine_survives_being_written_down() {
         house.say(sentence);
     }
     let text = serde_json::to_string(&house.acd).expect("plain data");
-    let mut other = House { acd: serde_json::from_str(&text).expect("the same data"), now: house.now, with_facts: true };
+    let mut other = House {
+        acd: serde_json::from_str(&text).expect("the same data"),
+        now: house.now,
+        kept: house.kept.clone(),
+        with_facts: true,
+    };
     // Chance is never written down: both are given fresh chance, the same.
     house.acd.reseed(crate::id::Rng::from_seed(1));
     other.acd.reseed(crate::id::Rng::from_seed(1));

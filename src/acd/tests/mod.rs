@@ -20,6 +20,8 @@ struct House {
     now: Now,
     /// Facts for the records are answered as well, not only what somebody has to do.
     with_facts: bool,
+    /// Agents as whoever writes down what is told of them has them.
+    kept: BTreeMap<Name, AgentMemory>,
 }
 
 fn name(text: &str) -> Name {
@@ -79,14 +81,41 @@ fn walk(title: &str, mut house: House, steps: &[(&str, &str)]) {
 
 impl House {
     fn new(settings: Settings) -> House {
-        House { acd: Acd::new(Arc::new(settings)), now: now_at(0), with_facts: false }
+        let (acd, now) = (Acd::new(Arc::new(settings)), now_at(0));
+        let kept = acd.agents().into_iter().filter_map(|agent| Some((agent.name.clone(), acd.memory_of(&agent.name, now)?)));
+        House { kept: kept.collect(), acd, now, with_facts: false }
     }
 
     fn tell(&mut self, event: Event) -> Vec<Action> {
         let mut out = Vec::new();
         self.acd.handle(event, self.now, &mut out);
+        self.keep(&out);
         self.check();
         out
+    }
+
+    /// Writes down agents of whom something is told. Ringing is told by the offers.
+    fn keep(&mut self, told: &[Action]) {
+        for action in told {
+            let (Action::AgentState { agent, .. } | Action::AgentNoted { agent }) = action else { continue };
+            if matches!(action, Action::AgentState { state: State::Offered, .. }) {
+                continue;
+            }
+            match self.acd.memory_of(agent, self.now) {
+                Some(memory) => self.kept.insert(agent.clone(), memory),
+                None => self.kept.remove(agent),
+            };
+        }
+    }
+
+    /// Another process after a crash, whose clock has another origin, and which has only what was written down.
+    fn crash(&self, settings: Settings, seconds: u64) -> House {
+        let memory = Memory { agents: self.kept.values().cloned().collect(), places: Vec::new() };
+        let written = serde_json::to_string(&memory).expect("plain data");
+        let mut after = House::new(settings);
+        after.now = Now { mono: now_at(5000).mono, wall: self.now.wall + secs(seconds) };
+        after.tell(Event::Restore(serde_json::from_str(&written).expect("the same data")));
+        after
     }
 
     /// To that time, with every deadline on the way at its own moment.
@@ -96,7 +125,9 @@ impl House {
         while let Some(at) = self.acd.poll_timeout().filter(|at| *at <= end.mono) {
             self.now.wall = self.now.wall_of(at);
             self.now.mono = at;
+            let before = out.len();
             self.acd.handle_timeout(self.now, &mut out);
+            self.keep(&out[before..]);
             self.check();
         }
         self.now = end;
@@ -108,6 +139,12 @@ impl House {
             panic!("at {:?}: {broken}", self.now.mono);
         }
         assert_eq!(self.acd.agents_stuck(self.now, |_| true), 0, "at {:?}", self.now.mono);
+        for agent in self.acd.agents() {
+            let decided = |it: AgentMemory| (it.logged_in.is_some(), it.pause, it.wish, it.wraps_up.map(|it| it.until));
+            let (is, kept) = (self.acd.memory_of(&agent.name, self.now), self.kept.get(&agent.name).cloned());
+            let (kept, is) = (kept.map(decided).unwrap_or_default(), is.map(decided).unwrap_or_default());
+            assert_eq!(kept, is, "{} would be lost by a crash, at {:?}", agent.name, self.now.mono);
+        }
     }
 
     fn state(&self, agent: &str) -> String {
@@ -123,7 +160,7 @@ impl House {
                 self.tell(event)
             }
         };
-        let told = actions.iter().filter(|action| !matches!(action, Action::Joined { .. }));
+        let told = actions.iter().filter(|action| !matches!(action, Action::Joined { .. } | Action::AgentNoted { .. }));
         let told = told.filter(|action| self.with_facts || !is_fact(action)).map(said);
         told.collect::<Vec<_>>().join(", ")
     }
@@ -199,7 +236,7 @@ fn need(text: &str) -> Need {
 }
 
 fn is_fact(action: &Action) -> bool {
-    matches!(action, Action::OfferEnded { .. } | Action::AgentState { .. } | Action::Joined { .. })
+    matches!(action, Action::OfferEnded { .. } | Action::AgentState { .. } | Action::AgentNoted { .. } | Action::Joined { .. })
 }
 
 fn said(action: &Action) -> String {
@@ -210,6 +247,7 @@ fn said(action: &Action) -> String {
         Action::Connect { item, agent, .. } => format!("connect {} {agent}", item.0),
         Action::OfferEnded { offer, outcome, .. } => format!("{} was {outcome}", offer.0),
         Action::AgentState { agent, state } => format!("{agent} {state}"),
+        Action::AgentNoted { agent } => format!("{agent} noted"),
         Action::PauseAsked { agent, reason } => format!("{agent} asks for {reason}"),
         Action::PauseRefused { agent, reason, why } => format!("{agent} may not {reason}: {why}"),
         Action::Disposed { agent, item, code, .. } => format!("{agent} notes {code} of {}", item.0),

@@ -169,6 +169,102 @@ fn what_people_decided_comes_back_after_a_restart() {
 }
 
 #[test]
+fn what_is_ordered_while_an_agent_talks_is_seen_at_once_and_outlives_a_crash() {
+    for (order, then) in [
+        ("anna pauses lunch", "paused (lunch)"),
+        ("anna sent-away audit", "paused (audit)"),
+        ("anna logs-out", "offline"),
+        ("anna notes sale", "available"),
+    ] {
+        let wraps_up = || two_agents(Queue { wrap_up: secs(10), ..queue(Strategy::Linear) });
+        let mut house = House { with_facts: true, ..House::new(wraps_up()) };
+        house.say("join 1 support");
+        house.say("answers 1");
+        let seen = |house: &House| house.acd.agent("anna").and_then(|view| view.then).map(|then| then.to_string());
+        assert_eq!(seen(&house), None);
+        house.say(order);
+        assert_eq!(seen(&house), Some(then.to_string()).filter(|then| then != "available"), "{order}");
+        let explained = house.acd.explain_agent("anna", house.now).and_then(|it| it.then);
+        assert_eq!(explained, house.acd.agent("anna").and_then(|view| view.then), "{order}");
+        assert_eq!(house.crash(wraps_up(), 1).state("anna"), then, "{order}");
+        house.say("ends 1");
+        house.go_to(20);
+        assert_eq!((house.state("anna").as_str(), seen(&house)), (then, None), "{order}");
+    }
+}
+
+#[test]
+fn a_wish_and_its_answer_outlive_a_crash() {
+    let training = PauseRule { approval: true, ..PauseRule::default() };
+    let rules = || with_pauses(&[("training", training.clone())]);
+    let mut house = House::new(rules());
+    let wish = |house: &House| house.crash(rules(), 1).acd.agent("anna").and_then(|view| view.wish);
+    for (sentence, kept) in [
+        ("anna pauses training", Some("training")),
+        ("anna may-not-pause", None),
+        ("anna pauses training", Some("training")),
+        ("anna resumes", None),
+    ] {
+        house.say(sentence);
+        assert_eq!(wish(&house).as_deref(), kept, "{sentence}");
+    }
+}
+
+#[test]
+fn a_wrap_up_goes_on_after_a_restart_until_its_old_end() {
+    let rules = || two_agents(Queue { wrap_up: secs(20), ..queue(Strategy::Linear) });
+    let mut house = House { with_facts: true, ..House::new(rules()) };
+    house.say("join 1 support");
+    house.say("answers 1");
+    assert_eq!(house.say("ends 1"), "1 answered, anna wrap_up");
+    house.go_to(5);
+    assert_eq!(house.say("anna extends 60"), "");
+    let mut after = House { with_facts: true, ..house.crash(rules(), 15) };
+    assert_eq!(after.state("anna"), "wrap_up");
+    // 80 s from its beginning, of which 20 are over.
+    assert_eq!(after.say("at 5059"), "");
+    assert_eq!(after.say("at 5060"), "anna available");
+    assert_eq!(house.crash(rules(), 75).state("anna"), "available", "it would be over by now");
+    house.say("anna logs-out");
+    assert_eq!(house.crash(rules(), 1).state("anna"), "offline");
+}
+
+#[test]
+fn a_pause_that_was_ordered_during_a_call_takes_of_its_quota_only_once_it_holds() {
+    let lunch = PauseRule { quota: Some(secs(600)), ..PauseRule::default() };
+    check_facts(
+        "ordered pause",
+        with_pauses(&[("lunch", lunch)]),
+        &[
+            ("join 1 support", "offer 1 of 1 to anna, anna offered"),
+            ("answers 1", "connect 1 anna, 1 was answered, anna on_call"),
+            ("anna pauses lunch", ""),
+            ("at 700", ""),
+            ("anna resumes", ""),
+            ("anna pauses lunch", ""),
+            ("at 1400", ""),
+            ("ends 1", "1 answered, anna paused (lunch)"),
+            ("at 1900", ""),
+            ("anna resumes", "anna available"),
+            ("anna pauses lunch", "anna paused (lunch)"),
+            ("at 2000", ""),
+            ("anna resumes", "anna available"),
+            ("anna pauses lunch", "anna may not lunch: the 600 s of this shift are used up"),
+        ],
+    );
+}
+
+#[test]
+fn who_is_rung_as_they_come_back_is_kept_as_back() {
+    let mut house = House { with_facts: true, ..House::new(two_agents(queue(Strategy::Linear))) };
+    house.say("anna pauses lunch");
+    house.say("bob logs-out");
+    house.say("join 1 support");
+    assert_eq!(house.say("anna resumes"), "offer 1 of 1 to anna, anna offered");
+    assert_eq!(house.crash(two_agents(queue(Strategy::Linear)), 1).state("anna"), "available");
+}
+
+#[test]
 fn callers_are_told_their_place_the_wait_and_a_word() {
     let announce = Announce {
         first: secs(10),

@@ -158,6 +158,7 @@ impl Storm {
                     assert!(acd.has_agent(agent) || matches!(action, Action::AgentState { state: State::Offline, .. }));
                 }
                 Action::Joined { .. } | Action::Announce(_) | Action::Play { .. } => {}
+                Action::AgentNoted { .. } => {}
                 Action::PauseAsked { .. } | Action::PauseRefused { .. } | Action::Disposed { .. } => {}
                 Action::Moved { item, .. } | Action::Returned { item, .. } => assert!(self.items.contains_key(item)),
             }
@@ -335,7 +336,7 @@ fn an_explanation_names_whom_the_dispatcher_chooses() {
             storm.step_but_for_configurations();
             compared += 1;
             let house = &storm.house;
-            let mut copy = House { acd: house.acd.clone(), now: house.now, with_facts: false };
+            let mut copy = House { acd: house.acd.clone(), now: house.now, kept: house.kept.clone(), with_facts: false };
             if storm.rng.chance(500) {
                 let (item, queue) = (ItemId(1_000_000 + compared), queue_name(storm.rng.below(QUEUES)));
                 let need = if storm.rng.chance(400) { any_need(&mut storm.rng) } else { Need::default() };

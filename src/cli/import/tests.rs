@@ -20,7 +20,7 @@ fn loaded(converted: &Converted) -> Config {
     let files = files.into_iter().map(|(name, text)| (name.to_string(), text.into_bytes())).collect();
     let spoken = ["queue-position-1", "queue-position-more", "queue-wait-1", "queue-wait-more"].map(Into::into);
     let sources = Sources { files, sounds: [("en".into(), spoken.into())].into(), ..Sources::default() };
-    config::load(&sources, &Overrides::default(), &|_| Ok("secret".into())).unwrap_or_else(|faults| {
+    config::load(&sources, &Overrides::default(), &|_: &config::SecretRef| Ok("secret".into())).unwrap_or_else(|faults| {
         let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
         panic!("{}\n{}\n{}", told.join("\n"), converted.queues, converted.agents)
     })

@@ -1,7 +1,8 @@
 use super::*;
-use crate::config::{Allowance, Extension, InTurn, Night, Outbound, RingGroup, Trunk, TrunkLimits, Via};
+use crate::config::{Allowance, Extension, InTurn, Night, Outbound, Phone, RingGroup, Trunk, TrunkLimits, Via};
+use crate::id::Rng;
 use crate::time::{Moment, Wall};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 /// 2026-11-23, a Monday, noon in Warsaw.
 const NOON: i64 = 1_795_431_600 * 1_000_000_000;

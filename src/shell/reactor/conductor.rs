@@ -5,6 +5,7 @@
 //! out, in `forget` and nowhere else.
 
 use super::super::hooks;
+use super::super::sys::routes;
 use super::connection::{self, Outgoing};
 use super::questions::Oracle;
 use super::{Herald, News, Order, ReactorSettings, control};
@@ -42,6 +43,23 @@ struct Peer {
     path: Path,
     outgoing: Outgoing,
     known: bool,
+}
+
+/// How soon it is noticed that the machine has another address.
+const LOOK_AT_ROUTES: Duration = Duration::from_secs(10);
+
+/// Tells of addresses and routes when they have changed. Those of the start are known.
+async fn routes_that_change(herald: Herald) {
+    let look = || tokio::task::spawn_blocking(routes::read);
+    let Ok(mut known) = look().await else { return };
+    loop {
+        tokio::time::sleep(LOOK_AT_ROUTES).await;
+        let Ok(now) = look().await else { return };
+        if now != known {
+            known = now.clone();
+            herald.tell(News::Routes(now)).await;
+        }
+    }
 }
 
 /// What the tasks tell the conductor.
@@ -87,6 +105,7 @@ pub async fn run(
     }
     let oracle = Oracle::new(&settings, plan.clone());
     tokio::spawn(hooks::serve(settings.web.clone(), settings.outbox.clone(), webhooks, plan));
+    tokio::spawn(routes_that_change(herald.clone()));
     let mut conductor = Conductor {
         settings,
         herald,

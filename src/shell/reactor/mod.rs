@@ -36,7 +36,7 @@ use crate::ask::{Answer, Ask, Reply};
 use crate::config::{Config, Plan, Webhooks};
 use crate::control::{Request, Response};
 use crate::id::ReplyId;
-use crate::sip::{ConnectionId, Input, Path};
+use crate::sip::{ConnectionId, Input, Path, Routes};
 use crate::time::Duration;
 use std::io;
 use std::net::TcpListener;
@@ -61,6 +61,8 @@ const BLOCKING_THREADS: usize = 20;
 pub enum News {
     Sip(Input),
     Answer(Answer),
+    /// The machine's addresses or routes have changed.
+    Routes(Routes),
     /// Somebody at the control socket asks what only the exchange can answer.
     Request {
         reply: ReplyId,

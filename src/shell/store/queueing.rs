@@ -55,9 +55,9 @@ fn body(it: &QueueFact) -> Value {
         QueueEvent::OfferEnded { agent, outcome, rang_ms } => {
             json!({ "queue": queue, "agent": &**agent, "outcome": outcome, "rang_ms": rang_ms })
         }
-        QueueEvent::Answered { agent, waited_ms, predicted_ms } => {
-            json!({ "queue": queue, "agent": &**agent, "waited_ms": waited_ms, "predicted_ms": predicted_ms })
-        }
+        QueueEvent::Answered { agent, waited_ms, rang_ms, predicted_ms } => json!({
+            "queue": queue, "agent": &**agent, "waited_ms": waited_ms, "rang_ms": rang_ms, "predicted_ms": predicted_ms,
+        }),
         QueueEvent::Returned { agent, talked_ms, .. } => json!({ "queue": queue, "agent": &**agent, "talked_ms": talked_ms }),
         QueueEvent::Left { outcome, waited_ms, agent, talked_ms, held_ms, by } => json!({
             "queue": queue, "outcome": outcome, "waited_ms": waited_ms, "agent": agent.as_deref(), "talked_ms": talked_ms,
@@ -122,7 +122,7 @@ mod tests {
         let path = folder.join("queueing.db");
         let _ = std::fs::remove_file(&path);
         let mut book = Book::open(&path, 1).expect("a new book");
-        let answered = QueueEvent::Answered { agent: "anna".into(), waited_ms: 5, predicted_ms: None };
+        let answered = QueueEvent::Answered { agent: "anna".into(), waited_ms: 5, rang_ms: 3, predicted_ms: None };
         let agent = AgentFact { agent: "anna".into(), state: "paused (lunch)".into(), body: Some("{}".into()) };
         let gone = AgentFact { agent: "bob".into(), state: "offline".into(), body: None };
         let moved = QueueEvent::Moved { from: "sales".into() };

@@ -8,6 +8,7 @@
 //! | `signals.rs` | signals as something to wait for (signalfd) |
 //! | `process.rs` | another process, waited for to its end (pidfd) |
 //! | `datagrams.rs` | many datagrams per call, with the address of ours they came to |
+//! | `routes.rs` | which address of ours a peer is reached from |
 //!
 //! Invariant: every unsafe block says what makes it sound.
 
@@ -15,6 +16,7 @@ pub mod clock;
 pub mod datagrams;
 pub mod epoll;
 pub mod process;
+pub mod routes;
 pub mod signals;
 pub mod wake;
 

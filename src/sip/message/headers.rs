@@ -5,12 +5,10 @@
 //! refused; of one that we write only what somebody asks for. Invariant: no value holds a line break, and the typed headers always
 //! say what the bytes beside them say.
 
-use super::address::{Contact, NameAddr};
-use super::method::Method;
 use super::name::Name;
 use super::params::Params;
-use super::scan::{self, Cursor};
-use super::uri::Uri;
+use super::scan;
+use super::typed::{Typed, first_value_end};
 use super::via::Via;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -18,22 +16,14 @@ use std::cell::OnceCell;
 use std::fmt;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::sync::{Arc, LazyLock};
-
-/// A request's place in the order of its dialog (RFC 3261 section 20.16).
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct CSeq {
-    /// Below 2^31.
-    pub number: u32,
-    pub method: Method,
-}
+use std::sync::Arc;
 
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Headers {
     text: Vec<u8>,
     fields: Vec<Field>,
     #[serde(skip)]
-    typed: Typed,
+    pub(super) typed: Typed,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -43,32 +33,10 @@ struct Field {
     end: u32,
 }
 
-/// What is read once, because everybody asks for it. An empty cell has not been read yet; `None` in it says that there is nothing
-/// that could be.
-#[derive(Clone, Default)]
-struct Typed {
-    /// Shared with the responses that copy them.
-    via: OnceCell<Option<Arc<Via>>>,
-    from: OnceCell<Option<Arc<NameAddr>>>,
-    to: OnceCell<Option<Arc<NameAddr>>>,
-    cseq: OnceCell<Option<CSeq>>,
-    contacts: OnceCell<Contacts>,
-}
-
-#[derive(Clone, Default)]
-struct Contacts {
-    list: Vec<Contact>,
-    star: bool,
-}
-
 /// Bytes of the fields that a response usually adds to those of its request.
 const ROOM_FOR_OURS: usize = 256;
 /// Bytes of the fields of a request that we write.
 const ROOM_FOR_REQUEST: usize = 768;
-
-/// What a message that is still being written has for a Via, From, To.
-static NO_VIA: Via = Via::none();
-static NOBODY: LazyLock<NameAddr> = LazyLock::new(|| NameAddr::new(Uri::invalid()));
 
 impl Headers {
     pub(super) fn with_capacity(text: usize) -> Headers {
@@ -160,140 +128,6 @@ impl Headers {
         for value in other.all(name.clone()) {
             self.push(name.clone(), value);
         }
-    }
-
-    /// The topmost Via; an empty one in a message that is still being written.
-    pub fn via(&self) -> &Via {
-        let read = || Via::read(&mut Cursor::new(self.get(Name::Via)?)).ok().map(Arc::new);
-        self.typed.via.get_or_init(read).as_deref().unwrap_or(&NO_VIA)
-    }
-
-    /// All values of all Via fields, topmost first.
-    pub fn vias(&self) -> Vec<Via> {
-        let mut vias = Vec::new();
-        for value in self.all(Name::Via) {
-            // Checked when the message was read.
-            let _ = read_vias(value, |via| vias.push(via));
-        }
-        vias
-    }
-
-    pub fn from_(&self) -> &NameAddr {
-        self.typed.from.get_or_init(|| self.address(Name::From)).as_deref().unwrap_or(&NOBODY)
-    }
-
-    pub fn to_(&self) -> &NameAddr {
-        self.typed.to.get_or_init(|| self.address(Name::To)).as_deref().unwrap_or(&NOBODY)
-    }
-
-    /// Empty in a message that is still being written.
-    pub fn call_id(&self) -> &str {
-        self.get(Name::CallId).and_then(|value| std::str::from_utf8(value).ok()).unwrap_or_default()
-    }
-
-    /// Zero and an empty method in a message that is still being written.
-    pub fn cseq(&self) -> CSeq {
-        let read = || read_cseq(self.only(Name::CSeq)?).ok();
-        self.typed.cseq.get_or_init(read).clone().unwrap_or(CSeq { number: 0, method: Method::Other(String::new()) })
-    }
-
-    pub fn max_forwards(&self) -> Option<u8> {
-        scan::number(self.get(Name::MaxForwards)?).and_then(|hops| u8::try_from(hops).ok())
-    }
-
-    pub fn contacts(&self) -> &[Contact] {
-        &self.read_contacts().list
-    }
-
-    /// `Contact: *`: all bindings of the user are meant (RFC 3261 section 10.2.2).
-    pub fn is_star(&self) -> bool {
-        self.read_contacts().star
-    }
-
-    /// Seconds; `u32::MAX` for more than that, `None` when it is missing or no number.
-    pub fn expires(&self) -> Option<u32> {
-        scan::seconds(self.get(Name::Expires)?)
-    }
-
-    /// Seconds.
-    pub fn min_expires(&self) -> Option<u32> {
-        scan::seconds(self.get(Name::MinExpires)?)
-    }
-
-    /// Seconds; the comment and parameters after them are left out.
-    pub fn retry_after(&self) -> Option<u32> {
-        scan::seconds(Cursor::new(self.get(Name::RetryAfter)?).until_any(|byte| !byte.is_ascii_digit()))
-    }
-
-    /// Topmost first.
-    pub fn route(&self) -> Vec<NameAddr> {
-        self.addresses(Name::Route)
-    }
-
-    /// In the order of the header fields: for a callee this is the route set, for a caller its reverse.
-    pub fn record_route(&self) -> Vec<NameAddr> {
-        self.addresses(Name::RecordRoute)
-    }
-
-    pub fn require(&self) -> Vec<String> {
-        self.list(Name::Require)
-    }
-
-    pub fn proxy_require(&self) -> Vec<String> {
-        self.list(Name::ProxyRequire)
-    }
-
-    pub fn supported(&self) -> Vec<String> {
-        self.list(Name::Supported)
-    }
-
-    pub fn allow(&self) -> Vec<Method> {
-        self.list(Name::Allow).iter().filter_map(|method| Method::parse(method.as_bytes())).collect()
-    }
-
-    /// Media ranges, as `type/subtype` in lower case, without what is refused by `q=0`. See [`Headers::accepts`].
-    pub fn accept(&self) -> Vec<String> {
-        self.list(Name::Accept).iter().filter_map(|range| media_range(range)).collect()
-    }
-
-    /// True when the sender takes bodies of this type (lower case): no Accept means application/sdp alone, an empty one nothing
-    /// (RFC 3261 section 20.1).
-    pub fn accepts(&self, media: &str) -> bool {
-        if !self.has(Name::Accept) {
-            return media == "application/sdp";
-        }
-        let kind = media.split('/').next().unwrap_or_default();
-        self.accept().iter().any(|range| range == "*/*" || range == media || range.strip_suffix("/*") == Some(kind))
-    }
-
-    /// `type/subtype` in lower case, without parameters.
-    pub fn content_type(&self) -> Option<String> {
-        self.text(Name::ContentType).and_then(|value| media_range(&value))
-    }
-
-    pub fn user_agent(&self) -> Option<Cow<'_, str>> {
-        self.text(Name::UserAgent)
-    }
-
-    /// The text of the Reason header (RFC 3326).
-    pub fn reason_header(&self) -> Option<Cow<'_, str>> {
-        self.text(Name::Reason)
-    }
-
-    pub fn authorization(&self) -> Vec<super::Credentials> {
-        self.all(Name::Authorization).filter_map(super::Credentials::parse).collect()
-    }
-
-    pub fn proxy_authorization(&self) -> Vec<super::Credentials> {
-        self.all(Name::ProxyAuthorization).filter_map(super::Credentials::parse).collect()
-    }
-
-    pub fn www_authenticate(&self) -> Vec<super::Challenge> {
-        self.all(Name::WwwAuthenticate).filter_map(super::Challenge::parse).collect()
-    }
-
-    pub fn proxy_authenticate(&self) -> Vec<super::Challenge> {
-        self.all(Name::ProxyAuthenticate).filter_map(super::Challenge::parse).collect()
     }
 
     /// Puts a Via above the others.
@@ -410,24 +244,6 @@ impl Headers {
         Typed::default().read(name, value.trim_ascii()).is_ok()
     }
 
-    /// The value of that name, when there is one and no second.
-    fn only(&self, name: Name) -> Option<&[u8]> {
-        let mut values = self.all(name);
-        values.next().filter(|_| values.next().is_none())
-    }
-
-    fn address(&self, name: Name) -> Option<Arc<NameAddr>> {
-        NameAddr::parse(self.only(name)?).ok().map(Arc::new)
-    }
-
-    fn read_contacts(&self) -> &Contacts {
-        self.typed.contacts.get_or_init(|| {
-            let mut contacts = Contacts::default();
-            let all = self.all(Name::Contact).try_for_each(|value| contacts.read(value).map(|_| ()));
-            if all.is_ok() { contacts } else { Contacts::default() }
-        })
-    }
-
     fn keep(&mut self, name: Name, value: &[u8]) -> Field {
         let value = value.trim_ascii();
         let field = self.keep_line(name, value);
@@ -456,135 +272,11 @@ impl Headers {
     fn value(&self, field: &Field) -> &[u8] {
         self.text.get(field.start as usize..field.end as usize).unwrap_or_default()
     }
-
-    /// The names and addresses of every field of that name, as far as they can be read.
-    pub(in crate::sip) fn addresses(&self, name: Name) -> Vec<NameAddr> {
-        let mut list = Vec::new();
-        for value in self.all(name) {
-            // What cannot be read ends its field; those that everybody relies upon were checked when the message was read.
-            let _ = NameAddr::read_list(value, &mut list);
-        }
-        list
-    }
-
-    fn list(&self, name: Name) -> Vec<String> {
-        let values = self.all(name).flat_map(|value| value.split(|byte| *byte == b','));
-        values.map(scan::trim).filter(|item| !item.is_empty()).map(|item| scan::text(item).into_owned()).collect()
-    }
-}
-
-impl Typed {
-    /// Reads one field; answers how many values it held, where somebody counts them.
-    fn read(&mut self, name: &Name, value: &[u8]) -> Result<usize, &'static str> {
-        match name {
-            Name::Via => {
-                let mut top = self.via.take().flatten();
-                let count = read_vias(value, |via| {
-                    top.get_or_insert_with(|| Arc::new(via));
-                });
-                self.via = OnceCell::from(top);
-                return count;
-            }
-            Name::From => once(&mut self.from, Arc::new(NameAddr::parse(value)?), "more than one From")?,
-            Name::To => once(&mut self.to, Arc::new(NameAddr::parse(value)?), "more than one To")?,
-            Name::CSeq => once(&mut self.cseq, read_cseq(value)?, "more than one CSeq")?,
-            Name::Contact => {
-                let mut contacts = self.contacts.take().unwrap_or_default();
-                let count = contacts.read(value);
-                self.contacts = OnceCell::from(contacts);
-                return count;
-            }
-            Name::Route | Name::RecordRoute => NameAddr::read_list(value, &mut Vec::new())?,
-            _ => {}
-        }
-        Ok(1)
-    }
-
-    fn forget(&mut self, name: &Name) {
-        match name {
-            Name::Via => self.via = OnceCell::new(),
-            Name::From => self.from = OnceCell::new(),
-            Name::To => self.to = OnceCell::new(),
-            Name::CSeq => self.cseq = OnceCell::new(),
-            Name::Contact => self.contacts = OnceCell::new(),
-            _ => {}
-        }
-    }
-}
-
-impl Contacts {
-    /// How many values the field held.
-    fn read(&mut self, value: &[u8]) -> Result<usize, &'static str> {
-        if value == b"*" {
-            self.star = true;
-            return Ok(1);
-        }
-        let before = self.list.len();
-        NameAddr::read_list(value, &mut self.list)?;
-        Ok(self.list.len() - before)
-    }
-}
-
-fn once<T>(place: &mut OnceCell<Option<T>>, value: T, why: &'static str) -> Result<(), &'static str> {
-    let before = place.take().flatten();
-    *place = OnceCell::from(Some(value));
-    if before.is_none() { Ok(()) } else { Err(why) }
 }
 
 /// A place in the text; messages are far shorter than this holds.
 fn offset(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
-}
-
-fn read_vias(value: &[u8], mut each: impl FnMut(Via)) -> Result<usize, &'static str> {
-    let mut cursor = Cursor::new(value);
-    let mut count = 0;
-    loop {
-        each(Via::read(&mut cursor)?);
-        count += 1;
-        if !cursor.separator(b',') {
-            break;
-        }
-    }
-    cursor.skip_space();
-    if cursor.is_done() { Ok(count) } else { Err("something after the Via") }
-}
-
-/// `CSeq: 42 INVITE`; the number is below 2^31 (RFC 3261 section 8.1.1.5).
-fn read_cseq(value: &[u8]) -> Result<CSeq, &'static str> {
-    let mut cursor = Cursor::new(value);
-    let digits = cursor.until_any(|byte| !byte.is_ascii_digit());
-    cursor.skip_space();
-    let method = Method::parse(cursor.token());
-    let number = scan::number(digits).and_then(|number| u32::try_from(number).ok()).filter(|number| *number < 1 << 31);
-    match (number, method) {
-        (Some(number), Some(method)) if cursor.is_done() => Ok(CSeq { number, method }),
-        _ => Err("a malformed CSeq"),
-    }
-}
-
-/// Where the first value of a list of Vias ends.
-fn first_value_end(value: &[u8]) -> usize {
-    if memchr::memchr(b',', value).is_none() {
-        return value.len();
-    }
-    let mut cursor = Cursor::new(value);
-    match Via::read(&mut cursor) {
-        Ok(_) => cursor.position(),
-        Err(_) => value.len(),
-    }
-}
-
-fn media_range(text: &str) -> Option<String> {
-    let mut parts = text.split(';');
-    let range: String = parts.next()?.chars().filter(|letter| !letter.is_whitespace()).collect();
-    let refused = parts.any(|param| {
-        let param = param.split_once('=').map(|(name, value)| (name.trim(), value.trim()));
-        param.is_some_and(|(name, value)| {
-            name.eq_ignore_ascii_case("q") && value.starts_with('0') && value.bytes().all(|byte| matches!(byte, b'0' | b'.'))
-        })
-    });
-    (range.contains('/') && !refused).then(|| range.to_ascii_lowercase())
 }
 
 impl PartialEq for Headers {

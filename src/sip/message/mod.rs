@@ -21,6 +21,7 @@
 //! Invariant: hostile bytes stop here. Whatever comes out has one Via, From, To, Call-ID and CSeq that can be relied upon.
 
 mod address;
+mod asked;
 mod body;
 mod credentials;
 mod headers;
@@ -33,18 +34,20 @@ mod scan;
 mod status;
 #[cfg(test)]
 mod tests;
+mod typed;
 mod uri;
 mod via;
 
 pub use address::{Contact, NameAddr};
 pub use body::Body;
 pub use credentials::{Challenge, Credentials};
-pub use headers::{CSeq, Headers};
+pub use headers::Headers;
 pub use method::Method;
 pub use name::Name;
 pub use params::Params;
 pub use parse::{MAX_CONTACTS, MAX_FIELD, MAX_FIELDS, MAX_MESSAGE, MAX_VIAS, Malformed, parse, refusal};
 pub(in crate::sip) use parse::{content_length, excerpt};
+pub use typed::CSeq;
 pub use uri::{MAX_URI, Scheme, Uri};
 pub use via::{MAGIC_COOKIE, Via};
 

@@ -1,5 +1,6 @@
 //! Calls from the first INVITE to the last answer, as stories.
 
+use super::outside::request;
 use super::pair::{EXCHANGE, PASSWORD, PHONE, Pair, description, outgoing};
 use crate::sip::message::{Method, Name as Header, Uri};
 use crate::sip::*;
@@ -124,6 +125,32 @@ fn a_phone_that_rings_too_long_is_cancelled() {
     assert_eq!(pair.endings(PHONE), [(ours, Ending::Timeout)]);
     assert!(matches!(pair.endings(EXCHANGE)[..], [(_, Ending::Cancelled)]));
     pair.check_that_nothing_is_left();
+}
+/// RFC 3261 section 13.3.1: the caller would have waited so long, and no longer.
+#[test]
+fn an_invite_that_expires_is_refused_with_487_unless_it_was_answered() {
+    for (expires, answered) in [(Some(20), false), (Some(0), false), (Some(20), true), (None, false)] {
+        let what = format!("Expires: {expires:?}, answered: {answered}");
+        let mut pair = Pair::trunk(14, Transport::Udp);
+        let mut invite = request(Method::Invite, "z9hG4bKexpires");
+        invite.set_body("application/sdp", description(4000, 1).to_bytes());
+        if let Some(seconds) = expires {
+            invite.headers.push(Header::Expires, seconds.to_string());
+        }
+        pair.inject(EXCHANGE, &invite.to_bytes());
+        let dialog = pair.incoming(EXCHANGE);
+        pair.command(EXCHANGE, Command::Progress { dialog, status: Status(180), sdp: None });
+        if answered {
+            pair.command(EXCHANGE, Command::Accept { dialog, sdp: description(5000, 1) });
+        }
+        // Not a moment before; no second at all counts as one.
+        pair.run(Duration::from_millis(expires.map_or(50_000, |seconds: u64| seconds.max(1) * 1000 - 1)));
+        assert!(!pair.said(EXCHANGE).iter().any(|said| said == "487") && pair.endings(EXCHANGE).is_empty(), "{what}");
+        pair.run(Duration::from_millis(2));
+        let ends = expires.is_some() && !answered;
+        assert_eq!(pair.said(EXCHANGE).last().is_some_and(|said| said == "487"), ends, "{what}");
+        assert_eq!(pair.endings(EXCHANGE) == [(dialog, Ending::Cancelled)], ends, "{what}");
+    }
 }
 
 #[test]

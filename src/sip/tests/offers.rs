@@ -1,6 +1,7 @@
 //! Offers and answers: delayed, repeated, crossing, cancelled.
 
 use super::pair::{EXCHANGE, PHONE, Pair, description};
+use crate::sip::message::Name as Header;
 use crate::sip::*;
 use crate::time::Duration;
 
@@ -40,6 +41,23 @@ fn a_delayed_offer_that_is_not_answered_ends_the_call() {
     pair.check_that_nothing_is_left();
 }
 
+/// RFC 3261 section 21.4.26: a refusal of a description says what is wrong with it.
+const WARNING: &str = "305 centrala \"Incompatible media format\"";
+
+#[test]
+fn a_call_without_common_audio_is_refused_with_a_warning_and_a_busy_one_without() {
+    for (status, warning) in [(488, Some(WARNING)), (486, None)] {
+        let mut pair = Pair::trunk(4, Transport::Udp);
+        pair.dial("600100200", "100", Some(description(4000, 1)));
+        pair.run(MOMENT);
+        let dialog = pair.incoming(EXCHANGE);
+        pair.command(EXCHANGE, Command::Refuse { dialog, status: Status(status) });
+        let refusal = pair.response(EXCHANGE);
+        assert_eq!(refusal.status, Status(status));
+        assert_eq!(refusal.headers.text(Header::Warning).as_deref(), warning);
+    }
+}
+
 #[test]
 fn hold_and_resume_go_both_ways() {
     for who in [EXCHANGE, PHONE] {
@@ -57,6 +75,7 @@ fn hold_and_resume_go_both_ways() {
         pair.command(who, Command::Reoffer { dialog: mine, sdp: description(4000, 9) });
         pair.run(MOMENT);
         pair.command(1 - who, Command::Reply { dialog: yours, answer: Err(Status(488)) });
+        assert_eq!(pair.response(1 - who).headers.text(Header::Warning).as_deref(), Some(WARNING));
         pair.run(MOMENT);
         assert_eq!(*pair.last(who), Event::Renegotiated { dialog: mine, outcome: Err(Status(488)) });
         pair.run(Duration::from_secs(60));

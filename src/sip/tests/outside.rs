@@ -74,6 +74,17 @@ fn each_request_gets_the_refusal_it_deserves() {
             None,
         );
     }
+    let sips = |it: &mut Request| it.uri = Uri::parse("sips:100@10.0.0.1").expect("a URI");
+    check("an address that promises TLS, over UDP", &sips, 416, None);
+    check(
+        "a call of nobody who can be found again",
+        &|it| {
+            invite(it);
+            it.headers.remove(Header::Contact)
+        },
+        400,
+        None,
+    );
     check("an unknown scheme", &|it| it.uri = Uri::parse("soap.beep://x").expect("a URI"), 416, None);
     let needs = |it: &mut Request| it.headers.push(Header::Require, "replaces, teleport, levitate");
     check("unknown extensions", &needs, 420, Some((Header::Unsupported, "teleport, levitate")));

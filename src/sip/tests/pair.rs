@@ -60,6 +60,7 @@ pub fn settings(algorithms: &[Algorithm], trunk: Option<SocketAddr>) -> Settings
             .collect(),
         registrar: RegistrarSettings::default(),
         session: SessionTimers::default(),
+        told: Told::default(),
     }
 }
 

@@ -117,6 +117,7 @@ fn a_caller_may_offer_anew_once_an_answer_has_arrived_and_not_before() {
     early.headers.set(Header::RAck, format!("{} 1 INVITE", ringing.headers.text(Header::RSeq).unwrap_or_default()));
     early.set_body("application/sdp", description(4000, 3).to_bytes());
     assert_eq!(answer_to(&mut pair, &early).0, 488, "the acknowledgement counts");
+    assert!(pair.response(EXCHANGE).headers.has(Header::Warning));
 
     ring(&mut pair, dialog, 183);
     let mut offers = prack(&pair, 4);

@@ -4,14 +4,15 @@
 //! only absorbs or repeats, is kept as key and last bytes, and is counted apart. Invariant: what is open has a timer, an
 //! owner who ends it, or both; when its table says Terminated nothing of it remains.
 
+use super::machine::{Happening, Machine};
 use super::matching::{ack_of_refusal, client_key, in_the_name_of, own_request};
+use super::words::{Heard, Notice, Owner, TxId};
 use super::{Act, Timer, client, invite_client, invite_server, server};
 use crate::id::{Rng, Table};
 use crate::sip::message::{Method, Name, Request, Response, Via};
 use crate::sip::paths::{Streams, response_fallback, response_path};
 use crate::sip::visited::Visited;
-use crate::sip::watch::WatchId;
-use crate::sip::{DialogId, Output, Path, ReferralId, RegistrationId, Status, SubscriptionId};
+use crate::sip::{Output, Path, Status, Told};
 use crate::time::{Duration, Moment, Timers};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -24,76 +25,6 @@ pub const MAX_UNFINISHED: usize = 20_000;
 pub const MAX_FINISHED: usize = 400_000;
 /// Answers to one forked INVITE whose ACK is kept for repetition.
 const MAX_ACKS: usize = 8;
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub struct TxId(u64);
-
-/// On whose behalf a transaction runs: who is told what becomes of it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum Owner {
-    /// Whatever comes back is dropped: CANCEL, the BYE of a session that has ended, requests that the core answered itself.
-    Nobody,
-    /// The INVITE that began a session, ours or theirs.
-    Invite(DialogId),
-    /// A later INVITE or UPDATE in it, ours or theirs.
-    Offer(DialogId),
-    Bye(DialogId),
-    Probe(DialogId),
-    Digit(DialogId),
-    /// Our PRACK of a provisional answer.
-    Prack(DialogId),
-    /// Our UPDATE that only refreshes it.
-    Refresh(DialogId),
-    /// Our REFER in it.
-    Refer(DialogId),
-    /// A NOTIFY that says how a REFER of theirs goes.
-    Referral(ReferralId),
-    /// A NOTIFY that says how something stands.
-    Notify(SubscriptionId),
-    /// A question to a peer that is watched.
-    Watch(WatchId),
-    Register(RegistrationId),
-}
-
-/// What the layer tells the core about a client transaction.
-#[derive(Clone, Debug)]
-pub struct Notice {
-    pub tx: TxId,
-    pub owner: Owner,
-    pub heard: Heard,
-    /// With a challenge and other refusals that ask for the request anew: the request, and the way it went.
-    pub request: Option<Box<(Request, Path)>>,
-}
-
-/// A response to a request of ours, with what is known of the request.
-#[derive(Clone, Copy, Debug)]
-pub struct Answer<'a> {
-    pub notice: &'a Notice,
-    pub response: &'a Response,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Heard {
-    Response,
-    Timeout,
-    Unreachable,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-enum Machine {
-    InviteClient(invite_client::State),
-    Client(client::State),
-    InviteServer(invite_server::State),
-    Server(server::State),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Happening {
-    InviteClient(invite_client::Event),
-    Client(client::Event),
-    InviteServer(invite_server::Event),
-    Server(server::Event),
-}
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Transaction {
@@ -125,6 +56,8 @@ pub struct Transactions {
     next_id: u64,
     pub streams: Streams,
     pub visited: Visited,
+    /// Written into Via.
+    pub told: Told,
 }
 
 impl Transactions {
@@ -195,7 +128,7 @@ impl Transactions {
 
     /// True while no final response has been given.
     pub fn is_unanswered(&self, tx: TxId) -> bool {
-        self.all.get(&tx).is_some_and(|it| !is_finished(it.machine))
+        self.all.get(&tx).is_some_and(|it| !it.machine.is_finished())
     }
 
     /// The transaction that a copy of the same request, come by another way, belongs to.
@@ -225,7 +158,7 @@ impl Transactions {
         out: &mut Vec<Output>,
     ) -> TxId {
         let branch = format!("z9hG4bK{}", rng.hex(20));
-        request.push_via(&Via::new(path.transport.token(), path.local, &branch));
+        request.push_via(&Via::new(path.transport.token(), self.told.address(&path), &branch));
         self.launch(request, &branch, path, owner, now, out)
     }
 
@@ -360,7 +293,7 @@ impl Transactions {
     ) -> TxId {
         self.next_id += 1;
         let tx = TxId(self.next_id);
-        mark(&mut self.visited, machine);
+        machine.mark(&mut self.visited);
         self.by_key.insert(key.clone(), tx);
         let transaction = Transaction {
             machine,
@@ -404,36 +337,18 @@ impl Transactions {
         let owner = transaction.owner;
         let before = transaction.machine;
         let reliable = transaction.path.transport.is_reliable();
-        let (machine, acts) = match (before, happening) {
-            (Machine::InviteClient(state), Happening::InviteClient(event)) => {
-                let (state, acts) = invite_client::step(state, event, reliable);
-                (Machine::InviteClient(state), acts)
-            }
-            (Machine::Client(state), Happening::Client(event)) => {
-                let (state, acts) = client::step(state, event, reliable);
-                (Machine::Client(state), acts)
-            }
-            (Machine::InviteServer(state), Happening::InviteServer(event)) => {
-                let (state, acts) = invite_server::step(state, event, reliable);
-                (Machine::InviteServer(state), acts)
-            }
-            (Machine::Server(state), Happening::Server(event)) => {
-                let (state, acts) = server::step(state, event, reliable);
-                (Machine::Server(state), acts)
-            }
-            _ => return None,
-        };
+        let (machine, acts) = before.step(happening, reliable)?;
         transaction.machine = machine;
-        mark(&mut self.visited, machine);
+        machine.mark(&mut self.visited);
         let mut notice = None;
         for act in acts {
             if let Some(heard) = self.act(tx, *act, response, now, out) {
                 notice = Some(Notice { tx, owner, heard, request: None });
             }
         }
-        if is_terminated(machine) {
+        if machine.is_terminated() {
             self.remove(tx);
-        } else if is_finished(machine) && !is_finished(before) {
+        } else if machine.is_finished() && !before.is_finished() {
             self.finish(tx);
         }
         notice
@@ -508,45 +423,8 @@ impl Transactions {
             self.by_merge_key.remove(&*merge_key);
         }
         self.by_remote.remove(&(transaction.path.remote, tx));
-        for timer in timers_of(transaction.machine) {
+        for timer in transaction.machine.timers() {
             self.timers.cancel(&(tx, *timer));
         }
-    }
-}
-
-fn is_finished(machine: Machine) -> bool {
-    match machine {
-        Machine::InviteClient(state) => !matches!(state, invite_client::State::Calling | invite_client::State::Proceeding),
-        Machine::Client(state) => !matches!(state, client::State::Trying | client::State::Proceeding),
-        Machine::InviteServer(state) => state != invite_server::State::Proceeding,
-        Machine::Server(state) => !matches!(state, server::State::Trying | server::State::Proceeding),
-    }
-}
-
-fn is_terminated(machine: Machine) -> bool {
-    matches!(
-        machine,
-        Machine::InviteClient(invite_client::State::Terminated)
-            | Machine::Client(client::State::Terminated)
-            | Machine::InviteServer(invite_server::State::Terminated)
-            | Machine::Server(server::State::Terminated)
-    )
-}
-
-fn timers_of(machine: Machine) -> &'static [Timer] {
-    match machine {
-        Machine::InviteClient(_) => &[Timer::A, Timer::B, Timer::D, Timer::M, Timer::Patience],
-        Machine::Client(_) => &[Timer::E, Timer::F, Timer::K],
-        Machine::InviteServer(_) => &[Timer::G, Timer::H, Timer::I, Timer::L],
-        Machine::Server(_) => &[Timer::J],
-    }
-}
-
-fn mark(visited: &mut Visited, machine: Machine) {
-    match machine {
-        Machine::InviteClient(state) => visited.invite_client(state),
-        Machine::Client(state) => visited.client(state),
-        Machine::InviteServer(state) => visited.invite_server(state),
-        Machine::Server(state) => visited.server(state),
     }
 }

@@ -17,7 +17,7 @@
 //! | [`invite_server`] | the INVITE that we receive |
 //! | [`server`] | any other request that we receive |
 //!
-//! `layer` runs them, `matching` says which message belongs to which.
+//! `machine` is any of the four, `layer` runs them, `matching` says which message belongs to which, `words` are what the core hears.
 //!
 //! Invariant: a table decides, the layer does; nothing else changes a transaction's state.
 
@@ -25,11 +25,14 @@ pub mod client;
 pub mod invite_client;
 pub mod invite_server;
 mod layer;
+mod machine;
 mod matching;
 pub mod server;
+mod words;
 
-pub(super) use layer::{Answer, Heard, Notice, Owner, Transactions, TxId};
+pub(super) use layer::Transactions;
 pub(super) use matching::request_key;
+pub(super) use words::{Answer, Heard, Notice, Owner, TxId};
 
 use crate::time::Duration;
 use serde::{Deserialize, Serialize};

@@ -4,95 +4,22 @@
 //! Invariant: the ledger only watches; a world with it and one without it go the same way.
 
 use super::company::Company;
+use super::promises::{Invariant, Verdict, judge};
 use crate::control::Status;
 use crate::id::{AskId, LegId, PlayId, WriteId};
 use crate::media::{Command, Report};
 use crate::pbx::{Action, Event};
 use crate::store::queueing::QueueFact;
 use crate::store::{CallRecord, LegRecord, OUTCOMES, What};
-use crate::time::Moment;
+use crate::time::{Moment, Wall};
 use crate::{ask, store};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::net::SocketAddr;
 
 /// More writes than this on their way to the store at once, in a world of some twenty callers, is a leak.
 const MAX_WRITES_OPEN: usize = 2_000;
 /// UDP cannot carry more.
 const MAX_DATAGRAM: usize = 65_507;
-
-/// One promise of the exchange; its text says what was promised.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Invariant {
-    OneOutcomePerCaller,
-    TruthfulOutcome,
-    LegOpenedOnce,
-    LegClosedOnce,
-    NoActionForAnUnknownLeg,
-    PlaysAreDistinct,
-    PortsAreUnique,
-    OneRecordPerCall,
-    RecordsAreSane,
-    OneCallPerInvite,
-    WritesAreBounded,
-    QuestionsAreBounded,
-    DatagramsFit,
-    CountsAgree,
-    BooksAgree,
-    OneBridgePerLeg,
-    OneMixPerLeg,
-    NothingRemains,
-    NoPanic,
-    PlainData,
-    ThingsComeToAnEnd,
-}
-
-impl fmt::Display for Invariant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Invariant::OneOutcomePerCaller => "every caller ends in exactly one outcome",
-            Invariant::TruthfulOutcome => "what became of a caller fits what they did, and the record tells it",
-            Invariant::LegOpenedOnce => "a leg is opened once",
-            Invariant::LegClosedOnce => "each leg that was opened is closed exactly once",
-            Invariant::NoActionForAnUnknownLeg => "nothing is done to a leg that is not open",
-            Invariant::PlaysAreDistinct => "each play has an id of its own",
-            Invariant::PortsAreUnique => "no two open legs have one port",
-            Invariant::OneRecordPerCall => "each call has one start and one record",
-            Invariant::RecordsAreSane => "a record's times are in order and its words are known",
-            Invariant::OneCallPerInvite => "one INVITE makes one call, however often it arrives",
-            Invariant::WritesAreBounded => "writes are distinct, bounded and answered once",
-            Invariant::QuestionsAreBounded => "questions are distinct, bounded and answered once",
-            Invariant::DatagramsFit => "what is sent fits into a datagram and goes somewhere",
-            Invariant::CountsAgree => "the status counts what there is",
-            Invariant::BooksAgree => "the exchange's own books, the queue engine's included, agree with each other",
-            Invariant::OneBridgePerLeg => "each leg is in at most one bridge",
-            Invariant::OneMixPerLeg => "each leg that is mixed is in exactly one mix, of three at least",
-            Invariant::NothingRemains => "when all have hung up and the timers have passed, nothing remains",
-            Invariant::NoPanic => "the exchange never panics",
-            Invariant::PlainData => "the exchange's state is plain data: written down and read back it goes on the same way",
-            Invariant::ThingsComeToAnEnd => "a world without callers falls silent",
-        })
-    }
-}
-
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Violation {
-    pub invariant: Invariant,
-    pub message: String,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.invariant, self.message)
-    }
-}
-
-pub type Verdict = Result<(), Violation>;
-
-/// `Ok` when `holds`; the message is made only otherwise.
-pub fn judge(invariant: Invariant, holds: bool, message: impl FnOnce() -> String) -> Verdict {
-    if holds { Ok(()) } else { Err(Violation { invariant, message: message() }) }
-}
 
 /// The books on everything that was opened, begun, asked and written.
 #[derive(Clone, Debug, Default)]
@@ -101,7 +28,7 @@ pub struct Ledger {
     ports: BTreeMap<SocketAddr, LegId>,
     plays: BTreeSet<(LegId, PlayId)>,
     company: Company,
-    queueing: Vec<QueueFact>,
+    queueing: Vec<(Wall, QueueFact)>,
     calls: BTreeMap<String, CallEntry>,
     records: BTreeMap<String, CallRecord>,
     writes: BTreeMap<WriteId, Written>,
@@ -144,8 +71,8 @@ impl Ledger {
         &self.records
     }
 
-    /// What was kept of the queues, in order.
-    pub fn queueing(&self) -> &[QueueFact] {
+    /// What was kept of the queues, and when, in order.
+    pub fn queueing(&self) -> &[(Wall, QueueFact)] {
         &self.queueing
     }
 
@@ -306,7 +233,7 @@ impl Ledger {
                 Written::Ended(record.reference.clone())
             }
             What::Queue(fact) => {
-                self.queueing.push(fact.clone());
+                self.queueing.push((write.at, fact.clone()));
                 Written::Other
             }
             _ => Written::Other,
