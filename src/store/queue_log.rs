@@ -17,7 +17,7 @@
 //! Invariant: a `|` or a line end inside a value becomes a space, so that a line has the fields that its event has.
 
 use super::stays::Fact;
-use crate::time::Wall;
+use crate::time::{Duration, Wall};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -110,7 +110,7 @@ impl QueueLog {
             }
             "offer ended" => self.rang(&fact, &body),
             "queue answered" => self.connected(&fact, &body),
-            "queue returned" => self.returned(&fact),
+            "queue returned" => self.returned(&fact, &body),
             "queue left" => self.left(&fact, &body),
             "call lost" => self.lost(&fact, &body),
             "agent state" => self.turned(&fact, &body),
@@ -158,10 +158,11 @@ impl QueueLog {
         self.say(fact.at, &fact.call, &queue, body.agent.as_deref().unwrap_or(NONE), "CONNECT", &data);
     }
 
-    /// Back in the line; what its own format has no event for.
-    fn returned(&mut self, fact: &Fact) {
+    /// Back in the line; what its own format has no event for. While they talked they did not wait.
+    fn returned(&mut self, fact: &Fact, body: &Body) {
         let Some(open) = self.stays.get_mut(&fact.call) else { return };
         open.agent = None;
+        open.since = open.since + Duration::from_millis(body.talked_ms);
         self.lines_of.entry(open.queue.clone()).or_default().insert(0, fact.call.clone());
     }
 
@@ -315,7 +316,7 @@ mod tests {
         check(
             "the exchange dies",
             &[answered, returned, (45, "call lost", "{}")],
-            &[connect, "45|a|support|NONE|ABANDON|1|1|0"],
+            &[connect, "45|a|support|NONE|EXITWITHTIMEOUT|1|1|15"],
         );
         let by_bob = (45, "queue answered", r#"{"queue":"support","agent":"bob","waited_ms":15000}"#);
         let ended =
