@@ -32,7 +32,7 @@ pub enum Question {
     Servers { host: String },
     /// One exchange with a web service, retries included; [`Reply::Http`].
     Http(HttpRequest),
-    /// Who has this telephone number; [`Reply::Customer`].
+    /// Who has this telephone number, written as the numbering plan writes it; [`Reply::Customer`].
     LookupCustomer { number: String },
     /// Is this the customer's PIN; [`Reply::Pin`]. Attempts are counted by whoever answers, per customer and per calling number.
     VerifyPin(PinCheck),

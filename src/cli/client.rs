@@ -3,14 +3,15 @@
 //! Invariant: an error is one sentence that says what to do next.
 
 use crate::control::{Request, Response, SOCKET};
+use crate::shell::sys::process::Process;
 use crate::time::Duration;
 use clap::Args;
-use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 /// A daemon that says nothing for so long is not going to.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Which daemon, and how to print what it says.
 #[derive(Args, Debug)]
@@ -59,6 +60,11 @@ impl Client {
             Ok(response) => Ok(response),
             Err(fault) => Err(format!("the daemon speaks another version of the control language: {fault}")),
         }
+    }
+
+    /// Whom we speak to.
+    pub fn daemon(&self) -> io::Result<Process> {
+        Process::at_the_other_end(self.stream.get_ref())
     }
 
     /// Waits until the daemon closes the connection.

@@ -8,7 +8,8 @@ use super::check;
 use super::client::{Client, Where, ask, strange};
 use super::report::known_name;
 use super::table::{Table, print, print_json, time};
-use crate::control::{Customer, LockRow, MAX_CUSTOMERS, MAX_REQUEST, Request, Response, e164};
+use crate::config::Plan;
+use crate::control::{Customer, LockRow, MAX_CUSTOMERS, MAX_REQUEST, Request, Response};
 use crate::id::Name;
 use crate::shell::sys::clock;
 use crate::shell::{files, pins};
@@ -34,7 +35,7 @@ pub struct Customers {
 enum What {
     /// Add or replace the customers of a CSV file: id,name,numbers,value,language,preferred_agent,pin and columns of your own
     Import {
-        /// UTF-8, comma-separated, with a header line; numbers are separated by spaces
+        /// UTF-8, comma-separated, with a header line; between two numbers stands a space or `;`
         file: PathBuf,
         /// The configuration folder: which languages and agents there are
         #[arg(long, value_name = "DIR", default_value = "config")]
@@ -62,7 +63,7 @@ enum What {
     Unlock {
         #[arg(required_unless_present = "number")]
         ids: Vec<String>,
-        /// A calling number, as records have it
+        /// A calling number, in any form
         #[arg(long)]
         number: Vec<String>,
         #[command(flatten)]
@@ -101,7 +102,12 @@ fn import(file: &Path, config: &Path, place: &Where) -> Result<(), String> {
         }
         format!("nobody was imported from {}: {}", file.display(), lines.join("; "))
     };
-    let rows = read(&text).map_err(refused)?;
+    let plan = numbering_plan(&mut client)?;
+    let rows = read(&text, &plan).map_err(refused)?;
+    let taken = taken(&rows, &page_by_page(&mut client)?, &plan);
+    if !taken.is_empty() {
+        return Err(refused(taken));
+    }
     // Whoever writes of no language and of no agent needs no configuration.
     if rows.iter().any(|(_, customer)| !customer.language.is_empty() || !customer.preferred_agent.is_empty()) {
         let config = check::configuration(config)?;
@@ -126,6 +132,34 @@ fn import(file: &Path, config: &Path, place: &Where) -> Result<(), String> {
     }
     print(&format!("{count} customers imported\n"));
     Ok(())
+}
+
+/// How the exchange reads telephone numbers.
+fn numbering_plan(client: &mut Client) -> Result<Plan, String> {
+    match client.ask(&Request::NumberingPlan)? {
+        Response::NumberingPlan(plan) => {
+            serde_json::from_value(plan).map_err(|fault| format!("the daemon has another kind of numbering plan: {fault}"))
+        }
+        other => Err(strange(&other)),
+    }
+}
+
+/// Numbers of customers who are known already and whom the file does not replace.
+fn taken(rows: &[(usize, Customer)], known: &[Customer], plan: &Plan) -> Vec<String> {
+    let replaced: BTreeSet<&str> = rows.iter().map(|(_, customer)| customer.id.as_str()).collect();
+    let stay = known.iter().filter(|customer| !replaced.contains(customer.id.as_str()));
+    let owners: BTreeMap<String, &str> = stay
+        .flat_map(|customer| customer.numbers.iter().map(|number| (plan.telephone(number), customer.id.as_str())))
+        .collect();
+    let of = |(line, customer): &(usize, Customer)| {
+        let line = *line;
+        let numbers = customer.numbers.clone().into_iter();
+        numbers
+            .filter_map(|number| owners.get(&number).map(|id| (number, *id)))
+            .map(move |(number, id)| format!("line {line}: {number} is the number of the customer {id} already"))
+            .collect::<Vec<_>>()
+    };
+    rows.iter().flat_map(of).collect()
 }
 
 /// The PIN becomes its verifier; a verifier (of an export) stays.
@@ -173,7 +207,7 @@ fn unknown(rows: &[(usize, Customer)], languages: &[Name], agents: &[&str]) -> V
 }
 
 /// The customers with their lines, or every mistake with its line.
-fn read(text: &str) -> Result<Vec<(usize, Customer)>, Vec<String>> {
+fn read(text: &str, plan: &Plan) -> Result<Vec<(usize, Customer)>, Vec<String>> {
     let rows = csv::read(text, MAX_ROWS).map_err(|mistake| vec![mistake])?;
     let mut rows = rows.into_iter();
     let Some((_, header)) = rows.next() else { return Err(vec!["the file is empty".into()]) };
@@ -195,7 +229,7 @@ fn read(text: &str) -> Result<Vec<(usize, Customer)>, Vec<String>> {
             mistakes.push(format!("line {line} has {} columns, the first line {}", cells.len(), header.len()));
             continue;
         }
-        match customer(header.iter().map(String::as_str).zip(cells.iter().map(|cell| cell.trim()))) {
+        match customer(header.iter().map(String::as_str).zip(cells.iter().map(|cell| cell.trim())), plan) {
             Ok(customer) if !ids.insert(customer.id.clone()) => {
                 mistakes.push(format!("line {line}: the customer {} stands there twice", customer.id));
             }
@@ -216,7 +250,7 @@ fn read(text: &str) -> Result<Vec<(usize, Customer)>, Vec<String>> {
     if mistakes.is_empty() { Ok(customers) } else { Err(mistakes) }
 }
 
-fn customer<'a>(cells: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Customer, String> {
+fn customer<'a>(cells: impl Iterator<Item = (&'a str, &'a str)>, plan: &Plan) -> Result<Customer, String> {
     let mut customer = Customer::default();
     for (column, cell) in cells {
         let text = csv::unguarded(cell).to_string();
@@ -227,11 +261,11 @@ fn customer<'a>(cells: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Custo
             "id" => customer.id = text,
             "name" => customer.name = text,
             "numbers" | "number" => {
-                let numbers = cell.split([' ', ';', '|']).map(csv::unguarded).filter(|number| !number.is_empty());
-                customer.numbers = numbers.map(e164).collect();
-                if customer.numbers.iter().any(|number| !(1..=32).contains(&number.len())) {
-                    return Err(format!("`{cell}` are no telephone numbers, separated by spaces"));
-                }
+                // Spreadsheets put a `'` before what shall stay a text.
+                let text = cell.replace('\'', "");
+                let read = plan.numbers_in(&text);
+                let unclear = |what| format!("`{what}` is no telephone number; between two of them stands a space or `;`");
+                customer.numbers = read.map_err(unclear)?;
             }
             "value" if text.is_empty() => {}
             "value" => {
@@ -255,7 +289,10 @@ fn customer<'a>(cells: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Custo
 
 /// All of them, in the order of their ids.
 fn all(place: &Where) -> Result<Vec<Customer>, String> {
-    let mut client = Client::connect(&place.data)?;
+    page_by_page(&mut Client::connect(&place.data)?)
+}
+
+fn page_by_page(client: &mut Client) -> Result<Vec<Customer>, String> {
     let mut list: Vec<Customer> = Vec::new();
     loop {
         let after = list.last().map(|customer| customer.id.clone()).unwrap_or_default();
@@ -274,7 +311,7 @@ fn export(file: Option<&PathBuf>, place: &Where) -> Result<(), String> {
     let mut text = csv::line(KNOWN.iter().copied().chain(own.iter().copied()));
     for customer in &customers {
         let value = customer.value.to_string();
-        let numbers = customer.numbers.join(" ");
+        let numbers = customer.numbers.join(";");
         let Customer { id, name, language, preferred_agent, pin, fields, .. } = customer;
         let cells = [id, name, &numbers, &value, language, preferred_agent, pin].map(String::as_str);
         let own = own.iter().map(|name| fields.get(*name).map_or("", String::as_str));
@@ -395,11 +432,11 @@ mod tests {
     #[test]
     fn a_csv_file_is_customers() {
         let text = "\u{feff}id,Name,numbers,value,pin,tier\r\n77,\"Kowalska, \"\"Ala\"\"\",0048 221234567;+48500100200,12.5,4711,gold\r\n78,Nowak,,,,\r\n";
-        // Spaces separate numbers: a prefix apart from its number is two of them.
-        let customers: Vec<Customer> = read(text).expect("customers").into_iter().map(|(_, customer)| customer).collect();
+        let customers: Vec<Customer> =
+            read(text, &Plan::default()).expect("customers").into_iter().map(|(_, customer)| customer).collect();
         assert_eq!(customers.len(), 2);
         assert_eq!(customers[0].name, "Kowalska, \"Ala\"");
-        assert_eq!(customers[0].numbers, ["0048", "221234567", "+48500100200"]);
+        assert_eq!(customers[0].numbers, ["+48221234567", "+48500100200"]);
         assert_eq!((customers[0].value, customers[0].pin.as_str()), (12.5, "4711"));
         assert_eq!(customers[0].fields["tier"], "gold");
         assert!(customers[1].fields.is_empty());
@@ -408,7 +445,7 @@ mod tests {
     #[test]
     fn every_mistake_of_a_file_is_told_with_its_line_and_no_pin() {
         let text = "id,name,value,pin,numbers\nx,A,1,,\n1,B,many,,\n2,C,1,12,\n3,D,1,1234\n4,E,1,,\n4,F,1,,\n5,G,1,,phone\n";
-        let mistakes = read(text).expect_err("mistakes");
+        let mistakes = read(text, &Plan::default()).expect_err("mistakes");
         assert_eq!(
             mistakes,
             [
@@ -417,22 +454,38 @@ mod tests {
                 "line 4: a PIN has 4 to 12 digits",
                 "line 5 has 4 columns, the first line 5",
                 "line 7: the customer 4 stands there twice",
-                "line 8: `phone` are no telephone numbers, separated by spaces",
+                "line 8: `phone` is no telephone number; between two of them stands a space or `;`",
             ]
         );
+        let read = |text| read(text, &Plan::default());
         assert_eq!(read("").expect_err("empty"), ["the file is empty"]);
         assert_eq!(read("name\nA\n").expect_err("no id"), ["the first line names the columns, and one of them is `id`"]);
     }
 
     #[test]
     fn a_number_is_one_customers_and_languages_and_agents_are_those_of_the_exchange() {
+        let read = |text| read(text, &Plan::default());
         let text =
-            "id,numbers,language,preferred_agent\n1,+48500100200,pl,anna\n2,+48500100201,,\n3,0048500100200 +48500100201,,\n";
+            "id,numbers,language,preferred_agent\n1,500100200,pl,anna\n2,+48500100201,,\n3,0048500100200 +48500100201,,\n";
         assert_eq!(
             read(text).expect_err("numbers of others"),
             [
                 "line 4: +48500100200 is the number of the customer 1 already, in line 2",
                 "line 4: +48500100201 is the number of the customer 2 already, in line 3",
+            ]
+        );
+        let known = |id: &str, number: &str| {
+            let (id, numbers) = (id.to_string(), vec![number.to_string()]);
+            Customer { id, numbers, ..Customer::default() }
+        };
+        // As they were kept in earlier days, and one whom the file replaces.
+        let known = [known("7", "48500100205"), known("2", "+48500100202"), known("9", "0048500100203")];
+        let rows = read("id,numbers\n1,+48 500 100 205\n2,500100201\n3,+48500100202;500-100-203\n").expect("good by itself");
+        assert_eq!(
+            taken(&rows, &known, &Plan::default()),
+            [
+                "line 2: +48500100205 is the number of the customer 7 already",
+                "line 4: +48500100203 is the number of the customer 9 already",
             ]
         );
         let rows = read("id,language,preferred_agent\n1,pl,anna\n2,pll,\n3,,ana\n4,de,bob\n").expect("good by itself");

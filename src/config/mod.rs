@@ -14,6 +14,7 @@
 //! | `signalling` | listeners and registrar: what SIP must know |
 //! | `trunks`, `extensions` | the providers; the phones of the house |
 //! | `number` | what may be dialled, E.164, classes of numbers |
+//! | `written` | numbers as people and providers write them |
 //! | `outbound`, `night` | who may call whom outside, by which trunks, when |
 //! | `services` | ring groups, parking, feature codes |
 //! | `secrets` | `${file:...}` and `${env:...}`; HA1 |
@@ -59,6 +60,7 @@ mod sources;
 mod staffing;
 mod trunks;
 mod webhooks;
+mod written;
 
 pub use crate::sip::Network;
 pub use day::{Day, Shift, Traffic};

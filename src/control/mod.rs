@@ -43,6 +43,8 @@ pub enum Request {
     /// Each replaces the customer of the same id.
     SaveCustomers(Vec<Customer>),
     RemoveCustomers(Vec<String>),
+    /// How telephone numbers are read here.
+    NumberingPlan,
     /// Who is locked out after wrong PINs.
     Locks,
     /// Forgets the wrong PINs that were counted against a customer and against these calling numbers, their locks included.
@@ -100,6 +102,8 @@ pub enum Response {
     Waiting(Vec<WaitingRow>),
     Customers(Vec<Customer>),
     Locks(Vec<LockRow>),
+    /// As the configuration has it, in JSON.
+    NumberingPlan(serde_json::Value),
     Cdr(Vec<serde_json::Value>),
     ReportSettings(ReportSettings),
     Report(serde_json::Value),
@@ -382,7 +386,7 @@ pub struct Customer {
     /// The number that they type to say who they are.
     pub id: String,
     pub name: String,
-    /// As [`e164`] writes them.
+    /// As the numbering plan writes them: `+48221234567`, or a short one.
     pub numbers: Vec<String>,
     pub value: f64,
     pub language: String,
@@ -396,15 +400,6 @@ pub struct Customer {
 impl fmt::Debug for Customer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Customer").field("id", &self.id).field("numbers", &self.numbers.len()).finish_non_exhaustive()
-    }
-}
-
-/// A telephone number as it is compared: digits, and the `+` before them; `0048 22 ...` is `+4822...`.
-pub fn e164(number: &str) -> String {
-    let kept: String = number.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
-    match kept.strip_prefix("00") {
-        Some(rest) if rest.len() >= 7 => format!("+{rest}"),
-        _ => kept,
     }
 }
 

@@ -81,6 +81,7 @@ pub fn start(options: Options) -> Result<Exchange, Refused> {
         web: Arc::new(Web::new(Arc::clone(&config.hosts), fence)),
         webhooks: Arc::clone(&config.webhooks),
         outbox,
+        plan: Arc::new(config.outbound.plan.clone()),
         max_connections: MAX_CONNECTIONS,
     })
     .map_err(|fault| format!("could not open the control socket {}: {fault}", control_socket.display()))?;

@@ -14,7 +14,7 @@
 
 use super::{Action, Pbx, Purpose};
 use crate::ask::{Answer, PinCheck, PinVerdict, Reply};
-use crate::control::{LockRow, e164};
+use crate::control::LockRow;
 use crate::id::{AskId, WriteId};
 use crate::store::{AttemptNote, Counted, Tally, TallyRow, What};
 use crate::time::{Duration, Now, Wall};
@@ -131,6 +131,14 @@ impl Attempts {
         changed
     }
 
+    /// What is known of one who may stand there already, under the same number: what weighs more holds.
+    fn count(&mut self, subject: Subject, tally: Tally) {
+        let before = self.tallies.entry(subject).or_default();
+        before.wrong = before.wrong.max(tally.wrong);
+        before.forget = before.forget.max(tally.forget);
+        before.locked_until = before.locked_until.max(tally.locked_until);
+    }
+
     /// What counted against them counts no longer; false when nothing did.
     pub(super) fn forget(&mut self, subject: &Subject, now: Wall) -> bool {
         let counted = self.tally(subject, now) != Tally::default();
@@ -186,7 +194,7 @@ impl Subject {
 fn subjects(check: &PinCheck) -> Vec<Subject> {
     let mut subjects = vec![Subject::Customer(check.customer.reveal().to_string())];
     if !check.caller.is_empty() {
-        subjects.push(Subject::Caller(e164(&check.caller)));
+        subjects.push(Subject::Caller(check.caller.clone()));
     }
     subjects
 }
@@ -255,6 +263,7 @@ impl Pbx {
         AttemptNote {
             call: call.unwrap_or_default(),
             customer: None,
+            spellings: self.config.outbound.plan.spellings(&caller),
             caller: Some(caller).filter(|caller| !caller.is_empty()),
             verdict: verdict.to_string(),
             counts: Vec::new(),
@@ -264,10 +273,26 @@ impl Pbx {
     /// Brings back what counted before a restart.
     pub fn restore_attempts(&mut self, rows: Vec<TallyRow>) {
         for row in rows.into_iter().take(MAX_COUNTED) {
-            let subject = row.customer.map(Subject::Customer).or(row.caller.map(Subject::Caller));
-            if let Some(subject) = subject {
-                self.pins.tallies.insert(subject, row.tally);
+            let caller = row.caller.map(|number| self.caller_by(&number));
+            if let Some(subject) = row.customer.map(Subject::Customer).or(caller) {
+                self.pins.count(subject, row.tally);
             }
+        }
+    }
+
+    /// Who calls from this number, however it is written.
+    pub(super) fn caller_by(&self, number: &str) -> Subject {
+        Subject::Caller(self.config.outbound.plan.telephone(number))
+    }
+
+    /// The numbering plan has changed: what was another number may be the same now.
+    pub(super) fn recount_attempts(&mut self) {
+        for (subject, tally) in std::mem::take(&mut self.pins.tallies) {
+            let subject = match &subject {
+                Subject::Caller(number) => self.caller_by(number),
+                Subject::Customer(_) => subject,
+            };
+            self.pins.count(subject, tally);
         }
     }
 }

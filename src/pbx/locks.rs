@@ -4,7 +4,8 @@
 
 use super::attempts::Subject;
 use super::{Action, Pbx};
-use crate::control::{MAX_CUSTOMERS, Response, e164};
+use crate::config::Plan;
+use crate::control::{MAX_CUSTOMERS, Response};
 use crate::id::ReplyId;
 use crate::store::{AttemptNote, Tally, What};
 use crate::time::Now;
@@ -19,17 +20,17 @@ impl Pbx {
         now: Now,
         out: &mut Vec<Action>,
     ) {
-        let numbers = numbers.iter().take(MAX_CUSTOMERS).map(|number| Subject::Caller(e164(number)));
-        let subjects = customer.map(Subject::Customer).into_iter().chain(numbers);
-        let forgiven: Vec<Subject> = subjects.filter(|subject| self.pins.forget(subject, now.wall)).collect();
+        let numbers = numbers.iter().take(MAX_CUSTOMERS).map(|number| self.caller_by(number));
+        let subjects: Vec<Subject> = customer.map(Subject::Customer).into_iter().chain(numbers).collect();
+        let forgiven: Vec<Subject> = subjects.into_iter().filter(|subject| self.pins.forget(subject, now.wall)).collect();
         let Some((last, others)) = forgiven.split_last() else {
             let response = Response::Told("no wrong PINs were counted, and nothing was locked".into());
             return out.push(Action::Reply { reply, response });
         };
         for subject in others {
-            self.write(unlocked(subject), now, out);
+            self.write(unlocked(subject, &self.config.outbound.plan), now, out);
         }
-        self.write_then_reply(unlocked(last), reply, now, out);
+        self.write_then_reply(unlocked(last, &self.config.outbound.plan), reply, now, out);
     }
 
     pub(super) fn locks(&self, now: Now) -> Response {
@@ -38,8 +39,9 @@ impl Pbx {
 }
 
 /// The fact of it, and the count after it.
-fn unlocked(subject: &Subject) -> What {
+fn unlocked(subject: &Subject, plan: &Plan) -> What {
     let (customer, caller) = subject.names();
     let counts = vec![(subject.counted(), Tally::default())];
-    What::Attempt(AttemptNote { call: String::new(), customer, caller, verdict: "unlocked".into(), counts })
+    let spellings = caller.as_deref().map(|number| plan.spellings(number)).unwrap_or_default();
+    What::Attempt(AttemptNote { call: String::new(), customer, caller, spellings, verdict: "unlocked".into(), counts })
 }

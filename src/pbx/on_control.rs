@@ -21,6 +21,7 @@ impl Pbx {
             Request::RemoveCustomers(ids) => return self.remove_customers(reply, ids, now, out),
             Request::Unlock { customer, numbers } => return self.unlock(reply, customer, &numbers, now, out),
             Request::Locks => self.locks(now),
+            Request::NumberingPlan => self.numbering_plan(),
             Request::Customers { .. } => {
                 Response::Failed("customers are read from the store, not asked of the exchange".into())
             }

@@ -24,12 +24,18 @@ pub(super) enum Purpose {
 impl Pbx {
     pub(super) fn ask(
         &mut self,
-        question: ask::Question,
+        mut question: ask::Question,
         purpose: Purpose,
         patience: Duration,
         now: Now,
         out: &mut Vec<Action>,
     ) {
+        // Who calls is the same in whatever form their provider writes it.
+        if let ask::Question::LookupCustomer { number } | ask::Question::VerifyPin(ask::PinCheck { caller: number, .. }) =
+            &mut question
+        {
+            *number = self.config.outbound.plan.telephone(number);
+        }
         self.next.ask += 1;
         let id = AskId(self.next.ask);
         let deadline = now.mono + patience;

@@ -53,6 +53,9 @@ impl Pbx {
         self.command_sip(sip::Command::Configure(config.sip.clone()), now);
         let before = std::mem::replace(&mut self.config, config);
         Arc::make_mut(&mut self.config).inherit(&before);
+        if before.outbound.plan != self.config.outbound.plan {
+            self.recount_attempts();
+        }
         self.configure_queues(now);
         self.dismiss_watchers(now);
         self.soon_begin_trunks(now);

@@ -6,8 +6,8 @@
 use super::entrance::{EXCHANGE, EXCHANGE_V6};
 use crate::acd;
 use crate::config::{
-    Agent, Allowance, Class, Code, Config, Destination, Extension, Family, Forward, InTurn, Limits, Media, Outbound, Parking, Plan,
-    Phone, Queue, RingGroup, Services, Trunk, Via, When,
+    Agent, Allowance, Class, Code, Config, Destination, Extension, Family, Forward, InTurn, Limits, Media, Outbound, Parking,
+    Phone, Plan, Queue, RingGroup, Services, Trunk, Via, When,
 };
 use crate::id::Name;
 use crate::ivr::{self, Flow};

@@ -197,8 +197,10 @@ pub struct AttemptNote {
     /// The call's reference; empty when it was an operator.
     pub call: String,
     pub customer: Option<String>,
-    /// The calling number, unless it is withheld.
+    /// The calling number, unless it is withheld, as the numbering plan writes it.
     pub caller: Option<String>,
+    /// Every way in which that number may stand in older rows.
+    pub spellings: Vec<String>,
     /// "accepted", "refused", "locked", "unlocked".
     pub verdict: String,
     /// What has changed.

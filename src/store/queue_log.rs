@@ -53,8 +53,6 @@ struct Open {
     agent: Option<String>,
     connected: Wall,
     waited: u64,
-    /// Of the time since they came, with agents who were lost.
-    talked: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -133,7 +131,6 @@ impl QueueLog {
             agent: None,
             connected: fact.at,
             waited: 0,
-            talked: Duration::ZERO,
         };
         self.stays.insert(fact.call.clone(), open);
         self.say(fact.at, &fact.call, queue, NONE, "ENTERQUEUE", &[String::new(), number, first.to_string()]);
@@ -161,11 +158,11 @@ impl QueueLog {
         self.say(fact.at, &fact.call, &queue, body.agent.as_deref().unwrap_or(NONE), "CONNECT", &data);
     }
 
-    /// Back in the line; what its own format has no event for.
+    /// Back in the line; what its own format has no event for. While they talked they did not wait.
     fn returned(&mut self, fact: &Fact, body: &Body) {
         let Some(open) = self.stays.get_mut(&fact.call) else { return };
         open.agent = None;
-        open.talked += Duration::from_millis(body.talked_ms);
+        open.since = open.since + Duration::from_millis(body.talked_ms);
         self.lines_of.entry(open.queue.clone()).or_default().insert(0, fact.call.clone());
     }
 
@@ -198,8 +195,7 @@ impl QueueLog {
         let Some(open) = self.stays.get(&fact.call) else { return };
         let end = body.ended.unwrap_or(fact.at);
         let Some(agent) = open.agent.clone() else {
-            let waited = end.since(open.since).saturating_sub(open.talked);
-            return self.exit(fact, "EXITWITHTIMEOUT", &[], waited.as_secs());
+            return self.exit(fact, "EXITWITHTIMEOUT", &[], end.since(open.since).as_secs());
         };
         let talked = end.since(open.connected).as_secs();
         let (queue, data) = (open.queue.clone(), [open.waited.to_string(), talked.to_string(), open.first.to_string()]);

@@ -203,10 +203,10 @@ WHERE o.hook = ?1 AND o.due <= ?2 AND (o.occasion <> 'end' OR c.ended IS NOT NUL
   AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.hook = o.hook AND e.call_ref = o.call_ref AND e.id < o.id)
 ORDER BY o.id LIMIT ?3";
 
-/// How many calls of a number (1) began between two moments and are over.
+/// How many calls of a number, in all its spellings (1: a list in JSON), began between two moments and are over.
 pub const CONTACTS_BEFORE: &str = "
 SELECT count(*) FROM parties p JOIN calls c ON c.caller = p.id
-WHERE p.number = ?1 AND c.started >= ?2 AND c.started < ?3 AND c.ended IS NOT NULL";
+WHERE p.number IN (SELECT value FROM json_each(?1)) AND c.started >= ?2 AND c.started < ?3 AND c.ended IS NOT NULL";
 
 /// The last of them before a moment (2), with the agent who talked with them.
 pub const CALLS_BEFORE: &str = "
@@ -214,7 +214,7 @@ SELECT c.reference, c.started, c.ended, d.number, c.outcome,
        (SELECT a.number FROM legs l JOIN parties a ON a.id = l.party
         WHERE l.call = c.id AND l.role = 'agent' AND l.answered IS NOT NULL ORDER BY l.ordinal DESC LIMIT 1)
 FROM parties p JOIN calls c ON c.caller = p.id JOIN parties d ON d.id = c.dialled
-WHERE p.number = ?1 AND c.started < ?2 AND c.ended IS NOT NULL ORDER BY c.started DESC LIMIT ?3";
+WHERE p.number IN (SELECT value FROM json_each(?1)) AND c.started < ?2 AND c.ended IS NOT NULL ORDER BY c.started DESC LIMIT ?3";
 
 /// Forgets one person: every fact and record stays, nobody can be found by it.
 pub const ERASE_PARTY: &str = "UPDATE parties SET number = NULL, name = NULL WHERE number = ?1";
@@ -251,10 +251,11 @@ pub const ENDED_BY: &str =
 pub const STEPS_OF_CALL: &str = "
 SELECT flow, node, verb, entered, \"left\", outcome FROM steps WHERE call = ?1 ORDER BY ordinal";
 
+/// By any spelling of a number (1: a list in JSON).
 pub const CUSTOMER_BY_NUMBER: &str = "
 SELECT u.id, n.name, u.value, u.language, u.preferred_agent, u.pin, u.fields
 FROM parties p JOIN customer_numbers c ON c.party = p.id JOIN customers u ON u.id = c.customer JOIN parties n ON n.id = u.party
-WHERE p.number = ?1 ORDER BY u.id LIMIT 1";
+WHERE p.number IN (SELECT value FROM json_each(?1)) ORDER BY u.id LIMIT 1";
 
 pub const CUSTOMER_BY_ID: &str = "
 SELECT u.id, n.name, u.value, u.language, u.preferred_agent, u.pin, u.fields
@@ -268,14 +269,18 @@ pub const NUMBERS_OF_CUSTOMER: &str = "
 SELECT p.number FROM customer_numbers c JOIN parties p ON p.id = c.party
 WHERE c.customer = ?1 AND p.number IS NOT NULL ORDER BY p.number";
 
-/// Finished calls of a number since a moment.
-pub const RECENT_CALLS: &str = "
-SELECT count(*) FROM parties p JOIN calls c ON c.caller = p.id WHERE p.number = ?1 AND c.started > ?2 AND c.ended IS NOT NULL";
+/// The counts against a calling number, in all its spellings (1: a list in JSON).
+pub const FORGIVE_SPELLINGS: &str = "
+DELETE FROM attempts WHERE party IN (SELECT id FROM parties WHERE number IN (SELECT value FROM json_each(?1)))";
 
-/// The last key that a number chose in a menu.
+/// Finished calls of numbers (1: a list in JSON) since a moment.
+pub const RECENT_CALLS: &str = "
+SELECT count(*) FROM parties p JOIN calls c ON c.caller = p.id WHERE p.number IN (SELECT value FROM json_each(?1)) AND c.started > ?2 AND c.ended IS NOT NULL";
+
+/// The last key that was chosen in a menu from any of these numbers (1: a list in JSON).
 pub const LAST_CHOICE: &str = "
 SELECT c.id, s.outcome FROM parties p JOIN calls c ON c.caller = p.id JOIN steps s ON s.call = c.id
-WHERE p.number = ?1 AND s.verb = 'menu' AND s.outcome LIKE 'key %' ORDER BY c.id DESC, s.ordinal DESC LIMIT 1";
+WHERE p.number IN (SELECT value FROM json_each(?1)) AND s.verb = 'menu' AND s.outcome LIKE 'key %' ORDER BY c.id DESC, s.ordinal DESC LIMIT 1";
 
 /// The outcome of a step in which the caller hung up.
 pub const HUNG_UP: &str = "hung-up";

@@ -1,9 +1,9 @@
 //! Customers, their PINs, and those who try to pass for them; and the web service that a flow asks.
 
 use crate::endings::answered;
-use crate::exchange::{Exchange, Folder, until};
+use crate::exchange::{Exchange, Folder, centrala, until};
 use crate::lab::copied;
-use crate::line::Line;
+use crate::line::{Call, Line};
 use crate::web::answers_once;
 use serde_json::Value;
 use std::fs;
@@ -100,10 +100,10 @@ fn three_wrong_pins_lock_and_stay_locked_after_kill_9() {
         let path = types(&exchange, &[keys], calls);
         assert_eq!(path[0], ("ask".to_string(), "locked".to_string()), "{path:?}\n{}", exchange.log());
     }
-    // An operator lifts the lock of the calling number; the customers themselves were wrong less often than the flow allows.
+    // An operator lifts the lock of the calling number, however the record has it; the customers themselves were wrong less often than the flow allows.
     let number = exchange.records(4)[0]["from"].as_str().expect("a number").to_string();
     let locks = exchange.ask(&["customers", "locked"]);
-    assert_eq!((locks.as_array().map(Vec::len), &locks[0]["number"]), (Some(1), &number.clone().into()), "{locks:#}");
+    assert_eq!((locks.as_array().map(Vec::len), &locks[0]["number"]), (Some(1), &format!("+{number}").into()), "{locks:#}");
     assert_eq!(exchange.ask(&["customers", "unlock", "--number", &number])[&number], "unlocked", "{}", exchange.log());
     assert_eq!(exchange.ask(&["customers", "locked"]), Value::Array(Vec::new()));
     assert_ne!(exchange.ask(&["customers", "unlock", "--number", &number])[&number], "unlocked");
@@ -115,6 +115,75 @@ fn three_wrong_pins_lock_and_stay_locked_after_kill_9() {
         assert!(!is_written(&exchange.folder.join("data"), typed), "{typed} is in the data folder");
         assert!(!exchange.log().contains(typed), "{typed} is in the log");
     }
+}
+
+const RECOGNISES: &str = "description: Who is it
+start: who
+nodes:
+  who: {identify: {by: caller.number, found: right, unknown: end, failed: end}}
+  right: {play: {prompts: [goodbye], next: end}}
+  end: {hangup: {}}
+";
+
+/// `customers import` of these lines, and what it says when it refuses them.
+fn refused(exchange: &Exchange, lines: &str) -> String {
+    let (file, data) = (exchange.folder.join("refused.csv"), exchange.folder.join("data"));
+    fs::write(&file, format!("id,name,numbers\r\n{lines}")).expect("a file");
+    let (file, data) = (file.display().to_string(), data.display().to_string());
+    let output = centrala(&["customers", "import", &file, "--data", &data]);
+    assert!(!output.status.success(), "{lines} was taken");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_customer_is_recognised_however_the_provider_writes_the_number_which_is_nobody_elses() {
+    let folder = Folder::new("known");
+    let config = with_flow(&folder, RECOGNISES, "");
+    let exchange = Exchange::with("known", &config);
+    let file = folder.join("customers.csv");
+    let lines = "1,Ala,+48221234567\r\n2,Ola,22 123 45 68;48221234569\r\n3,Ela,1003\r\n";
+    fs::write(&file, format!("id,name,numbers\r\n{lines}")).expect("a file");
+    assert_eq!(exchange.ask(&["customers", "import", &file.display().to_string()])["imported"], 3);
+    let listed = exchange.ask(&["customers", "list"]);
+    let numbers = ["+48221234567", "+48221234568", "+48221234569"];
+    assert_eq!(
+        (&listed[0]["numbers"][0], listed[1]["numbers"].as_array().map(Vec::len)),
+        (&numbers[0].into(), Some(2)),
+        "{listed:#}"
+    );
+
+    let forms = numbers.iter().flat_map(|number| [*number, &number[1..], &number[3..]]).map(String::from);
+    let forms = forms.chain(numbers.iter().map(|number| number.replace('+', "00")));
+    for (calls, number) in forms.enumerate() {
+        let mut line = Line::udp("127.0.0.2", exchange.sip);
+        let mut call = Call::new(&line, &number, "600", exchange.sip);
+        line.send(call.invite(None));
+        let answer = line.expect(SOON, |message| message.answers("INVITE")).expect("an answer");
+        line.send(call.ack(&answer));
+        assert_eq!(answer.status(), 200, "{number}: {answer:?}");
+        let bye =
+            line.expect(SOON, |message| message.is_request("BYE")).unwrap_or_else(|| panic!("no BYE\n{}", exchange.log()));
+        line.send(bye.ok());
+        let record = exchange.records(calls + 1).pop().expect("a record");
+        assert_eq!((&record["path"][0]["outcome"], &record["from"]), (&"found".into(), &number.into()), "{record:#}");
+    }
+
+    let said = refused(&exchange, "8,Ula,500100200\r\n9,Iza,221234567 0048221234569\r\n");
+    assert!(said.contains("line 3: +48221234567 is the number of the customer 1 already"), "{said}");
+    assert!(said.contains("line 3: +48221234569 is the number of the customer 2 already"), "{said}");
+    let said = refused(&exchange, "8,Ula,+48 22 123 45 7\r\n");
+    assert!(said.contains("line 2: `+48 22 123 45 7` is no telephone number"), "{said}");
+    assert_eq!(exchange.ask(&["customers", "list"]).as_array().map(Vec::len), Some(3));
+
+    // What is exported is what was imported; and a number may go over from one to another.
+    let copy = folder.join("copy.csv").display().to_string();
+    let data = exchange.folder.join("data").display().to_string();
+    assert!(centrala(&["customers", "export", &copy, "--data", &data]).status.success());
+    assert_eq!(exchange.ask(&["customers", "import", &copy])["imported"], 3);
+    assert_eq!(exchange.ask(&["customers", "list"]), listed);
+    fs::write(&file, "id,name,numbers\r\n1,Ala,221234568\r\n2,Ola,+48-22-123-45-67\r\n").expect("a file");
+    assert_eq!(exchange.ask(&["customers", "import", &file.display().to_string()])["imported"], 2);
+    assert_eq!(exchange.ask(&["customers", "list"])[1]["numbers"], serde_json::json!(["+48221234567"]));
 }
 
 #[test]

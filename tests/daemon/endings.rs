@@ -1,6 +1,6 @@
 //! However a call ends, nothing of it is left, and its record says what happened.
 
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, centrala};
 use crate::line::{Call, Line, Message};
 use crate::phones::{From, baresip, sipp};
 use serde_json::Value;
@@ -210,6 +210,24 @@ fn stopping_the_exchange_says_goodbye_to_its_callers() {
     exchange.crash_and_restart();
     let records = exchange.records(1);
     assert_eq!(records[0]["ended_by"], "exchange", "{records:#?}");
+}
+
+/// `cp -r data backup` right after `centrala stop` copies a whole database.
+#[test]
+fn who_has_told_the_exchange_to_stop_finds_it_gone_and_its_database_in_one_piece() {
+    for _ in 0..3 {
+        let mut exchange = Exchange::lab("gone");
+        let mut line = Line::udp("127.0.0.2", exchange.sip);
+        let mut call = answered(&mut line, &exchange, "101");
+        hang_up(&mut line, &mut call);
+        let data = exchange.folder.join("data");
+        let stopped = centrala(&["stop", "--data", &data.display().to_string()]);
+        let gone = exchange.is_gone();
+        let left = ["centrala.db-wal", "centrala.db-shm"].map(|name| data.join(name).exists());
+        assert!(stopped.status.success(), "{stopped:?}");
+        assert!(gone, "the process lives on");
+        assert_eq!(left, [false, false]);
+    }
 }
 
 /// Calls from the trunk until it is answered and acknowledged.

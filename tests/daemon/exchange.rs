@@ -106,6 +106,11 @@ impl Exchange {
             .success()
     }
 
+    /// Whether its process has ended, at this moment.
+    pub fn is_gone(&mut self) -> bool {
+        self.child.try_wait().expect("it is our child").is_some()
+    }
+
     /// Asks the daemon to read its files anew.
     pub fn reload(&self) {
         // SAFETY: a signal to our own child, which has not been waited for.

@@ -21,7 +21,7 @@ use super::store::Outbox;
 use super::store::outbox::{self, Due};
 use super::sys::clock;
 use crate::ask::HttpRequest;
-use crate::config::{Webhook, Webhooks};
+use crate::config::{Plan, Webhook, Webhooks};
 use crate::id::Name;
 use crate::store::What;
 use crate::store::notices::{MAX_AGE, MAX_ATTEMPTS, Telling, Told};
@@ -44,7 +44,12 @@ const LOOK: Duration = Duration::from_secs(60);
 const NOTED: Duration = Duration::from_secs(10);
 
 /// Keeps a task for each webhook that is configured, for ever.
-pub async fn serve(web: Arc<Web>, outbox: Outbox, mut settings: watch::Receiver<Arc<Webhooks>>) {
+pub async fn serve(
+    web: Arc<Web>,
+    outbox: Outbox,
+    mut settings: watch::Receiver<Arc<Webhooks>>,
+    plan: watch::Receiver<Arc<Plan>>,
+) {
     let mut tasks: BTreeMap<Name, (Webhook, AbortHandle)> = BTreeMap::new();
     loop {
         let wanted = Arc::clone(&settings.borrow_and_update());
@@ -57,7 +62,7 @@ pub async fn serve(web: Arc<Web>, outbox: Outbox, mut settings: watch::Receiver<
         });
         for (name, hook) in &*wanted {
             tasks.entry(name.clone()).or_insert_with(|| {
-                let postman = Postman::new(name.clone(), hook.clone(), Arc::clone(&web), outbox.clone());
+                let postman = Postman::new(name.clone(), hook.clone(), Arc::clone(&web), outbox.clone(), plan.clone());
                 (hook.clone(), tokio::spawn(postman.run()).abort_handle())
             });
         }
@@ -76,6 +81,7 @@ struct Postman {
     hook: Webhook,
     web: Arc<Web>,
     outbox: Outbox,
+    plan: watch::Receiver<Arc<Plan>>,
     /// What the store is still to note: how many attempts it will have then, and since when.
     noting: BTreeMap<i64, (u32, Moment)>,
     /// Rounds in a row in which it did not listen.
@@ -83,8 +89,8 @@ struct Postman {
 }
 
 impl Postman {
-    fn new(name: Name, hook: Webhook, web: Arc<Web>, outbox: Outbox) -> Postman {
-        Postman { name, hook, web, outbox, noting: BTreeMap::new(), failures: 0 }
+    fn new(name: Name, hook: Webhook, web: Arc<Web>, outbox: Outbox, plan: watch::Receiver<Arc<Plan>>) -> Postman {
+        Postman { name, hook, web, outbox, plan, noting: BTreeMap::new(), failures: 0 }
     }
 
     async fn run(mut self) {
@@ -112,7 +118,8 @@ impl Postman {
         let now = clock::now();
         self.noting.retain(|_, (_, since)| now.mono.since(*since) < NOTED);
         let (path, name) = (self.outbox.database().to_owned(), self.name.clone());
-        match spawn_blocking(move || outbox::due(&path, &name, now.wall)).await {
+        let plan = Arc::clone(&self.plan.borrow());
+        match spawn_blocking(move || outbox::due(&path, &name, &plan, now.wall)).await {
             Ok(Ok((due, next))) => {
                 let next = next.map_or(LOOK, |next| next.since(now.wall));
                 let next = if self.noting.is_empty() { next } else { next.min(NOTED) };

@@ -9,7 +9,7 @@ use super::super::sys::routes;
 use super::connection::{self, Outgoing};
 use super::questions::Oracle;
 use super::{Herald, News, Order, ReactorSettings, control};
-use crate::config::Webhooks;
+use crate::config::{Plan, Webhooks};
 use crate::sip::{ConnectionId, Input, Path, Transport};
 use crate::time::Duration;
 use memchr::memmem;
@@ -88,6 +88,7 @@ pub async fn run(
     mut orders: mpsc::Receiver<Order>,
     herald: Herald,
     webhooks: watch::Receiver<Arc<Webhooks>>,
+    plan: watch::Receiver<Arc<Plan>>,
 ) {
     let (events, mut events_in) = mpsc::channel(MAX_EVENTS);
     let (ended, mut ended_in) = mpsc::channel(MAX_EVENTS);
@@ -102,8 +103,8 @@ pub async fn run(
         Ok(listener) => drop(tokio::spawn(control::serve(listener, desk.clone()))),
         Err(error) => warn!(%error, "the control socket cannot be used"),
     }
-    let oracle = Oracle::new(settings.fence, settings.database.clone(), settings.settled.clone(), settings.web.clone());
-    tokio::spawn(hooks::serve(settings.web.clone(), settings.outbox.clone(), webhooks));
+    let oracle = Oracle::new(&settings, plan.clone());
+    tokio::spawn(hooks::serve(settings.web.clone(), settings.outbox.clone(), webhooks, plan));
     tokio::spawn(routes_that_change(herald.clone()));
     let mut conductor = Conductor {
         settings,

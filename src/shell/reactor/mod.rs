@@ -33,7 +33,7 @@ use super::http::Web;
 use super::store::{Outbox, Settled};
 use super::sys::wake::Wake;
 use crate::ask::{Answer, Ask, Reply};
-use crate::config::{Config, Webhooks};
+use crate::config::{Config, Plan, Webhooks};
 use crate::control::{Request, Response};
 use crate::id::ReplyId;
 use crate::sip::{ConnectionId, Input, Path, Routes};
@@ -94,6 +94,8 @@ pub struct ReactorSettings {
     /// Who is told of calls, and what they are yet to be told.
     pub webhooks: Arc<Webhooks>,
     pub outbox: Outbox,
+    /// In which ways one telephone number is written.
+    pub plan: Arc<Plan>,
     /// Streams at once, in and out.
     pub max_connections: usize,
 }
@@ -108,6 +110,7 @@ pub struct Reactor {
     wake: Arc<Wake>,
     web: Arc<Web>,
     webhooks: watch::Sender<Arc<Webhooks>>,
+    plan: watch::Sender<Arc<Plan>>,
     thread: JoinHandle<()>,
 }
 
@@ -140,15 +143,16 @@ impl Reactor {
             .build()?;
         let web = Arc::clone(&settings.web);
         let (webhooks, webhooks_in) = watch::channel(Arc::clone(&settings.webhooks));
+        let (plan, plan_in) = watch::channel(Arc::clone(&settings.plan));
         let control = control::bind(&settings.control_socket)?;
         let thread = std::thread::Builder::new().name("reactor".into()).spawn(move || {
             let socket = settings.control_socket.clone();
-            runtime.block_on(conductor::run(settings, control, orders_in, herald, webhooks_in));
+            runtime.block_on(conductor::run(settings, control, orders_in, herald, webhooks_in, plan_in));
             // A name server that does not answer must not hold up the end.
             runtime.shutdown_background();
             let _ = std::fs::remove_file(socket);
         })?;
-        Ok(Reactor { orders, news: news_in, wake, web, webhooks, thread })
+        Ok(Reactor { orders, news: news_in, wake, web, webhooks, plan, thread })
     }
 
     /// Readable when news waits.
@@ -191,6 +195,7 @@ impl Reactor {
     /// A new configuration.
     pub fn configure(&self, config: &Config) {
         self.web.configure(Arc::clone(&config.hosts));
+        self.plan.send_replace(Arc::new(config.outbound.plan.clone()));
         self.webhooks.send_replace(Arc::clone(&config.webhooks));
     }
 

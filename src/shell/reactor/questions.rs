@@ -14,13 +14,13 @@ use super::super::fence::Fence;
 use super::super::http::Web;
 use super::super::store::{Settled, customers};
 use super::super::{pins, sys::clock};
-use super::{Herald, News, resolve, servers};
+use super::{Herald, News, ReactorSettings, resolve, servers};
 use crate::ask::{Answer, Ask, PinCheck, PinVerdict, Question, Reply};
-use crate::control::e164;
+use crate::config::Plan;
 use crate::time::Duration;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 /// PINs verified at once, and customers looked up at once; others wait their turn.
 const PINS_AT_ONCE: usize = 2;
@@ -37,16 +37,19 @@ struct Inner {
     database: PathBuf,
     settled: Settled,
     web: Arc<Web>,
+    plan: watch::Receiver<Arc<Plan>>,
     names: Semaphore,
     lookups: Semaphore,
     pins: Semaphore,
 }
 
 impl Oracle {
-    pub fn new(fence: Fence, database: PathBuf, settled: Settled, web: Arc<Web>) -> Oracle {
+    pub fn new(settings: &ReactorSettings, plan: watch::Receiver<Arc<Plan>>) -> Oracle {
+        let (fence, database) = (settings.fence, settings.database.clone());
+        let (settled, web) = (settings.settled.clone(), Arc::clone(&settings.web));
         let (names, lookups, pins) =
             (Semaphore::new(resolve::AT_ONCE), Semaphore::new(LOOKUPS_AT_ONCE), Semaphore::new(PINS_AT_ONCE));
-        Oracle(Arc::new(Inner { fence, database, settled, web, names, lookups, pins }))
+        Oracle(Arc::new(Inner { fence, database, settled, web, plan, names, lookups, pins }))
     }
 
     pub async fn answer(self, ask: Ask, patience: Duration, herald: Herald) {
@@ -64,12 +67,18 @@ impl Oracle {
         }
     }
 
+    /// As it is now.
+    fn plan(&self) -> Arc<Plan> {
+        Arc::clone(&self.0.plan.borrow())
+    }
+
     async fn look_up(&self, number: String) -> Reply {
         let Ok(_turn) = self.0.lookups.acquire().await else { return stopping() };
         let (database, settled) = (self.0.database.clone(), self.0.settled.clone());
+        let plan = self.plan();
         let work = tokio::task::spawn_blocking(move || {
             settled.wait(SETTLE);
-            customers::by_number(&database, &e164(&number), clock::now().wall)
+            customers::by_number(&database, &number, &plan, clock::now().wall)
         });
         match work.await {
             Ok(Ok(found)) => Reply::Customer(found),
@@ -81,9 +90,10 @@ impl Oracle {
     async fn verify(&self, check: PinCheck) -> Reply {
         let Ok(_turn) = self.0.pins.acquire().await else { return stopping() };
         let (database, settled) = (self.0.database.clone(), self.0.settled.clone());
+        let plan = self.plan();
         let work = tokio::task::spawn_blocking(move || {
             settled.wait(SETTLE);
-            let found = customers::by_id(&database, check.customer.reveal(), clock::now().wall)?;
+            let found = customers::by_id(&database, check.customer.reveal(), &plan, clock::now().wall)?;
             let verifier = found.as_ref().map(|(_, pin)| pin.as_str()).filter(|pin| !pin.is_empty());
             // Nobody's PIN takes as long to verify.
             let right = pins::verify(check.pin.reveal(), verifier);

@@ -37,6 +37,7 @@ impl Bench {
             control_socket: folder.join("control.sock"),
             outbox: diary.outbox(&database),
             webhooks: Arc::default(),
+            plan: Arc::default(),
             database,
             settled: diary.settled(),
             fence: Fence { lab: true },

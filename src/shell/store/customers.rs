@@ -4,14 +4,16 @@
 
 use super::book::{fact, find_party};
 use crate::ask;
+use crate::config::Plan;
 use crate::control::Customer;
 use crate::store::schema::{
-    CUSTOMER_BY_ID, CUSTOMER_BY_NUMBER, CUSTOMERS_AFTER, LAST_CHOICE, NUMBERS_OF_CUSTOMER, RECENT_CALLS,
+    CUSTOMER_BY_ID, CUSTOMER_BY_NUMBER, CUSTOMERS_AFTER, FORGIVE_SPELLINGS, LAST_CHOICE, NUMBERS_OF_CUSTOMER, RECENT_CALLS,
 };
 use crate::store::{AttemptNote, Counted, Tally, TallyRow};
 use crate::time::{Duration, Wall};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, params};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 const BUSY: Duration = Duration::from_secs(2);
@@ -71,6 +73,11 @@ pub(super) fn attempted(transaction: &Transaction<'_>, at: Wall, note: &AttemptN
         transaction
             .prepare_cached("DELETE FROM attempts WHERE customer IS ?1 AND party IS ?2")?
             .execute(params![customer, caller])?;
+        if caller.is_some() {
+            // Written down before numbers were counted in one form.
+            let others = serde_json::to_string(&note.spellings).unwrap_or_default();
+            transaction.prepare_cached(FORGIVE_SPELLINGS)?.execute([others])?;
+        }
         if *tally != Tally::default() {
             let locked = tally.locked_until.map(Wall::unix_nanos);
             transaction.prepare_cached("INSERT INTO attempts VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
@@ -110,20 +117,20 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// The customer who has this number, with what they did lately.
-pub fn by_number(path: &Path, number: &str, now: Wall) -> rusqlite::Result<Option<ask::Customer>> {
+/// The customer who has this number, in whatever form it is kept and written, with what they did lately.
+pub fn by_number(path: &Path, number: &str, plan: &Plan, now: Wall) -> rusqlite::Result<Option<ask::Customer>> {
     let connection = open(path)?;
-    let found = connection.prepare(CUSTOMER_BY_NUMBER)?.query_row([number], customer).optional()?;
-    found.map(|found| known(&connection, found, now)).transpose()
+    let found = connection.prepare(CUSTOMER_BY_NUMBER)?.query_row([listed(plan.spellings(number))], customer).optional()?;
+    found.map(|found| known(&connection, found, plan, now)).transpose()
 }
 
 /// The customer of this id and the verifier of their PIN.
-pub fn by_id(path: &Path, id: &str, now: Wall) -> rusqlite::Result<Option<(ask::Customer, String)>> {
+pub fn by_id(path: &Path, id: &str, plan: &Plan, now: Wall) -> rusqlite::Result<Option<(ask::Customer, String)>> {
     let connection = open(path)?;
     let found = connection.prepare(CUSTOMER_BY_ID)?.query_row([id], customer).optional()?;
     let Some(found) = found else { return Ok(None) };
     let pin = found.pin.clone();
-    Ok(Some((known(&connection, found, now)?, pin)))
+    Ok(Some((known(&connection, found, plan, now)?, pin)))
 }
 
 /// At most `limit` customers after this id, in the order of their ids.
@@ -157,18 +164,132 @@ fn numbers(connection: &Connection, id: &str) -> rusqlite::Result<Vec<String>> {
     connection.prepare_cached(NUMBERS_OF_CUSTOMER)?.query_map([id], |row| row.get(0))?.collect()
 }
 
-fn known(connection: &Connection, found: Customer, now: Wall) -> rusqlite::Result<ask::Customer> {
+/// Numbers as the statements take them.
+pub(super) fn listed(numbers: impl IntoIterator<Item = String>) -> String {
+    json!(numbers.into_iter().collect::<BTreeSet<_>>()).to_string()
+}
+
+fn known(connection: &Connection, found: Customer, plan: &Plan, now: Wall) -> rusqlite::Result<ask::Customer> {
     let since = now.unix_nanos().saturating_sub(i64::try_from(RECENT.as_nanos()).unwrap_or(i64::MAX));
-    let mut recent_calls = 0;
-    let mut last_choice: Option<(i64, String)> = None;
-    for number in numbers(connection, &found.id)? {
-        recent_calls +=
-            connection.prepare_cached(RECENT_CALLS)?.query_row(params![number, since], |row| row.get::<_, u32>(0))?;
-        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, String>(1)?));
-        let choice = connection.prepare_cached(LAST_CHOICE)?.query_row([number], read).optional()?;
-        last_choice = last_choice.max(choice);
-    }
-    let last_choice = last_choice.map(|(_, outcome)| outcome.trim_start_matches("key ").to_string()).unwrap_or_default();
+    let theirs = listed(numbers(connection, &found.id)?.iter().flat_map(|number| plan.spellings(number)));
+    let recent_calls = connection.prepare_cached(RECENT_CALLS)?.query_row(params![theirs, since], |row| row.get(0))?;
+    let read = |row: &Row<'_>| row.get::<_, String>(1);
+    let last_choice = connection.prepare_cached(LAST_CHOICE)?.query_row([theirs], read).optional()?;
+    let last_choice = last_choice.map(|outcome| outcome.trim_start_matches("key ").to_string()).unwrap_or_default();
     let Customer { id, name, value, language, preferred_agent, fields, .. } = found;
     Ok(ask::Customer { id, name, value, language, preferred_agent, recent_calls, last_choice, fields })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Book, outbox};
+    use super::*;
+    use crate::id::WriteId;
+    use crate::store::notices::{Notice, Occasion, Story};
+    use crate::store::{CallRecord, PartyNumber, PathStep, What, Write};
+    use std::path::PathBuf;
+
+    fn at(second: i64) -> Wall {
+        Wall::from_unix_nanos(second * 1_000_000_000)
+    }
+
+    /// A call that is over, with a key chosen in a menu.
+    fn call(number: &str, second: i64, key: &str) -> What {
+        let step = PathStep {
+            flow: "main".into(),
+            node: "menu".into(),
+            verb: "menu".into(),
+            entered: at(second),
+            left: at(second),
+            outcome: format!("key {key}"),
+        };
+        What::CallEnded(CallRecord {
+            reference: format!("call-{second}"),
+            started: at(second),
+            answered: Some(at(second)),
+            ended: at(second + 1),
+            from: PartyNumber { number: number.into(), name: String::new() },
+            dialled: "100".into(),
+            source: "trunk provider".into(),
+            outcome: "completed".into(),
+            ended_by: "caller".into(),
+            legs: Vec::new(),
+            path: vec![step],
+        })
+    }
+
+    struct Desk {
+        book: Book,
+        folder: PathBuf,
+        writes: u64,
+    }
+
+    impl Desk {
+        fn new(name: &str) -> Desk {
+            let folder = std::env::temp_dir().join(format!("centrala-customers-{}-{name}", std::process::id()));
+            let _ = std::fs::remove_dir_all(&folder);
+            std::fs::create_dir_all(&folder).expect("a folder");
+            Desk { book: Book::open(&folder.join("a.db"), 1).expect("a new book"), folder, writes: 0 }
+        }
+
+        fn write(&mut self, whats: Vec<What>) {
+            let mut write = |what| {
+                self.writes += 1;
+                Write { id: WriteId(self.writes), at: at(1000), what }
+            };
+            let group: Vec<Write> = whats.into_iter().map(&mut write).collect();
+            self.book.commit(&group).expect("committed");
+        }
+    }
+
+    impl Drop for Desk {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
+    }
+
+    #[test]
+    fn a_customer_and_their_calls_are_found_in_every_spelling_also_in_rows_of_earlier_days() {
+        let mut desk = Desk::new("spellings");
+        let one = |id: &str, number: &str| Customer { id: id.into(), numbers: vec![number.into()], ..Customer::default() };
+        // Kept by earlier versions as the file had them.
+        desk.write(vec![What::Customers(vec![one("1", "+48221234567"), one("2", "221234568"), one("3", "48221234569")])]);
+        let forms = |rest: &str| ["+48", "0048", "48", ""].map(|prefix| format!("{prefix}{rest}"));
+        let calls = forms("221234567").into_iter().chain(["221234568".to_string()]).zip(10..);
+        desk.write(calls.map(|(number, second)| call(&number, second, &second.to_string())).collect());
+        let (path, plan) = (desk.folder.join("a.db"), Plan::default());
+        let who = |number: &str| by_number(&path, number, &plan, at(20)).expect("readable").map(|found| found.id);
+        for (id, rest) in [("1", "221234567"), ("2", "221234568"), ("3", "221234569")] {
+            for number in forms(rest) {
+                assert_eq!(who(&number).as_deref(), Some(id), "{number}");
+            }
+        }
+        assert_eq!((who("221234560"), who("1001"), who("anonymous")), (None, None, None));
+        let (ala, _) = by_id(&path, "1", &plan, at(20)).expect("readable").expect("there");
+        assert_eq!((ala.recent_calls, ala.last_choice.as_str()), (4, "13"));
+
+        let notice =
+            Notice { hooks: vec!["crm".into()], occasion: Occasion::End, reference: "call-13".into(), story: Story::default() };
+        desk.write(vec![What::Notice(notice)]);
+        let (due, _) = outbox::due(&path, "crm", &plan, at(1000)).expect("readable");
+        let body = &due[0].body;
+        assert_eq!((&body["customer"]["id"], &body["history"]["calls_30_days"]), (&json!("1"), &json!(3)), "{body:#}");
+        assert_eq!(body["history"]["last"].as_array().map(Vec::len), Some(3), "{body:#}");
+    }
+
+    #[test]
+    fn what_was_counted_against_another_spelling_goes_with_the_count() {
+        let mut desk = Desk::new("tallies");
+        let plan = Plan::default();
+        let locked = Tally { wrong: 3, forget: at(5000), locked_until: Some(at(5000)) };
+        let note = |caller: &str, spellings: Vec<String>, tally| {
+            let caller = Some(caller.to_string());
+            let (call, verdict, counts) = (String::new(), "refused".to_string(), vec![(Counted::Caller, tally)]);
+            What::Attempt(AttemptNote { call, customer: None, caller, spellings, verdict, counts })
+        };
+        desk.write(vec![note("48221234567", Vec::new(), locked), note("48221234568", Vec::new(), locked)]);
+        desk.write(vec![note("+48221234567", plan.spellings("+48221234567"), Tally::default())]);
+        let left: Vec<_> = desk.book.restore(at(2000)).expect("restored").tallies.into_iter().map(|row| row.caller).collect();
+        assert_eq!(left, [Some("48221234568".to_string())]);
+    }
 }

@@ -4,7 +4,8 @@
 
 use super::book::fact;
 use super::{customers, reading};
-use crate::control::{WebhookRow, e164};
+use crate::config::Plan;
+use crate::control::WebhookRow;
 use crate::id::Name;
 use crate::store::notices::{MAX_WAITING, Notice, Occasion, Story, Telling, Told};
 use crate::store::reports::{rfc3339, seconds};
@@ -124,7 +125,7 @@ pub struct Due {
 }
 
 /// What is due for a webhook, of each call only the first; and when the next one is.
-pub fn due(path: &Path, hook: &str, now: Wall) -> rusqlite::Result<(Vec<Due>, Option<Wall>)> {
+pub fn due(path: &Path, hook: &str, plan: &Plan, now: Wall) -> rusqlite::Result<(Vec<Due>, Option<Wall>)> {
     let connection = reading::open(path)?;
     let connection = connection.unchecked_transaction()?;
     let rows = connection
@@ -134,7 +135,7 @@ pub fn due(path: &Path, hook: &str, now: Wall) -> rusqlite::Result<(Vec<Due>, Op
     let next: Option<i64> = connection
         .prepare_cached("SELECT min(due) FROM outbox WHERE hook = ?1 AND due > ?2")?
         .query_row(params![hook, now.unix_nanos()], |row| row.get(0))?;
-    let due = rows.into_iter().map(|kept| completed(&connection, path, kept)).collect::<Result<_, _>>()?;
+    let due = rows.into_iter().map(|kept| completed(&connection, path, plan, kept)).collect::<Result<_, _>>()?;
     Ok((due, next.map(Wall::from_unix_nanos)))
 }
 
@@ -193,7 +194,7 @@ fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
 }
 
 /// With what the store knows of the call and the caller now.
-fn completed(connection: &Connection, path: &Path, kept: Kept) -> rusqlite::Result<Due> {
+fn completed(connection: &Connection, path: &Path, plan: &Plan, kept: Kept) -> rusqlite::Result<Due> {
     let Kept { row, attempts, occasion, at, reference, story, call } = kept;
     // Inside the house, and of whom nobody knows who it is, there is no history.
     let caller = call.as_ref().filter(|call| call.source.starts_with("trunk ")).and_then(|call| {
@@ -201,12 +202,12 @@ fn completed(connection: &Connection, path: &Path, kept: Kept) -> rusqlite::Resu
         (!PartyNumber { number: number.clone(), name: String::new() }.is_withheld()).then_some(number)
     });
     let customer = match (&story.customer, &caller) {
-        (Some(id), _) => customers::by_id(path, id, at)?.map(|(customer, _)| customer),
-        (None, Some(number)) => customers::by_number(path, &e164(number), at)?,
+        (Some(id), _) => customers::by_id(path, id, plan, at)?.map(|(customer, _)| customer),
+        (None, Some(number)) => customers::by_number(path, number, plan, at)?,
         (None, None) => None,
     };
     let history = match (&caller, &call) {
-        (Some(number), Some(call)) => history(connection, number, call.started)?,
+        (Some(number), Some(call)) => history(connection, &customers::listed(plan.spellings(number)), call.started)?,
         _ => Value::Null,
     };
     let path = match &call {
@@ -247,14 +248,15 @@ fn call_of(reference: &str, call: Option<&Call>) -> Value {
 }
 
 /// What this number wanted before.
-fn history(connection: &Connection, number: &str, before: Wall) -> rusqlite::Result<Value> {
+fn history(connection: &Connection, spellings: &str, before: Wall) -> rusqlite::Result<Value> {
     let since = before.unix_nanos().saturating_sub(i64::try_from(HISTORY.as_nanos()).unwrap_or(i64::MAX));
     let before = before.unix_nanos();
-    let calls: u64 =
-        connection.prepare_cached(CONTACTS_BEFORE)?.query_row(params![number, since, before], |row| reading::count(row, 0))?;
+    let calls: u64 = connection
+        .prepare_cached(CONTACTS_BEFORE)?
+        .query_row(params![spellings, since, before], |row| reading::count(row, 0))?;
     let last = connection
         .prepare_cached(CALLS_BEFORE)?
-        .query_map(params![number, before, CONTACTS], |row| {
+        .query_map(params![spellings, before, CONTACTS], |row| {
             let (started, ended) = (Wall::from_unix_nanos(row.get(1)?), Wall::from_unix_nanos(row.get(2)?));
             Ok(json!({
                 "reference": row.get::<_, String>(0)?,

@@ -6,6 +6,7 @@
 //! | `epoll.rs` | waiting for many descriptors at once |
 //! | `wake.rs` | one thread wakes another, at most once per drain (eventfd) |
 //! | `signals.rs` | signals as something to wait for (signalfd) |
+//! | `process.rs` | another process, waited for to its end (pidfd) |
 //! | `datagrams.rs` | many datagrams per call, with the address of ours they came to |
 //! | `routes.rs` | which address of ours a peer is reached from |
 //!
@@ -14,6 +15,7 @@
 pub mod clock;
 pub mod datagrams;
 pub mod epoll;
+pub mod process;
 pub mod routes;
 pub mod signals;
 pub mod wake;

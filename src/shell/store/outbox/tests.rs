@@ -35,7 +35,7 @@ impl Desk {
 
     /// The ids of what is due then.
     fn due(&self, second: i64) -> Vec<String> {
-        let (due, _) = due(&self.folder.join("a.db"), "crm", at(second)).expect("readable");
+        let (due, _) = due(&self.folder.join("a.db"), "crm", &Plan::default(), at(second)).expect("readable");
         due.into_iter().map(|due| due.id).collect()
     }
 
