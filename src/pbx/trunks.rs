@@ -3,6 +3,7 @@
 //! ```text
 //! start, reload -> the host's servers (SRV, else addresses; asked again every five minutes) -> OPTIONS probes; REGISTER
 //!                        Down -> its next server is asked; no new calls until it answers, and those that ring there go elsewhere
+//!                        Up again -> a registration that failed is tried at once
 //! ```
 //!
 //! Invariant: a trunk is watched and registered at where its host is now, or where it was when last heard of.
@@ -350,6 +351,9 @@ impl Pbx {
             Bearing::Up { round_trip } => {
                 tracing::info!(trunk = %name, ms = round_trip.as_millis(), "the trunk answers");
                 self.policy.trunk_is(name, true);
+                if let Some(registration) = self.trunks.registration_of(name) {
+                    self.command_sip(Command::Reregister { registration }, now);
+                }
             }
             Bearing::Down { status } => {
                 tracing::warn!(trunk = %name, status = status.0, "the trunk does not answer");
