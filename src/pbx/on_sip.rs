@@ -143,6 +143,10 @@ impl Pbx {
             dialog,
             session_open: true,
             party: from.clone(),
+            carrier: match &invite.source {
+                Source::Trunk(trunk) => Some(trunk.clone()),
+                Source::Extension(_) => None,
+            },
             sip_call_id: clipped(&invite.sip_call_id),
             target: None,
             attempt: None,
