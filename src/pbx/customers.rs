@@ -21,7 +21,7 @@ impl Pbx {
             return out.push(Action::Reply { reply, response: Response::Failed(why) });
         }
         for customer in &mut list {
-            customer.numbers = customer.numbers.iter().map(|number| e164(number)).collect();
+            customer.numbers = customer.numbers.iter().map(|number| self.compared(number)).collect();
         }
         self.write_then_reply(What::Customers(list), reply, now, out);
     }

@@ -4,7 +4,7 @@
 
 use super::attempts::Subject;
 use super::{Action, Pbx};
-use crate::control::{MAX_CUSTOMERS, Response, e164};
+use crate::control::{MAX_CUSTOMERS, Response};
 use crate::id::ReplyId;
 use crate::store::{AttemptNote, Tally, What};
 use crate::time::Now;
@@ -19,7 +19,7 @@ impl Pbx {
         now: Now,
         out: &mut Vec<Action>,
     ) {
-        let numbers = numbers.iter().take(MAX_CUSTOMERS).map(|number| Subject::Caller(e164(number)));
+        let numbers: Vec<_> = numbers.iter().take(MAX_CUSTOMERS).map(|number| Subject::Caller(self.compared(number))).collect();
         let subjects = customer.map(Subject::Customer).into_iter().chain(numbers);
         let forgiven: Vec<Subject> = subjects.filter(|subject| self.pins.forget(subject, now.wall)).collect();
         let Some((last, others)) = forgiven.split_last() else {
