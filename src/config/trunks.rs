@@ -78,6 +78,14 @@ impl Default for Trunk {
     }
 }
 
+impl Trunk {
+    /// Where our account there is at home: its domain, else the host that calls are sent to.
+    pub fn domain(&self) -> Option<String> {
+        let host = || Some(TrunkAddress { port: None, ..self.send_to.clone()? }.to_string());
+        self.account.as_ref()?.domain.clone().or_else(host)
+    }
+}
+
 /// A host, by name or address, and perhaps a port: without one the port is what SRV says, or 5060 (RFC 3263 section 4).
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct TrunkAddress {
