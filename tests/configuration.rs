@@ -431,6 +431,28 @@ fn a_queue_without_music_is_a_warning() {
 }
 
 #[test]
+fn a_trunk_that_no_listener_reaches_is_warned_of_at_its_address() {
+    let listeners = |list: &str| {
+        let entry = |it: &str| it.split_once(' ').map(|(by, at)| format!("{{transport: {by}, address: '{at}:5060'}}"));
+        let entries: Vec<_> = list.split(", ").filter_map(entry).collect();
+        format!("listeners: [{}]\n", entries.join(", "))
+    };
+    let check = |own: &str, trunk: &str, expected: &[&str]| {
+        check(&format!("{}trunks:\n  a: {{{trunk}}}\n", listeners(own)), expected);
+    };
+    let v4 = "c.yaml:3:16 no UDP listener of ours is IPv4: no call ever goes there";
+    check("udp [::]", "send_to: 192.0.2.1", &[v4]);
+    check("tcp 0.0.0.0, udp [::]", "send_to: 192.0.2.1", &[v4]);
+    check("udp 0.0.0.0, tcp [::]", "send_to: 192.0.2.1", &[]);
+    check("udp 0.0.0.0", "send_to: '2001:db8::1'", &["c.yaml:3:16 no UDP listener of ours is IPv6: no call ever goes there"]);
+    check("udp 0.0.0.0, udp [::]", "send_to: '2001:db8::1'", &[]);
+    check("udp [::]", "send_to: sip.acme.example", &[]);
+    let nothing = "c.yaml:3:20 no listener of ours is of this family of addresses: nothing ever comes from there";
+    check("udp [::], tcp [::]", "accept_from: 192.0.2.0/24", &[nothing]);
+    check("udp [::], tcp 0.0.0.0", "accept_from: 192.0.2.0/24", &[]);
+}
+
+#[test]
 fn the_examples_in_the_documentation_are_good_together() {
     let text = include_str!("../docs/configuration.md");
     let mut files = vec![

@@ -7,6 +7,8 @@
 // A test reads what its caller wants from the environment; the exchange never does.
 #![allow(clippy::disallowed_methods)]
 
+#[path = "sim/accounts.rs"]
+mod accounts;
 #[path = "sim/endings.rs"]
 mod endings;
 #[path = "sim/full.rs"]

@@ -73,12 +73,14 @@ pub fn whole(call: &CallReport) -> String {
         ("outcome", call.outcome.clone()),
     ];
     let mut text: String = lines.iter().map(|(name, value)| format!("{name:<10} {}\n", clean(value).trim_end())).collect();
-    let mut legs = Table::new(&["LEG", "NUMBER", "NAME", "LASTED", "ENDING", "CODEC", "SENT", "RECEIVED", "LOST", "JITTER MS"]);
+    let mut legs =
+        Table::new(&["LEG", "NUMBER", "NAME", "TRUNK", "LASTED", "ENDING", "CODEC", "SENT", "RECEIVED", "LOST", "JITTER MS"]);
     for leg in &call.legs {
         legs.row([
             leg.role.clone(),
             person(leg.number.as_deref()),
             person(leg.name.as_deref()),
+            leg.trunk.clone(),
             length(leg.duration_s),
             leg.ending.clone(),
             leg.codec.clone(),

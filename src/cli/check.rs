@@ -2,6 +2,8 @@
 //!
 //! Invariant: what `check` passes, `run` starts with (but for what only running can tell: a port in use, a secret taken away).
 
+mod unpaid;
+
 use super::flow;
 use crate::audio::wav;
 use crate::config::{self, Config, Elsewhere, Overrides, SecretRef, Sources};
@@ -57,7 +59,8 @@ fn judge(arguments: &Check) -> Result<Verdict, String> {
     let (mut faults, summary) = match config {
         Ok(config) => {
             let scripts = flow::faults_of_tests(&config, &sources);
-            (config.warnings.iter().cloned().chain(scripts).collect(), summarise(&config, &sources))
+            let unpaid = unpaid::warnings(&config, &sources);
+            (config.warnings.iter().cloned().chain(unpaid).chain(scripts).collect(), summarise(&config, &sources))
         }
         Err(faults) => (faults, String::new()),
     };

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Extension {
-    /// The person or the place, for people to read.
+    /// The person or the place: what others are shown of a caller from here. Empty: what the phone says of itself.
     pub name: String,
     pub language: Option<Name>,
     pub forward: Forward,

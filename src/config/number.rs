@@ -9,6 +9,7 @@
 //!
 //! Invariant: two [`Number`]s are the same telephone exactly when they are equal.
 
+use super::trunks::Form;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -133,6 +134,12 @@ impl Plan {
         self.number(text).or_else(|| Number::parse(&format!("+{}{}", self.country, bare()?)))
     }
 
+    /// The telephone that a provider says is calling: one that writes numbers without a plus does so abroad too.
+    pub fn calling(&self, text: &str, form: Form) -> Option<Number> {
+        let abroad = || Number::parse(&format!("+{text}")).filter(|number| self.is_whole(number));
+        self.received(text).or_else(|| (form == Form::Digits).then(abroad).flatten())
+    }
+
     /// An emergency number, or the class of a telephone.
     pub fn is_emergency(&self, dialled: &str) -> bool {
         self.emergency.iter().any(|number| number == dialled)
@@ -194,6 +201,27 @@ mod tests {
         }
         assert_eq!(plan.received("48221234567").as_ref().map(Number::as_str), Some("+48221234567"));
         assert_eq!(plan.received("1001"), None);
+    }
+
+    #[test]
+    fn who_calls_is_one_and_the_same_however_the_provider_writes_the_number() {
+        let plan = Plan::default();
+        for (form, written, number) in [
+            (Form::Plus, "+48600100200", Some("+48600100200")),
+            (Form::Plus, "0048600100200", Some("+48600100200")),
+            (Form::Digits, "48600100200", Some("+48600100200")),
+            (Form::National, "600100200", Some("+48600100200")),
+            (Form::National, "004930123456", Some("+4930123456")),
+            (Form::Digits, "4930123456", Some("+4930123456")),
+            (Form::Plus, "4930123456", None),
+            (Form::Digits, "4811200", None),
+            (Form::Digits, "1001", None),
+            (Form::Digits, "0221234567", None),
+            (Form::Digits, "anonymous", None),
+            (Form::Digits, "", None),
+        ] {
+            assert_eq!(plan.calling(written, form).as_ref().map(Number::as_str), number, "{written}");
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::fault::Faults;
 use crate::fault::fields::{Fields, Reader, shorten};
 use crate::fault::tree::{Node, Value};
 use crate::id::Name;
-use crate::sip::{Credentials, DiversionHeader, Network, TrunkSource};
+use crate::sip::{Credentials, DiversionHeader, Network, Transport, TrunkSource};
 use crate::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -75,6 +75,14 @@ impl Default for Trunk {
             numbers: Form::Plus,
             ring: None,
         }
+    }
+}
+
+impl Trunk {
+    /// Where our account there is at home: its domain, else the host that calls are sent to.
+    pub fn domain(&self) -> Option<String> {
+        let host = || Some(TrunkAddress { port: None, ..self.send_to.clone()? }.to_string());
+        self.account.as_ref()?.domain.clone().or_else(host)
     }
 }
 
@@ -182,7 +190,7 @@ impl Signalling {
         let Some(mut fields) = reader.fields(format!("trunk `{name}`"), section.entry.spot, section.value()) else { return };
         let addresses = self.sources(&name, &mut fields, &mut reader);
         let mut trunk = Trunk {
-            send_to: fields.value("send_to").and_then(|node| send_to(node, context, &mut reader)),
+            send_to: fields.value("send_to").and_then(|node| self.send_to(node, context, &mut reader)),
             language: known_language(&mut fields, context.languages, &mut reader),
             ..Trunk::default()
         };
@@ -212,6 +220,31 @@ impl Signalling {
         self.trunks.insert(name, trunk);
     }
 
+    /// Whether a listener of ours is of the family of this address; by that transport, where it matters.
+    fn listens(&self, address: IpAddr, transport: Option<Transport>) -> bool {
+        let is_v4 = address.to_canonical().is_ipv4();
+        let mut listeners = self.settings.listeners.iter();
+        listeners.any(|it| {
+            it.address.ip().to_canonical().is_ipv4() == is_v4 && transport.is_none_or(|transport| it.transport == transport)
+        })
+    }
+
+    /// Where calls to a trunk are sent: a host and perhaps a port, or `${trunk_uas}` for what the command line says.
+    fn send_to(&self, node: &Node, context: &Context<'_>, reader: &mut Reader<'_>) -> Option<TrunkAddress> {
+        if matches!(&node.value, Value::Text { text, .. } if text == "${trunk_uas}") {
+            return context.overrides.trunk_uas.map(TrunkAddress::from);
+        }
+        let kind = "a host and perhaps a port, as 192.0.2.1:5060 or sip.example.com";
+        let address: TrunkAddress = reader.parsed("`send_to`", kind, node)?;
+        if let TrunkHost::Address(host) = address.host
+            && !self.listens(host, Some(Transport::Udp))
+        {
+            let family = if host.to_canonical().is_ipv4() { "IPv4" } else { "IPv6" };
+            reader.warn(node.spot, format!("no UDP listener of ours is {family}: no call ever goes there"));
+        }
+        Some(address)
+    }
+
     fn sources(&self, trunk: &str, fields: &mut Fields<'_>, reader: &mut Reader<'_>) -> Vec<Network> {
         let mut addresses = Vec::new();
         let Some(node) = fields.value("accept_from") else { return addresses };
@@ -222,6 +255,9 @@ impl Signalling {
         for item in items.iter().take(MAX_SOURCES) {
             let source = self.source(trunk, item, &addresses, reader);
             addresses.extend(source);
+        }
+        if !addresses.is_empty() && !addresses.iter().any(|network| self.listens(network.first(), None)) {
+            reader.warn(node.spot, "no listener of ours is of this family of addresses: nothing ever comes from there");
         }
         addresses
     }
@@ -314,14 +350,6 @@ fn identity(node: &Node, identity: &mut Identity, reader: &mut Reader<'_>) {
         *diversion = reader.word("`diversion`", node, DIVERSIONS).unwrap_or_default();
     }
     fields.finish(reader);
-}
-
-/// Where calls to a trunk are sent: a host and perhaps a port, or `${trunk_uas}` for what the command line says.
-fn send_to(node: &Node, context: &Context<'_>, reader: &mut Reader<'_>) -> Option<TrunkAddress> {
-    if matches!(&node.value, Value::Text { text, .. } if text == "${trunk_uas}") {
-        return context.overrides.trunk_uas.map(TrunkAddress::from);
-    }
-    reader.parsed("`send_to`", "a host and perhaps a port, as 192.0.2.1:5060 or sip.example.com", node)
 }
 
 #[cfg(test)]

@@ -28,6 +28,12 @@ impl Reader<'_> {
         self.source.complain(self.faults, spot, message);
     }
 
+    /// What is no mistake, and does not do what it looks like.
+    pub fn warn(&mut self, spot: Spot, message: impl Into<String>) {
+        let place = self.place(spot);
+        self.faults.warn(place, message);
+    }
+
     /// Gives the nearest known name.
     pub fn unknown<'a>(
         &mut self,

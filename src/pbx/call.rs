@@ -271,6 +271,8 @@ pub struct Leg {
     /// The session is still alive for the SIP room: it has not said `Ended`.
     pub session_open: bool,
     pub party: PartyNumber,
+    /// The provider that brought it or carries it; `None`: a phone of the house, or an address.
+    pub carrier: Option<Name>,
     pub sip_call_id: String,
     /// For a leg that we call: where to, until the INVITE leaves.
     pub target: Option<Box<Target>>,

@@ -40,6 +40,7 @@ pub fn leg_record(leg: &Leg, now: Now) -> LegRecord {
     LegRecord {
         role: leg.role.word().into(),
         party: leg.party.clone(),
+        trunk: leg.carrier.as_ref().map(ToString::to_string).unwrap_or_default(),
         sip_call_id: leg.sip_call_id.clone(),
         started: leg.started,
         answered: leg.answered,

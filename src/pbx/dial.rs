@@ -222,6 +222,7 @@ impl Pbx {
             dialog: self.endpoint.reserve(),
             session_open: false,
             party: target.party.clone(),
+            carrier: target.permit.trunk().cloned(),
             sip_call_id: String::new(),
             peer_host,
             permit: Some(Box::new(target.permit.clone())),

@@ -60,6 +60,7 @@ mod customers;
 mod dial;
 mod explain;
 mod finish;
+mod identity;
 mod leg;
 mod locks;
 mod notices;

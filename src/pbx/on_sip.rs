@@ -9,8 +9,8 @@ use crate::config::{Code, Destination};
 use crate::id::{CallId, LegId};
 use crate::media::{ShardId, Statistics};
 use crate::sdp::Description;
-use crate::sip::{Binding, Command, DialogId, Ending, Event, IncomingCall, Output, Party, Rejection, Source, Status};
-use crate::store::{BindingRow, PartyNumber, What};
+use crate::sip::{Binding, Command, DialogId, Ending, Event, IncomingCall, Output, Rejection, Source, Status};
+use crate::store::{BindingRow, What};
 use crate::time::{Duration, Now};
 use crate::{ask, ivr};
 use std::collections::BTreeSet;
@@ -146,23 +146,12 @@ impl Pbx {
         }
     }
 
-    /// Who calls: whom a trusted provider asserts, unless they want to stay unknown; else whom From names (RFC 3325 section 7).
-    fn shown_of<'a>(&self, invite: &'a IncomingCall) -> &'a Party {
-        let is_trusted = match &invite.source {
-            Source::Trunk(name) => self.config.trunks.get(name).is_some_and(|trunk| trunk.identity.trusted),
-            Source::Extension(_) => false,
-        };
-        let asserted = invite.carried.asserted.as_ref().filter(|_| is_trusted && !invite.carried.withheld);
-        asserted.unwrap_or(&invite.from)
-    }
-
     /// A call with its caller's leg, entered into the books.
     fn new_call(&mut self, dialog: DialogId, invite: IncomingCall, is_emergency: bool, now: Now) -> (CallId, LegId) {
         self.next.call += 1;
         self.next.leg += 1;
         let (id, leg) = (CallId(self.next.call), LegId(self.next.leg));
-        let shown = self.shown_of(&invite);
-        let from = PartyNumber { number: clipped(&shown.user), name: clipped(&shown.display) };
+        let from = self.caller_as_shown(&invite);
         let bind = invite.path.local.ip();
         let shard = ShardId(u16::try_from(id.0 % u64::from(self.shards)).unwrap_or(0));
         let caller = Leg {
@@ -174,6 +163,10 @@ impl Pbx {
             dialog,
             session_open: true,
             party: from.clone(),
+            carrier: match &invite.source {
+                Source::Trunk(trunk) => Some(trunk.clone()),
+                Source::Extension(_) => None,
+            },
             sip_call_id: clipped(&invite.sip_call_id),
             target: None,
             attempt: None,
@@ -368,7 +361,7 @@ fn harmless(letter: char) -> char {
 }
 
 /// What is kept of a stranger's words, and told to others: not too long, and nothing in it that a screen or a file would obey.
-fn clipped(text: &str) -> String {
+pub(super) fn clipped(text: &str) -> String {
     text.chars().take(LONGEST_PARTY).map(harmless).collect()
 }
 

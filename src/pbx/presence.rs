@@ -200,8 +200,11 @@ impl Pbx {
             (false, true) if call.is_some_and(|call| matches!(call.phase, Phase::Routing { .. })) => "trying",
             (false, _) => "early",
         };
+        let ids = if state == "early" && !calls { self.ids_of(leg) } else { String::new() };
+        // A phone that has not said yet that it rings (RFC 4235 section 3.7.1).
+        let state = if state == "early" && !calls && ids.is_empty() { "trying" } else { state };
         let direction = if leg.role == Role::Caller { "initiator" } else { "recipient" };
-        let (id, ids) = (leg.id.0, if state == "early" && !calls { self.ids_of(leg) } else { String::new() });
+        let id = leg.id.0;
         let (own, other) = (self.number_of(leg), call.map(|call| self.other_number(call, leg)).unwrap_or_default());
         let [own, other] = [own, other].map(|number| address(&number, exchange));
         format!(

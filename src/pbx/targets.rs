@@ -48,15 +48,22 @@ impl Pbx {
 
     /// A number at a provider. An agent who answers there is an agent, whatever carries the call.
     fn at_provider(&self, trunk: &Name, user: &str, permit: &Permit, role: Role) -> Option<Target> {
-        let host = self.config.trunks.get(trunk)?.send_to.as_ref()?;
+        let provider = self.config.trunks.get(trunk)?;
+        let host = provider.send_to.as_ref()?;
         let agent = match permit.payer() {
             Payer::Agent(agent) if role == Role::Agent => Some(agent.to_string()),
             _ => None,
         };
         let role = if agent.is_some() { Role::Agent } else { Role::Trunk };
-        let party = PartyNumber { number: agent.unwrap_or_else(|| user.to_string()), name: String::new() };
-        let uri = Uri::parse(format!("sip:{}@{host}", escaped(user))).ok()?;
+        // A telephone has one name, whatever form its provider wants.
+        let number = || permit.place().telephone().map_or_else(|| user.to_string(), ToString::to_string);
+        let party = PartyNumber { number: agent.unwrap_or_else(number), name: String::new() };
         let path = self.path_to(trunk);
+        // With the way known the URI names the domain that the account belongs to: the address is but the next hop (RFC 3261
+        // section 8.1.1.1).
+        let domain = provider.account.as_ref().and_then(|account| account.domain.clone()).filter(|_| path.is_some());
+        let place = domain.unwrap_or_else(|| host.to_string());
+        let uri = Uri::parse(format!("sip:{}@{place}", escaped(user))).ok()?;
         if path.is_none() && matches!(host.host, TrunkHost::Name(_)) {
             // Not found, or only where no call may go.
             return None;
@@ -76,11 +83,14 @@ impl Pbx {
 
     /// What the called are told of the call.
     pub(super) fn outgoing(&self, call: &Call, target: Target) -> OutgoingCall {
+        let caller = self.legs.get(&call.caller).map_or(&call.from, |leg| &leg.party);
         let mut outgoing = OutgoingCall {
             target: target.uri,
             path: target.path,
             local: target.local,
-            from: Party { display: call.from.name.clone(), user: call.from.number.clone() },
+            // Whoever would talk with them: not who has called, where that one has sent the other on and leaves.
+            from: Party { display: caller.name.clone(), user: caller.number.clone() },
+            domain: None,
             to: Party { display: target.party.name, user: target.party.number },
             sdp: None,
             credentials: None,
@@ -109,6 +119,7 @@ impl Pbx {
         let Some(trunk) = self.config.trunks.get(name) else { return };
         outgoing.credentials = self.config.accounts.get(name).cloned();
         let account = trunk.account.as_ref().map(|account| account.user.clone());
+        outgoing.domain = trunk.domain();
         let own = permit.caller().map(|own| write(&self.config, trunk.numbers, own));
         // A line of the administrator's is no telephone network: it is told who calls, as a phone of the house is.
         let is_telephone = number.is_some() || permit.class() == Class::Emergency;
@@ -117,7 +128,9 @@ impl Pbx {
         }
         let shown = own.clone().or_else(|| account.clone()).unwrap_or_else(|| self.house_number(call));
         let party = Party { display: String::new(), user: shown };
-        outgoing.carried.withheld = call.carried.withheld && permit.class() != Class::Emergency;
+        // Who called wanted that; who stays in their place did not.
+        let called = self.legs.get(&call.caller).is_none_or(|leg| leg.role == Role::Caller);
+        outgoing.carried.withheld = call.carried.withheld && called && permit.class() != Class::Emergency;
         if trunk.identity.asserted {
             outgoing.carried.asserted = Some(party.clone());
             outgoing.from = Party { display: String::new(), user: account.unwrap_or(party.user) };
@@ -132,7 +145,7 @@ impl Pbx {
 
     /// The extension that calls; a caller from outside is never shown as if the number were ours.
     fn house_number(&self, call: &Call) -> String {
-        match &call.source {
+        match self.legs.get(&call.caller).map_or(&call.source, |leg| &leg.peer) {
             Source::Extension(extension) => extension.to_string(),
             Source::Trunk(_) => ANONYMOUS.into(),
         }

@@ -3,6 +3,7 @@
 //! ```text
 //! start, reload -> the host's servers (SRV, else addresses; asked again every five minutes) -> OPTIONS probes; REGISTER
 //!                        Down -> its next server is asked; no new calls until it answers, and those that ring there go elsewhere
+//!                        Up again -> a registration that failed is tried at once
 //! ```
 //!
 //! Invariant: a trunk is watched and registered at where its host is now, or where it was when last heard of.
@@ -10,7 +11,7 @@
 use super::policy::Permit;
 use super::{Action, Pbx, Purpose, Timer};
 use crate::ask;
-use crate::config::{Trunk, TrunkAccount, TrunkAddress, TrunkHost};
+use crate::config::{Trunk, TrunkAccount, TrunkHost};
 use crate::control::TrunkRow;
 use crate::id::{LegId, Name};
 use crate::sip::message::Uri;
@@ -271,18 +272,17 @@ impl Pbx {
     }
 
     fn register_at(&mut self, name: &Name, trunk: &Trunk, now: Now) {
-        let (Some(TrunkAccount { user, domain, register: Some(expires) }), Some(credentials)) =
+        let (Some(TrunkAccount { user, register: Some(expires), .. }), Some(credentials)) =
             (&trunk.account, self.config.accounts.get(name).cloned())
         else {
             return self.leave_registrar(name, now);
         };
         let Some(path) = self.path_to(name) else { return };
-        let host = trunk.send_to.as_ref().map(|address| TrunkAddress { port: None, ..address.clone() }.to_string());
         let place = trunk.send_to.as_ref().map(ToString::to_string).unwrap_or_default();
         let account = Account {
             registrar: path,
             user: user.clone(),
-            domain: domain.clone().or(host).unwrap_or_default(),
+            domain: trunk.domain().unwrap_or_default(),
             credentials,
             expires: *expires,
         };
@@ -350,6 +350,9 @@ impl Pbx {
             Bearing::Up { round_trip } => {
                 tracing::info!(trunk = %name, ms = round_trip.as_millis(), "the trunk answers");
                 self.policy.trunk_is(name, true);
+                if let Some(registration) = self.trunks.registration_of(name) {
+                    self.command_sip(Command::Reregister { registration }, now);
+                }
             }
             Bearing::Down { status } => {
                 tracing::warn!(trunk = %name, status = status.0, "the trunk does not answer");

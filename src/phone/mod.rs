@@ -169,6 +169,7 @@ impl Phone {
             path: (!self.settings.follows_domain).then_some(self.settings.exchange),
             local: self.settings.exchange.local,
             from,
+            domain: None,
             to: Party { display: String::new(), user: number },
             sdp: call.offered.clone(),
             credentials: self.settings.credentials.clone(),

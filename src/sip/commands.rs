@@ -28,6 +28,7 @@ impl Endpoint {
             Command::Digit { dialog, digit, duration } => self.send_digit(dialog, digit, duration, now, out),
             Command::Register { registration, account } => self.keep_registered(registration, *account, now, out),
             Command::Unregister { registration } => self.unregister(registration, now, out),
+            Command::Reregister { registration } => self.register_again(registration, now, out),
             Command::Refer { dialog, target, replaces } => self.refer(dialog, &target, replaces, now, out),
             Command::AcceptReferral { referral } => self.accept_referral(referral, now, out),
             Command::RefuseReferral { referral, status } => self.refuse_referral(referral, status, now, out),

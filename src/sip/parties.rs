@@ -176,6 +176,8 @@ pub struct OutgoingCall {
     /// Our listener to send from when `path` is `None`.
     pub local: SocketAddr,
     pub from: Party,
+    /// Where `from` is at home: the host of From and of the other identities. `None`: our own address.
+    pub domain: Option<String>,
     pub to: Party,
     pub sdp: Option<Description>,
     pub credentials: Option<Credentials>,

@@ -6,6 +6,7 @@
 //! | 401, 407 | once more with credentials, at most twice in a request |
 //! | 423 | once more with what the registrar wants, once in a request |
 //! | refused, silent, unreachable | told; tried again after a pause that doubles (RFC 5626 section 4.5), or as Retry-After says |
+//! | the registrar is known to be there again | tried again at once, but not before its Retry-After |
 //! | the stream has closed, or does not answer a ping | tried again, after the first such pause |
 //! | taken back | REGISTER with Expires 0; told when it is answered |
 //!
@@ -70,6 +71,10 @@ struct Kept {
     is_lengthened: bool,
     /// Failures in a row.
     failures: u32,
+    /// The registrar does not want to be asked before (Retry-After).
+    not_before: Option<Moment>,
+    /// The registrar came back while a REGISTER was under way, which may have been lost before that.
+    is_back: bool,
     /// What is asked for; a registrar may ask for more.
     expires: Duration,
     /// It is being taken back.
@@ -104,7 +109,7 @@ impl Endpoint {
         let (expires, ours) = (account.expires, self.settings.told.address(&account.registrar));
         // The same registration again with other words goes on where it was (RFC 3261 section 10.2: one Call-ID, rising CSeq).
         let kept = match self.registrations.all.remove(&id) {
-            Some(old) => Kept { account, ours, expires, is_leaving: false, failures: 0, ..old },
+            Some(old) => Kept { account, ours, expires, is_leaving: false, failures: 0, not_before: None, ..old },
             None => Kept::new(account, ours, call_id, tag),
         };
         self.registrations.all.insert(id, kept);
@@ -116,6 +121,25 @@ impl Endpoint {
             kept.is_leaving = true;
             kept.expires = Duration::ZERO;
             self.register(id, now, out);
+        }
+    }
+
+    /// What failed does not wait for the end of its pause. What is kept, or under way, is left alone.
+    pub(super) fn register_again(&mut self, id: RegistrationId, now: Now, out: &mut Vec<Output>) {
+        let Some(kept) = self.registrations.all.get_mut(&id) else { return };
+        if kept.is_leaving {
+            return;
+        }
+        if kept.tx.is_some() {
+            (kept.is_back, kept.failures) = (true, 0);
+            return;
+        }
+        if std::mem::take(&mut kept.failures) == 0 {
+            return;
+        }
+        match kept.not_before.filter(|at| *at > now.mono) {
+            Some(at) => self.registrations.timers.set((id, Due::Register), at),
+            None => self.register(id, now, out),
         }
     }
 
@@ -131,7 +155,7 @@ impl Endpoint {
     fn register(&mut self, id: RegistrationId, now: Now, out: &mut Vec<Output>) {
         self.registrations.cancel(id);
         let Some(kept) = self.registrations.all.get_mut(&id) else { return };
-        (kept.challenges, kept.is_lengthened) = (0, false);
+        (kept.challenges, kept.is_lengthened, kept.is_back) = (0, false, false);
         kept.cseq += 1;
         let path = kept.account.registrar;
         let request = request(kept);
@@ -169,7 +193,8 @@ impl Endpoint {
         if kept.is_leaving {
             self.registrations.all.remove(&id);
         } else {
-            let pause = kept.pause(outcome, response.and_then(Response::retry_after), &mut self.rng);
+            let pause = kept.pause(outcome, response.and_then(Response::retry_after), now.mono, &mut self.rng);
+            let pause = if kept.is_back && response.is_none() { SHORTEST } else { pause };
             self.registrations.timers.set((id, Due::Register), now.mono + pause);
             self.ping_later(id, outcome.is_ok(), now);
         }
@@ -225,7 +250,7 @@ impl Endpoint {
         if kept.tx.is_some() {
             return;
         }
-        let pause = kept.pause(Err(Status(503)), None, &mut self.rng);
+        let pause = kept.pause(Err(Status(503)), None, now.mono, &mut self.rng);
         self.registrations.cancel(id);
         self.registrations.timers.set((id, Due::Register), now.mono + pause);
     }
@@ -248,6 +273,8 @@ impl Kept {
             challenges: 0,
             is_lengthened: false,
             failures: 0,
+            not_before: None,
+            is_back: false,
             is_leaving: false,
             flow: None,
         }
@@ -255,7 +282,8 @@ impl Kept {
 
     /// How long to wait before the next REGISTER. After failures: half to all of a bound that doubles, so that those who lost
     /// their registrar together do not come back together; never before the registrar wants to be asked.
-    fn pause(&mut self, outcome: Result<Duration, Status>, retry_after: Option<u32>, rng: &mut Rng) -> Duration {
+    fn pause(&mut self, outcome: Result<Duration, Status>, retry_after: Option<u32>, now: Moment, rng: &mut Rng) -> Duration {
+        self.not_before = None;
         if let Ok(life) = outcome {
             self.failures = 0;
             return (life * RENEW_PER_CENT / 100).max(SHORTEST);
@@ -264,7 +292,10 @@ impl Kept {
         self.failures = self.failures.saturating_add(1);
         let bound = RETRY.saturating_mul(1 << doublings).min(LONGEST_RETRY);
         let pause = bound * (500 + rng.below(501)) / 1000;
-        pause.max(retry_after.map_or(Duration::ZERO, |seconds| Duration::from_secs(u64::from(seconds)).min(LONGEST)))
+        let Some(seconds) = retry_after else { return pause };
+        let wanted = Duration::from_secs(u64::from(seconds)).min(LONGEST);
+        self.not_before = Some(now + wanted);
+        pause.max(wanted)
     }
 }
 

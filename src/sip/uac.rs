@@ -41,7 +41,7 @@ impl Endpoint {
         };
         let tag = self.rng.hex(16);
         let ours = self.settings.told.address(&path);
-        let host = ours.ip().to_string();
+        let host = call.domain.clone().unwrap_or_else(|| ours.ip().to_string());
         let local = carried::from_address(&call.from, &host, call.carried.withheld).with_tag(&tag);
         let remote = NameAddr::new(called(&call, &target)).with_display(&call.to.display);
         let mut dialog = Dialog {

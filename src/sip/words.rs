@@ -161,6 +161,10 @@ pub enum Command {
     Unregister {
         registration: RegistrationId,
     },
+    /// The registrar is there again: a registration that failed is tried at once, or as soon as the registrar wants to be asked.
+    Reregister {
+        registration: RegistrationId,
+    },
     /// Asks the peer of an established session to call `target` (RFC 3515); with `replaces`, to take the place of that other
     /// session of ours (RFC 3891). Answered by [`Event::Referred`] and [`Event::ReferralProgress`].
     Refer {

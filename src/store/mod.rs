@@ -151,6 +151,9 @@ pub struct LegRecord {
     /// "caller", later "agent", "extension", "trunk".
     pub role: String,
     pub party: PartyNumber,
+    /// The provider that brought it or carried it; empty: none.
+    #[serde(default)]
+    pub trunk: String,
     pub sip_call_id: String,
     pub started: Wall,
     pub answered: Option<Wall>,

@@ -19,7 +19,7 @@ pub struct CallReport {
     pub talk_s: f64,
     /// The caller's number.
     pub from: Option<String>,
-    /// The caller's name, as the caller gave it: untrusted.
+    /// The caller's name: the extension's, else as the caller gave it: untrusted.
     pub name: Option<String>,
     pub dialled: Option<String>,
     pub source: String,
@@ -36,6 +36,9 @@ pub struct LegReport {
     pub role: String,
     pub number: Option<String>,
     pub name: Option<String>,
+    /// The provider that brought it or carried it; empty: none.
+    #[serde(default)]
+    pub trunk: String,
     pub sip_call_id: String,
     pub started: String,
     pub answered: Option<String>,

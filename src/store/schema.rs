@@ -4,7 +4,7 @@
 //! ([`crate::time::Wall`]). Invariant: a migration that was ever released is never edited; columns are only added.
 
 /// Each step is applied once, in its own transaction.
-pub const MIGRATIONS: &[&str] = &[FIRST, CALENDARS, QUEUEING, CUSTOMERS, REPORTS, WEBHOOKS, RETURNS];
+pub const MIGRATIONS: &[&str] = &[FIRST, CALENDARS, QUEUEING, CUSTOMERS, REPORTS, WEBHOOKS, RETURNS, CARRIERS];
 
 /// The version that facts are written with. A reader of facts must know every version up to its own.
 pub const FACT_VERSION: u32 = 1;
@@ -193,6 +193,9 @@ WHERE kind IN ('queue joined', 'queue moved', 'queue answered', 'queue returned'
                'agent state');
 ";
 
+/// Which provider carried a leg; of those before it is not known.
+const CARRIERS: &str = "ALTER TABLE legs ADD COLUMN trunk TEXT NOT NULL DEFAULT '';";
+
 /// What is due for a webhook (1) at a moment (2), at most so many (3): of each call its first, and an end once the record is there.
 pub const NOTICES_DUE: &str = "
 SELECT o.id, o.attempts, o.occasion, o.at, o.call_ref, o.story,
@@ -233,7 +236,7 @@ WHERE c.ended IS NOT NULL AND c.reference = ?1";
 
 pub const LEGS_OF_CALL: &str = "
 SELECT l.role, p.number, p.name, l.sip_call_id, l.started, l.answered, l.ended, l.ending, l.codec, l.packets_sent,
-       l.packets_received, l.packets_lost, l.jitter_ms
+       l.packets_received, l.packets_lost, l.jitter_ms, l.trunk
 FROM legs l JOIN parties p ON p.id = l.party WHERE l.call = ?1 ORDER BY l.ordinal";
 
 /// What reports are computed from, between two moments, as it was written; served by an index of its own.

@@ -9,8 +9,8 @@ use crate::phones::{Capture, From, hears_a_part, sound};
 use serde_json::Value;
 
 const RING_3_S: &str = "ring: 3s, wrap_up: 1s, back_off: {no_answer: 5s}, max_no_answer: 0";
-const FIRST_CALLER: &str = "48221234567";
-const LATER_CALLER: &str = "48223330000";
+const FIRST_CALLER: &str = "+48221234567";
+const LATER_CALLER: &str = "+48223330000";
 /// From the last packet of a phone that died to the sentence that tells the caller so (RTP missed for 5 s, no answer for 4 s).
 const LOST_S: f64 = 12.0;
 

@@ -172,7 +172,8 @@ fn a_live_call_is_listed_and_an_unknown_number_is_refused() {
     let mut call = answered(&mut line, &exchange, "101");
     let calls = exchange.calls();
     assert_eq!(calls.len(), 1, "{calls:#?}");
-    for (field, expected) in [("dialled", "101"), ("from", "48221230000"), ("phase", "in-flow"), ("source", "trunk provider")] {
+    for (field, expected) in [("dialled", "101"), ("from", "+48221230000"), ("phase", "in-flow"), ("source", "trunk provider")]
+    {
         assert_eq!(calls[0][field], expected, "{calls:#?}");
     }
     let status = exchange.status();

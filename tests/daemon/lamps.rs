@@ -21,9 +21,9 @@ impl Lamp {
     /// The call goes through these states, as dialogs of this direction with this other one; then the lamp subscribes anew, and no more.
     fn of(whose: &str, address: &str, direction: &str, other: &str, states: &[&str], exchange: &Exchange) -> Lamp {
         let folder = Folder::new("lamp");
-        let free = format!("<dialog-info [^>]*state=\"full\" entity=\"sip:{whose}\">.*<state>terminated</state>");
+        let free = format!("<dialog-info [^>]*state=\"full\" entity=\"sip:{whose}@[0-9.]+:[0-9]+\">.*<state>terminated</state>");
         let call = |state: &&str| {
-            is_told(&format!("direction=\"{direction}\"><state>{state}</state>.*<identity>sip:{other}</identity>"))
+            is_told(&format!("direction=\"{direction}\"><state>{state}</state>.*<remote><identity>sip:{other}@[0-9.]+:[0-9]+</identity>"))
         };
         let steps = [
             subscribes(whose),
@@ -65,7 +65,7 @@ fn sipp_has_lamps_that_show_ringing_talk_and_its_end_and_go_out_when_it_wants_no
     let (exchange, phrases) = (Exchange::lab("blf"), Phrases::new());
     let mut anna = Phone::baresip(&exchange, From::Extension("1001"), &phrases.agent, &[]);
     let mut bartek = Phone::baresip(&exchange, From::Extension("1002"), &phrases.caller, &[]);
-    let called = Lamp::of("1001", "127.0.0.11", "recipient", "1002", &["early", "confirmed"], &exchange);
+    let called = Lamp::of("1001", "127.0.0.11", "recipient", "1002", &["trying", "early", "confirmed"], &exchange);
     let calls = Lamp::of("1002", "127.0.0.12", "initiator", "1001", &["trying", "early", "confirmed"], &exchange);
     let both = [&called, &calls];
     bartek.say("dial 1001");
@@ -76,7 +76,7 @@ fn sipp_has_lamps_that_show_ringing_talk_and_its_end_and_go_out_when_it_wants_no
     bartek.expect("CALL_ESTABLISHED");
     bartek.say("hangup");
     anna.expect("CALL_CLOSED");
-    called.ends_well(5, &exchange);
+    called.ends_well(6, &exchange);
     calls.ends_well(6, &exchange);
     assert_eq!(exchange.records(1)[0]["outcome"], "completed");
     exchange.becomes_quiet(S(10), false);

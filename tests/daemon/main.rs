@@ -8,6 +8,7 @@
 //!   agents_cancel callers who give up at every instant                           lab        the lab, changed
 //!   agents_hold   keys and hold in the midst of a talk
 //!   extensions    phones of one extension ring together; busy, no answer
+//!   who_calls     whom a called phone is told of
 //!   refusals      wrong passwords, borrowed names                                reloads    new files for a running exchange
 //!   endings       every way to end a call leaves nothing
 //!   survival      kill -9
@@ -88,3 +89,4 @@ mod verbs;
 mod walks;
 mod web;
 mod webhooks;
+mod who_calls;

@@ -11,9 +11,9 @@ use crate::live::{DESK, Phone, Phrases, SOON, TRUNK, becomes, music};
 use crate::phones::{Capture, From, hears_a_part, sound};
 use std::time::Instant;
 
-const ONE: &str = "48221110001";
-const TWO: &str = "48221110002";
-const THREE: &str = "48221110003";
+const ONE: &str = "+48221110001";
+const TWO: &str = "+48221110002";
+const THREE: &str = "+48221110003";
 
 /// From the answer to the agent's words at the caller, on a machine that others use as well: an announcement of two sentences is longer.
 const LATE_S: f64 = 1.5;

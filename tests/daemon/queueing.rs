@@ -78,7 +78,7 @@ fn after_kill_9_agents_are_as_they_were_and_who_calls_again_has_the_old_place() 
     exchange.ask(&["agent", "logout", "dan"]);
     let before = ["ann", "ben", "cat", "dan", "eve"].map(|agent| state(&exchange, agent));
     assert_eq!(before, ["paused (lunch)", "paused (audit)", "paused (training)", "offline", "available"]);
-    let callers: Vec<String> = (1..=20).map(|number| format!("4822000{number:04}")).collect();
+    let callers: Vec<String> = (1..=20).map(|number| format!("+4822000{number:04}")).collect();
     let lines: Vec<_> = callers.iter().map(|number| waits(&exchange, number, "600")).collect();
     until(SOON, || (order(&exchange, "crowd") == callers).then_some(())).expect("twenty wait in their order");
     everything_is_on_the_disk(&exchange);
@@ -89,11 +89,12 @@ fn after_kill_9_agents_are_as_they_were_and_who_calls_again_has_the_old_place() 
     let after = ["ann", "ben", "cat", "dan", "eve"].map(|agent| state(&exchange, agent));
     assert_eq!(after, before);
     // A stranger is first, five of the twenty come back in another order, and one of them twice.
-    let mut lines = vec![waits(&exchange, "48229999999", "600")];
+    let mut lines = vec![waits(&exchange, "+48229999999", "600")];
     for number in [17, 3, 11, 3, 20, 5] {
-        lines.push(waits(&exchange, &format!("4822000{number:04}"), "600"));
+        lines.push(waits(&exchange, &format!("+4822000{number:04}"), "600"));
     }
-    let expected = ["48220000003", "48220000005", "48220000011", "48220000017", "48220000020", "48229999999", "48220000003"];
+    let expected =
+        ["+48220000003", "+48220000005", "+48220000011", "+48220000017", "+48220000020", "+48229999999", "+48220000003"];
     let last = until(SOON, || Some(order(&exchange, "crowd")).filter(|order| order.len() == 7)).expect("seven wait");
     assert_eq!(last, expected, "{}", exchange.log());
 }
@@ -104,8 +105,8 @@ fn a_supervisor_explains_moves_picks_and_judges() {
     for agent in ["ann", "ben", "cat", "dan", "eve"] {
         exchange.ask(&["agent", "force", agent, "--reason", "audit"]);
     }
-    let _first = waits(&exchange, "48221110001", "600");
-    let _second = waits(&exchange, "48221110002", "600");
+    let _first = waits(&exchange, "+48221110001", "600");
+    let _second = waits(&exchange, "+48221110002", "600");
     until(SOON, || (order(&exchange, "crowd").len() == 2).then_some(())).expect("two wait");
     let rows = rows(exchange.ask(&["queue", "show", "crowd"]));
     let reference = rows[1]["call"].as_str().expect("a reference");
@@ -116,7 +117,7 @@ fn a_supervisor_explains_moves_picks_and_judges() {
     let explained = exchange.ask(&["explain", "agent", "ann"]);
     assert_eq!(explained["would_get"], 1, "{explained:#}");
     exchange.ask(&["queue", "move", "crowd", reference, "other"]);
-    assert_eq!((order(&exchange, "crowd").len(), order(&exchange, "other")), (1, vec!["48221110002".to_string()]));
+    assert_eq!((order(&exchange, "crowd").len(), order(&exchange, "other")), (1, vec!["+48221110002".to_string()]));
     // Nobody is at that phone: it is enough that it was rung.
     exchange.ask(&["agent", "release", "ann"]);
     let data = exchange.folder.join("data");
@@ -139,16 +140,16 @@ numbers: {600: {queue: desk}}
     let mut exchange = Exchange::with("closing", &copy.config);
     exchange.ask(&["agent", "pause", "ann"]);
     let is_closed = |exchange: &Exchange| rows(exchange.ask(&["queues"])).iter().any(|row| row["closed"] == true);
-    let (mut line, _call) = waits(&exchange, "48221110001", "600");
+    let (mut line, _call) = waits(&exchange, "+48221110001", "600");
     until(SOON, || (order(&exchange, "desk").len() == 1).then_some(())).expect("somebody waits");
     assert!(!is_closed(&exchange));
     exchange.ask(&["calendar", "close", "office", "for", "2h"]);
     line.expect(SOON, |message| message.is_request("BYE")).unwrap_or_else(|| panic!("{}", exchange.log()));
     exchange.crash_and_restart();
     assert!(is_closed(&exchange), "{}", exchange.log());
-    let (mut line, _call) = waits(&exchange, "48221110002", "600");
+    let (mut line, _call) = waits(&exchange, "+48221110002", "600");
     line.expect(SOON, |message| message.is_request("BYE")).expect("who comes now is sent away as well");
     exchange.ask(&["calendar", "clear", "office"]);
-    let _waits = waits(&exchange, "48221110003", "600");
-    until(SOON, || (order(&exchange, "desk") == ["48221110003"]).then_some(())).expect("open again");
+    let _waits = waits(&exchange, "+48221110003", "600");
+    until(SOON, || (order(&exchange, "desk") == ["+48221110003"]).then_some(())).expect("open again");
 }

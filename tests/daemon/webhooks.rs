@@ -132,7 +132,7 @@ fn a_crm_hears_of_offer_answer_and_end_in_order_signed_and_with_what_is_known_of
         assert!(!is_genuine(post, "another secret"));
         let body = post.json();
         assert_eq!((&body["id"], &body["agent"]), (&post.headers["webhook-id"].clone().into(), &offered(&body)), "{body:#}");
-        assert_eq!((&body["queue"], &body["call"]["from"]), (&"support".into(), &"48221230000".into()), "{body:#}");
+        assert_eq!((&body["queue"], &body["call"]["from"]), (&"support".into(), &"+48221230000".into()), "{body:#}");
         assert_eq!(
             (&body["customer"]["name"], &body["customer"]["fields"]["tier"]),
             (&"Ala".into(), &"gold".into()),

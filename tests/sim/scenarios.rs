@@ -1,11 +1,12 @@
 //! Scenarios with a name: one caller or a few, mostly in fair weather, and exactly what becomes of them.
 
 use centrala::sim::{
-    Attempt, Circumstances, Identity, Keys, Leaves, Life, Outcome, Plan, Quirk, Weather, World, lab, live, spoken,
+    Attempt, Circumstances, Identity, Keys, Leaves, Life, Manner, Outcome, Plan, Quirk, Weather, World, lab, live, spoken,
 };
 use centrala::store::CallRecord;
 use centrala::time::Duration;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 pub const S: fn(u64) -> Duration = Duration::from_secs;
 pub const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -230,4 +231,55 @@ fn a_call_survives_a_hold_a_probe_and_a_contact_that_is_a_name() {
         };
         check(quirk.name(), plan, expected);
     }
+}
+
+#[test]
+fn an_extension_that_has_a_name_is_called_by_it_whatever_its_phone_says() {
+    let name = |configured: &str| {
+        let mut circumstances = calm();
+        let config = Arc::make_mut(&mut circumstances.config);
+        config.extensions.get_mut("1003").expect("of the lab").name = configured.into();
+        let callee = Life::agent("1004", vec![Manner::Answers { after: S(1), talks: Some(S(2)) }]);
+        let caller = Life::extension("1003", vec![Plan { at: S(1), ..Plan::to("1004") }]);
+        let world = lived(configured, vec![callee, caller], circumstances);
+        let [record] = records(&world)[..] else { panic!("one record") };
+        [record.from.number.clone(), record.from.name.clone()]
+    };
+    assert_eq!(name("Reception"), ["1003", "Reception"]);
+    assert_eq!(name(""), ["1003", "Caller 1"], "what the phone says, where nothing is configured");
+}
+
+#[test]
+fn who_calls_from_outside_is_shown_as_what_can_be_dialled() {
+    for (written, shown) in [
+        ("48600100200", "+48600100200"),
+        ("0048600100200", "+48600100200"),
+        ("600100200", "+48600100200"),
+        ("+4930123456", "+4930123456"),
+        ("5551", "5551"),
+        ("anonymous", "anonymous"),
+    ] {
+        let callee = Life::agent("1004", vec![Manner::Answers { after: S(1), talks: Some(S(2)) }]);
+        let caller = Life::stranger(written, vec![Plan { at: S(1), ..Plan::to("1004") }]);
+        let world = lived(written, vec![callee, caller], calm());
+        assert_eq!(world.people()[0].received[0].from, shown, "{written}");
+        let [record] = records(&world)[..] else { panic!("{written}: one record") };
+        assert_eq!(record.from.number, shown, "{written}");
+    }
+}
+
+#[test]
+fn a_record_says_which_provider_brought_and_carried_a_call() {
+    let callee = Life::desk(0, vec![Manner::Answers { after: S(1), talks: Some(S(2)) }]);
+    let caller = Life::extension("1003", vec![Plan { at: S(1), ..Plan::to("601234567") }]);
+    let world = lived("carried", vec![callee, caller], calm());
+    let [record] = records(&world)[..] else { panic!("one record") };
+    let legs: Vec<_> = record.legs.iter().map(|leg| (&*leg.role, &*leg.party.number, &*leg.trunk)).collect();
+    assert!(legs.contains(&("caller", "1003", "")) && legs.contains(&("trunk", "+48601234567", "provider")), "{legs:?}");
+    let callee = Life::agent("1004", vec![Manner::Answers { after: S(1), talks: Some(S(2)) }]);
+    let world =
+        lived("brought", vec![callee, Life::stranger("+48600100200", vec![Plan { at: S(1), ..Plan::to("1004") }])], calm());
+    let [record] = records(&world)[..] else { panic!("one record") };
+    let legs: BTreeSet<_> = record.legs.iter().map(|leg| (&*leg.role, &*leg.trunk)).collect();
+    assert_eq!(legs, BTreeSet::from([("caller", "provider"), ("extension", "")]));
 }

@@ -8,16 +8,16 @@ use centrala::media::{Command, Report};
 use centrala::pbx::{Action, Event, Pbx};
 use centrala::sim;
 use centrala::sip::message::{Message, Response, parse};
-use centrala::sip::{Input, Path, Status, Transport, TrunkSource};
+use centrala::sip::{Credentials, Input, Path, Status, Transport, TrunkSource};
 use centrala::time::{Duration, Moment, Now, Wall};
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// An exchange with one provider, known by name and asked now and then whether it is there.
-struct Exchange {
-    pbx: Pbx,
-    now: Now,
+pub struct Exchange {
+    pub pbx: Pbx,
+    pub now: Now,
     /// Probes that went out before: what comes again is a repetition.
     seen: BTreeSet<String>,
 }
@@ -34,9 +34,12 @@ impl Exchange {
 
     /// The provider is asked that often whether it lives.
     fn of(own: SocketAddr, accept_from: &[&str], send_to: &str, probe: Option<Duration>) -> Exchange {
-        let send_to = Some(send_to.parse().expect("a host"));
-        let trunk = Trunk { send_to, probe, ..Trunk::default() };
+        Exchange::with(own, accept_from, Trunk { send_to: Some(send_to.parse().expect("a host")), probe, ..Trunk::default() })
+    }
+
+    pub fn with(own: SocketAddr, accept_from: &[&str], trunk: Trunk) -> Exchange {
         let mut config = Config { trunks: [("carrier".into(), trunk)].into(), ..Config::clone(&sim::lab::config()) };
+        config.accounts = Arc::new([("carrier".into(), Credentials::new("acct", "secret"))].into());
         let settings = Arc::make_mut(&mut config.sip);
         settings.listeners.iter_mut().for_each(|listener| listener.address = own);
         let addresses = accept_from.iter().map(|network| network.parse().expect("a network")).collect();
@@ -95,7 +98,7 @@ impl Exchange {
     }
 
     /// A call to the provider, and the INVITE that leaves for it: where to, and its bytes.
-    fn called(&mut self) -> Option<(SocketAddr, Vec<u8>)> {
+    pub fn called(&mut self) -> Option<(SocketAddr, Vec<u8>)> {
         self.calls(0)
     }
 

@@ -314,7 +314,12 @@ pub fn explain(config: &Config, extension: &Name, way: Way, dialled: &str, now: 
     if let Some(destination) = judge::internal(config, dialled) {
         return Ok(Verdict { class: Class::Internal, number: None, leads: Some(destination) });
     }
-    judge::judge(config, dialled, &Errand::new(Payer::Extension(extension.clone()), way), now.wall)
+    judge::judge(config, dialled, &Errand::new(Payer::Extension(extension.clone()), way), Some(now.wall))
+}
+
+/// Why no telephone outside is called by this number at whatever hour, by this way at this payer's cost; `None`: at some hour one is.
+pub fn never(config: &Config, payer: Payer, way: Way, dialled: &str) -> Option<Refusal> {
+    judge::judge(config, dialled, &Errand::new(payer, way), None).err()
 }
 
 /// The number that this extension's calls outside show: for the administrator.

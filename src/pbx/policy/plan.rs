@@ -153,7 +153,7 @@ fn line(config: &Config, trunk: &Name, user: &str, open: bool, errand: &Errand) 
 
 /// One stage for each trunk that can carry it, best first.
 fn outside(config: &Config, dialled: &str, errand: &Errand, now: Now, rng: &mut Rng) -> Result<Vec<Stage>, Refusal> {
-    let verdict = judge::judge(config, dialled, errand, now.wall)?;
+    let verdict = judge::judge(config, dialled, errand, Some(now.wall))?;
     let trunks = judge::in_order(&config.outbound.via, rng);
     let goal = |trunk: &Name| {
         let place = Place::Trunk {

@@ -309,6 +309,7 @@ struct EndedFact<'a> {
 struct LegFact<'a> {
     role: &'a str,
     party: i64,
+    trunk: &'a str,
     sip_call_id: &'a str,
     started: Wall,
     answered: Option<Wall>,
@@ -365,8 +366,9 @@ fn call_ended(transaction: &Transaction<'_>, at: Wall, call: &CallRecord) -> rus
 }
 
 fn legs<'a>(transaction: &Transaction<'_>, call: i64, record: &'a CallRecord) -> rusqlite::Result<Vec<LegFact<'a>>> {
-    let mut insert = transaction
-        .prepare_cached("INSERT OR REPLACE INTO legs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)")?;
+    let mut insert = transaction.prepare_cached(
+        "INSERT OR REPLACE INTO legs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+    )?;
     let mut facts = Vec::with_capacity(record.legs.len());
     for (ordinal, leg) in (0i64..).zip(&record.legs) {
         let party = party(transaction, &leg.party)?;
@@ -384,11 +386,13 @@ fn legs<'a>(transaction: &Transaction<'_>, call: i64, record: &'a CallRecord) ->
             whole(leg.packets_sent),
             whole(leg.packets_received),
             whole(leg.packets_lost),
-            leg.jitter_ms
+            leg.jitter_ms,
+            leg.trunk
         ])?;
         facts.push(LegFact {
             role: &leg.role,
             party,
+            trunk: &leg.trunk,
             sip_call_id: &leg.sip_call_id,
             started: leg.started,
             answered: leg.answered,

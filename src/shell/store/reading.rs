@@ -127,6 +127,7 @@ fn leg(row: &Row<'_>) -> rusqlite::Result<LegReport> {
         packets_received: count(row, 10)?,
         packets_lost: count(row, 11)?,
         jitter_ms: (jitter_ms * 1000.0).round() / 1000.0,
+        trunk: row.get(13)?,
     })
 }
 

@@ -52,6 +52,7 @@ fn ended(reference: &str) -> What {
     let leg = LegRecord {
         role: "caller".into(),
         party: anna(),
+        trunk: "provider".into(),
         sip_call_id: "abc@192.0.2.7".into(),
         started: at(0),
         answered: Some(at(1)),
@@ -132,6 +133,7 @@ fn a_call_is_read_back_after_a_restart_with_all_its_parts() {
     assert_eq!((call.from.as_deref(), call.name.as_deref()), (Some("+48221234567"), Some("Anna")));
     assert_eq!((call.dialled.as_deref(), call.outcome.as_str()), (Some("100"), "completed"));
     assert_eq!((call.legs.len(), call.legs[0].packets_lost, call.legs[0].jitter_ms), (1, 1, 0.25));
+    assert_eq!(call.legs[0].trunk, "provider");
     assert_eq!((call.path.len(), call.path[0].node.as_str(), call.path[0].duration_s), (1, "menu", 8.0));
     let one = reading::calls(&folder.database(), 1, Some("0123456789abcdef")).expect("a database of ours");
     assert_eq!(one, found);

@@ -85,6 +85,7 @@ pub fn outgoing(target: Uri) -> OutgoingCall {
         path: None,
         local: at("10.0.0.1:5060"),
         from: Party::default(),
+        domain: None,
         to: Party::default(),
         sdp: Some(description(1, 1)),
         credentials: None,

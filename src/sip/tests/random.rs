@@ -175,6 +175,7 @@ fn begin(pair: &mut Pair, chance: &mut Rng, side: usize, begun: &mut BTreeSet<Di
         path: chance.chance(500).then(|| pair.path(side)).filter(|_| pair.transport.is_reliable() || chance.chance(500)),
         local: pair.sides[side].address,
         from: Party { display: String::new(), user: "600".to_string() },
+        domain: None,
         to: Party { display: String::new(), user: "100".to_string() },
         sdp: chance.chance(700).then(|| description(4000, 1)),
         credentials: None,

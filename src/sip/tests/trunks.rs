@@ -58,6 +58,11 @@ impl Provider {
         self.pair.sides[PHONE].events.iter().filter_map(outcome).collect()
     }
 
+    /// REGISTERs that have left, repetitions not counted.
+    fn sent_anew(&self) -> usize {
+        usize::try_from(self.last("REGISTER").cseq().number).expect("a small number")
+    }
+
     /// Seconds until the next REGISTER leaves, at most so many.
     fn next_register(&mut self, most: u64) -> Option<u64> {
         let before = self.last("REGISTER").cseq().number;
@@ -318,4 +323,50 @@ fn a_trunk_that_only_rings_is_cancelled_in_time() {
     provider.answers("INVITE", 487, &[]);
     assert_eq!(provider.pair.endings(PHONE), [(dialog, Ending::Timeout)]);
     assert_eq!(at("10.0.0.1:5060"), provider.pair.path(PHONE).remote);
+}
+
+/// What a provider says again, once its probes are answered.
+fn comes_back(provider: &mut Provider) {
+    provider.pair.command(PHONE, Command::Reregister { registration: REGISTRATION });
+}
+
+#[test]
+fn a_registration_that_failed_is_tried_as_soon_as_the_provider_is_back() {
+    let mut provider = Provider::new(Transport::Udp);
+    provider.register(None);
+    // Silent for so long that the next try would be many minutes away.
+    provider.pair.run(Duration::from_secs(3600));
+    assert!(provider.outcomes().len() >= 4 && provider.outcomes().iter().all(|outcome| *outcome == Err(408)));
+    if provider.outcomes().len() != provider.sent_anew() {
+        provider.pair.run(Duration::from_secs(33));
+    }
+    let before = provider.last("REGISTER").cseq().number;
+    comes_back(&mut provider);
+    assert_eq!(provider.last("REGISTER").cseq().number, before + 1, "at once");
+    provider.answers("REGISTER", 200, &[(Header::Expires, "300")]);
+    assert_eq!(provider.outcomes().last(), Some(&Ok(300)));
+    // What is registered is left alone.
+    comes_back(&mut provider);
+    assert_eq!(provider.last("REGISTER").cseq().number, before + 1);
+    assert_eq!(provider.next_register(300), Some(240));
+}
+
+#[test]
+fn a_register_that_was_lost_before_the_provider_came_back_is_repeated_soon() {
+    let mut provider = Provider::new(Transport::Udp);
+    provider.register(None);
+    provider.pair.run(Duration::from_secs(31));
+    comes_back(&mut provider);
+    assert_eq!(provider.last("REGISTER").cseq().number, 1, "one at a time");
+    assert_eq!(provider.next_register(10), Some(2));
+}
+
+#[test]
+fn a_provider_that_is_back_is_not_asked_before_it_wants_to_be() {
+    let mut provider = Provider::new(Transport::Udp);
+    provider.register(None);
+    provider.answers("REGISTER", 503, &[(Header::RetryAfter, "200")]);
+    provider.pair.run(Duration::from_secs(50));
+    comes_back(&mut provider);
+    assert_eq!(provider.next_register(300), Some(150));
 }
