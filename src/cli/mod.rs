@@ -11,7 +11,7 @@
 //! | exit code | means |
 //! |---|---|
 //! | 0 | done |
-//! | 1 | the daemon says no, or there is none |
+//! | 1 | the daemon says no, or there is none; `run`: what keeps it from starting may pass |
 //! | 2 | the command line or the configuration is wrong |
 //!
 //! Invariant: text that came from outside reaches a terminal only through [`table::clean`].

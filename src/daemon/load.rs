@@ -24,6 +24,8 @@ pub struct Loaded {
 pub enum Unloadable {
     /// One sentence.
     Sentence(String),
+    /// One sentence; it may be otherwise at the next try.
+    Passing(String),
     /// Each with its place; warnings among them.
     Faults(Vec<Fault>),
 }
@@ -31,7 +33,7 @@ pub enum Unloadable {
 /// Reads and checks everything. `sip` goes before what the options say: at a reload it is the address that is bound.
 pub fn load(options: &Options, sip: Option<SocketAddr>) -> Result<Loaded, Unloadable> {
     let sources = files::gather(&options.config).map_err(Unloadable::Sentence)?;
-    let secret_files = missing_secrets(&sources, &options.data).map_err(Unloadable::Sentence)?;
+    let secret_files = missing_secrets(&sources, &options.data).map_err(Unloadable::Passing)?;
     let overrides = Overrides { sip, trunk_uas: options.trunk_uas };
     let config = config::load(&sources, &overrides, &files::Outside { data: &options.data });
     let (library, unreadable) = library(&sources);

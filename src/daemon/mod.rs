@@ -32,12 +32,16 @@ mod reload;
 mod start;
 mod turn;
 
+use crate::time::Duration;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// The name of the database in the data folder.
 pub const DATABASE: &str = "centrala.db";
+
+/// Under systemd, a start that failed for what may pass is not tried again before so long.
+const REST: Duration = Duration::from_secs(1);
 
 /// What the command line says.
 #[derive(Clone, Debug)]
@@ -50,13 +54,18 @@ pub struct Options {
     pub trunk_uas: Option<SocketAddr>,
 }
 
-/// Runs until it is told to stop. 0: it was; 2: it could not start, and has said why.
+/// Runs until it is told to stop. 0: it was; 1: it could not start, which may pass; 2: it could not start, and trying again does not
+/// help. It has said why.
 pub fn run(options: Options) -> ExitCode {
     match start::start(options) {
         Ok(exchange) => exchange.run(),
-        Err(start::Refused(sentence)) => {
+        Err(start::Refused { sentence, passes }) => {
             eprintln!("centrala: {sentence}");
-            ExitCode::from(2)
+            if passes && std::env::var_os("NOTIFY_SOCKET").is_some() {
+                // Whoever started us does so again at once, and as often as it takes.
+                std::thread::sleep(REST);
+            }
+            ExitCode::from(if passes { 1 } else { 2 })
         }
     }
 }

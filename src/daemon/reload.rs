@@ -192,7 +192,7 @@ fn prepare((old, played): (Arc<Config>, Arc<Library>), mut config: Config, libra
 
 fn refusal(unloadable: Unloadable) -> Response {
     match unloadable {
-        Unloadable::Sentence(why) => {
+        Unloadable::Sentence(why) | Unloadable::Passing(why) => {
             error!("not reloaded, the old configuration stays: {why}");
             Response::Failed(format!("not reloaded, the old configuration stays: {why}"))
         }

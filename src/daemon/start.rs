@@ -1,6 +1,9 @@
 //! From the command line to the first turn, in an order in which nothing has to be undone: first what only reads, then what
 //! only this run may have, last what others see.
 //!
+//! What stops it either may pass (a port in use, a disk that is full), and then whoever started us may try again, or is wrong until
+//! somebody mends it: the command line, the configuration, a damaged database.
+//!
 //! Invariant: whatever is wrong is said before a phone could reach us.
 
 use super::load::{self, Loaded, Unloadable};
@@ -32,11 +35,16 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// One sentence, or several lines that end in one.
-pub struct Refused(pub String);
+pub struct Refused {
+    pub sentence: String,
+    /// Another try, later, may succeed.
+    pub passes: bool,
+}
 
+/// What the machine refuses, it may grant later.
 impl From<String> for Refused {
     fn from(sentence: String) -> Refused {
-        Refused(sentence)
+        Refused { sentence, passes: true }
     }
 }
 
@@ -44,12 +52,15 @@ pub fn start(options: Options) -> Result<Exchange, Refused> {
     let begun = clock::now();
     clock::keep_files_private();
     let signals = Signals::take().map_err(|fault| format!("could not listen for signals: {fault}"))?;
-    secrets::private_folder(&options.data)
-        .map_err(|fault| format!("could not make the data folder {}: {fault}", options.data.display()))?;
+    secrets::private_folder(&options.data).map_err(|fault| {
+        let passes = !matches!(fault.kind(), io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists);
+        Refused { sentence: format!("could not make the data folder {}: {fault}", options.data.display()), passes }
+    })?;
     let Loaded { config, library, secret_files } = load::load(&options, options.sip).map_err(refusal)?;
     let log = log(&config).map_err(|fault| format!("could not start the log: {fault}"))?;
     let lock = lock(&options.data)?;
-    let Bound { udp, tcp, listeners } = listeners::bind(&config.sip.listeners).map_err(|fault| fault.to_string())?;
+    let Bound { udp, tcp, listeners } = listeners::bind(&config.sip.listeners)
+        .map_err(|fault| Refused { sentence: fault.to_string(), passes: fault.passes() })?;
     let config = Arc::new(with_listeners(config, listeners));
     config.warnings.iter().for_each(|warning| warn!("{warning}"));
 
@@ -58,9 +69,13 @@ pub fn start(options: Options) -> Result<Exchange, Refused> {
     let boot = i64::from_ne_bytes(rng.u64().to_ne_bytes());
     let database = options.data.join(DATABASE);
     let window = config.storage.commit_window;
-    let (diary, restored) = Diary::open(&database, window, boot, now.wall).map_err(|fault| fault.to_string())?;
+    let (diary, restored) = Diary::open(&database, window, boot, now.wall)
+        .map_err(|fault| Refused { sentence: fault.to_string(), passes: fault.passes })?;
+    if let Some(fault) = &restored.unwritten {
+        warn!(%fault, "the database can be read and not written; what the last run left open is closed as soon as that changes");
+    }
     if !restored.crash_lost.is_empty() {
-        warn!(calls = restored.crash_lost.len(), "the last run died during calls; they are recorded as lost");
+        warn!(calls = restored.crash_lost.len(), "the last run died during calls; they are lost");
     }
     let fence = Fence { lab: config.lab };
     let outbox = diary.outbox(&database);
@@ -100,14 +115,15 @@ pub fn start(options: Options) -> Result<Exchange, Refused> {
 /// The administrator's mistakes as they are printed, and one sentence.
 fn refusal(unloadable: Unloadable) -> Refused {
     match unloadable {
-        Unloadable::Sentence(sentence) => Refused(sentence),
+        Unloadable::Sentence(sentence) => Refused { sentence, passes: false },
+        Unloadable::Passing(sentence) => Refused { sentence, passes: true },
         Unloadable::Faults(faults) => {
             for fault in &faults {
                 eprintln!("{fault}");
             }
             let count = faults.iter().filter(|fault| !fault.warning).count();
             let what = if count == 1 { "1 fault".to_string() } else { format!("{count} faults") };
-            Refused(format!("not started: {what} in the configuration"))
+            Refused { sentence: format!("not started: {what} in the configuration"), passes: false }
         }
     }
 }

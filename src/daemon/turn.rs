@@ -131,7 +131,7 @@ impl Exchange {
 
     /// What the store kept over the restart.
     pub fn restore(&mut self, restored: Restored, now: Now) {
-        let Restored { bindings, overrides, tallies, queueing, crash_lost } = restored;
+        let Restored { bindings, overrides, tallies, queueing, crash_lost, .. } = restored;
         self.guarded(now, |pbx, out| pbx.handle(Event::Routes(routes::read()), now, out));
         self.guarded(now, |pbx, out| pbx.restore(bindings, now, out));
         self.parts.pbx.restore_overrides(overrides, now);

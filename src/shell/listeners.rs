@@ -28,9 +28,16 @@ pub struct Bound {
 #[derive(Debug, thiserror::Error)]
 pub enum BindFault {
     #[error("could not listen on {transport} {address}: {why}")]
-    Refused { transport: &'static str, address: SocketAddr, why: String },
+    Refused { transport: &'static str, address: SocketAddr, why: String, passes: bool },
     #[error("could not listen on {transport} {address}: this transport is not built yet")]
     NotBuilt { transport: &'static str, address: SocketAddr },
+}
+
+impl BindFault {
+    /// Another try, later, may succeed: the port is let go, the address comes up. A privilege that we have not does not come.
+    pub fn passes(&self) -> bool {
+        matches!(self, BindFault::Refused { passes: true, .. })
+    }
 }
 
 pub fn bind(listeners: &[Listener]) -> Result<Bound, BindFault> {
@@ -61,7 +68,8 @@ fn bind_once(listeners: &[Listener]) -> Result<Bound, (BindFault, bool)> {
         }
         let refused = |error: io::Error| {
             let retry = known.is_some() && asked.port() == 0 && error.kind() == io::ErrorKind::AddrInUse;
-            (BindFault::Refused { transport: name(listener.transport), address, why: reason(&error) }, retry)
+            let passes = error.kind() != io::ErrorKind::PermissionDenied;
+            (BindFault::Refused { transport: name(listener.transport), address, why: reason(&error), passes }, retry)
         };
         let actual = match listener.transport {
             Transport::Udp => {

@@ -97,6 +97,14 @@ impl Exchange {
         (self.child, self.sip) = start(&self.config, "127.0.0.1:0", &self.folder);
     }
 
+    /// The same, where no file may grow beyond what is left on a disk that is all but full.
+    pub fn crash_and_restart_on_a_full_disk(&mut self) {
+        self.child.kill().expect("it was running");
+        self.child.wait().expect("it was our child");
+        let command = run(&self.config, "127.0.0.1:0", &self.folder.join("data"));
+        (self.child, self.sip) = started(on_a_full_disk(&command, 64), &self.folder);
+    }
+
     /// Asks the daemon to stop as systemd would, and waits; true when it went with exit code 0.
     pub fn stop(&mut self) -> bool {
         // SAFETY: a signal to our own child, which has not been waited for.
@@ -215,6 +223,15 @@ fn started(mut command: Command, folder: &Folder) -> (Child, SocketAddr) {
     drop(child.kill());
     drop(child.wait());
     panic!("the exchange was not ready within {START_LIMIT:?}; it printed:\n{said}{}", tail(&folder.join("log")));
+}
+
+/// The same command where no file may be longer than so many blocks of 512 bytes: writes beyond fail, as on a full disk.
+pub fn on_a_full_disk(command: &Command, blocks: u32) -> Command {
+    let mut limited = Command::new("sh");
+    limited.args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\""), "sh"]);
+    limited.arg(command.get_program()).args(command.get_args());
+    limited.current_dir(house()).stdin(Stdio::null());
+    limited
 }
 
 /// `centrala run`, not yet started.

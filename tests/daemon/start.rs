@@ -1,16 +1,21 @@
-//! What stops a start: exit code 2 and one clear sentence, or every fault of the configuration with its place.
+//! What stops a start: one clear sentence, or every fault of the configuration with its place; and exit code 1 for what may pass, so that
+//! it is tried again, 2 for what does not.
 
-use crate::exchange::{Folder, centrala, house, lab, run, said};
+use crate::exchange::{Folder, centrala, house, lab, on_a_full_disk, run, said};
 use crate::lab::copied;
 use std::fs;
 use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 /// A start that must fail: its output, once it has ended by itself.
 fn refused(config: &Path, sip: &str, data: &Path) -> Output {
-    let child = run(config, sip, data).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("our own binary");
+    ends(run(config, sip, data))
+}
+
+fn ends(mut command: Command) -> Output {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("our own binary");
     let pid = child.id().cast_signed();
     // A daemon that starts after all would never end: give it a limit.
     let (ended, wait) = std::sync::mpsc::channel::<()>();
@@ -26,9 +31,9 @@ fn refused(config: &Path, sip: &str, data: &Path) -> Output {
     output
 }
 
-fn check(what: &str, output: &Output, names: &[&str]) {
+fn check(what: &str, output: &Output, code: i32, names: &[&str]) {
     let text = said(output);
-    assert_eq!(output.status.code(), Some(2), "{what}: {text}");
+    assert_eq!(output.status.code(), Some(code), "{what}: {text}");
     for name in names {
         assert!(text.contains(name), "{what} does not name {name}: {text}");
     }
@@ -36,8 +41,8 @@ fn check(what: &str, output: &Output, names: &[&str]) {
 }
 
 /// One sentence: one line that is not empty.
-fn check_sentence(what: &str, output: &Output, names: &[&str]) {
-    check(what, output, names);
+fn check_sentence(what: &str, output: &Output, code: i32, names: &[&str]) {
+    check(what, output, code, names);
     let text = String::from_utf8_lossy(&output.stderr);
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     assert_eq!(lines.len(), 1, "{what} is not one sentence: {text}");
@@ -45,24 +50,45 @@ fn check_sentence(what: &str, output: &Output, names: &[&str]) {
 }
 
 #[test]
-fn a_port_in_use_is_one_sentence_and_exit_code_2() {
+fn what_may_pass_is_one_sentence_and_exit_code_1() {
     let folder = Folder::new("port");
     let datagrams = UdpSocket::bind("127.0.0.1:0").expect("a port");
     let taken = datagrams.local_addr().expect("bound").to_string();
-    check_sentence("a taken UDP port", &refused(&lab(), &taken, &folder.join("a")), &[&taken]);
+    check_sentence("a taken UDP port", &refused(&lab(), &taken, &folder.join("a")), 1, &[&taken]);
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let taken = listener.local_addr().expect("bound").to_string();
-    check_sentence("a taken TCP port", &refused(&lab(), &taken, &folder.join("b")), &[&taken]);
+    check_sentence("a taken TCP port", &refused(&lab(), &taken, &folder.join("b")), 1, &[&taken]);
+    // Of a network that comes up later, as far as we know.
+    let nowhere = "192.0.2.1:5060";
+    check_sentence("no such address", &refused(&lab(), nowhere, &folder.join("c")), 1, &[nowhere]);
+    let database = folder.join("d/centrala.db");
+    fs::create_dir_all(&database).expect("a folder in its place");
+    check_sentence("no database", &refused(&lab(), "127.0.0.1:0", &folder.join("d")), 1, &["centrala.db"]);
+    let full = on_a_full_disk(&run(&lab(), "127.0.0.1:0", &folder.join("e")), 0);
+    check_sentence("a new database on a full disk", &ends(full), 1, &["centrala.db"]);
+}
+
+#[test]
+fn a_secret_that_finds_no_room_is_not_left_behind_empty() {
+    let folder = Folder::new("secret");
+    let config = house().join("config");
+    let full = on_a_full_disk(&run(&config, "127.0.0.1:0", &folder.join("data")), 0);
+    check_sentence("a secret on a full disk", &ends(full), 1, &["could not write the secret"]);
+    assert_eq!(fs::read_dir(folder.join("data/secrets")).expect("made").count(), 0);
 }
 
 #[test]
 fn a_missing_directory_is_one_sentence_and_exit_code_2() {
     let folder = Folder::new("missing");
     let nowhere = folder.join("nowhere");
-    check_sentence("no configuration", &refused(&nowhere, "127.0.0.1:0", &folder.join("data")), &["nowhere"]);
+    check_sentence("no configuration", &refused(&nowhere, "127.0.0.1:0", &folder.join("data")), 2, &["nowhere"]);
     // A data folder that cannot be made, because a file stands where it would go.
     fs::write(folder.join("file"), "").expect("a file");
-    check_sentence("no data folder", &refused(&lab(), "127.0.0.1:0", &folder.join("file/data")), &["file"]);
+    check_sentence("no data folder", &refused(&lab(), "127.0.0.1:0", &folder.join("file/data")), 2, &["file"]);
+    // What no other try would mend either.
+    fs::create_dir_all(folder.join("damaged")).expect("a folder");
+    fs::write(folder.join("damaged/centrala.db"), vec![b'x'; 8192]).expect("a file");
+    check_sentence("garbage", &refused(&lab(), "127.0.0.1:0", &folder.join("damaged")), 2, &["it is damaged"]);
 }
 
 #[test]
@@ -72,7 +98,7 @@ fn an_unreadable_sound_is_one_sentence_and_exit_code_2() {
     let sound = changed.sounds.join("pl/welcome.wav");
     let whole = fs::read(&sound).expect("a sound");
     fs::write(&sound, &whole[..30]).expect("a truncated sound");
-    check_sentence("a truncated sound", &refused(&changed.config, "127.0.0.1:0", &folder.join("data")), &["welcome"]);
+    check_sentence("a truncated sound", &refused(&changed.config, "127.0.0.1:0", &folder.join("data")), 2, &["welcome"]);
 }
 
 #[test]
@@ -90,7 +116,7 @@ fn broken_yaml_is_told_whole_with_every_place() {
         ("run", refused(&changed.config, "127.0.0.1:0", &folder.join("data"))),
         ("check", centrala(&["check", "--config", &changed.config.to_string_lossy()])),
     ] {
-        check(what, &output, &["main.yaml:", "plaay", "play", "zz-broken.yaml:2:"]);
+        check(what, &output, 2, &["main.yaml:", "plaay", "play", "zz-broken.yaml:2:"]);
         println!("{}", said(&output));
     }
     let fine = centrala(&["check", "--config", &lab().to_string_lossy()]);

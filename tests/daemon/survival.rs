@@ -45,3 +45,27 @@ fn registrations_agents_and_records_survive_kill_9() {
     let mut line = Line::udp("127.0.0.2", exchange.sip);
     answered(&mut line, &exchange, "100");
 }
+
+#[test]
+fn an_exchange_that_dies_while_the_disk_is_full_comes_back_with_its_phones_and_writes_when_it_can() {
+    let mut exchange = Exchange::lab("full");
+    let mut line = Line::udp("127.0.0.1", exchange.sip);
+    let mut phone = Call::new(&line, "1002", "100", exchange.sip);
+    assert_eq!(phone.registers(&mut line, "pw1002"), 200);
+    exchange.ask(&["agent", "pause", "1002", "--reason", "lunch"]);
+    let mut line = Line::udp("127.0.0.2", exchange.sip);
+    answered(&mut line, &exchange, "101");
+    until(SOON, || (exchange.status()["writes_open"] == 0).then_some(())).expect("everything on the disk");
+
+    exchange.crash_and_restart_on_a_full_disk();
+    assert_eq!(exchange.registrations().len(), 1, "{}", exchange.log());
+    assert_eq!(state(&exchange, "1002"), "paused (lunch)", "{}", exchange.log());
+    assert!(exchange.log().contains("can be read and not written"), "{}", exchange.log());
+    let mut line = Line::udp("127.0.0.2", exchange.sip);
+    answered(&mut line, &exchange, "100");
+
+    exchange.crash_and_restart();
+    let records = exchange.records(1);
+    assert_eq!((&records[0]["dialled"], &records[0]["outcome"]), (&"101".into(), &"crash lost".into()), "{records:#?}");
+    assert_eq!(exchange.registrations().len(), 1, "{}", exchange.log());
+}

@@ -1,6 +1,8 @@
 //! The open database: how it is made, grown, written to and found again.
 //!
-//! Invariant: a group of writes is on the disk whole or not at all, and never twice: `progress` is part of each transaction.
+//! A start reads what outlived the last run, and then closes what that one left open. While nothing can be written, this is owed, and is
+//! done with the first group that can be. Invariant: a group of writes is on the disk whole or not at all, and never twice: `progress` is
+//! part of each transaction.
 
 use super::queueing::{self, Queueing};
 use super::{calendars, customers, outbox};
@@ -13,9 +15,14 @@ use crate::time::{Duration, Wall};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// How long SQLite waits for a lock that somebody else holds, each time that it is asked.
 const BUSY: Duration = Duration::from_secs(2);
+
+/// A start waits so long for whoever holds the database, and looks anew so often: SQLite itself does not wait for every lock.
+const BUSY_AT_START: Duration = Duration::from_secs(5);
+const LOOK_ANEW: Duration = Duration::from_millis(50);
 
 /// The statements of a group are prepared once and kept.
 const STATEMENTS: usize = 32;
@@ -25,8 +32,12 @@ const CHECKPOINT_PAGES: u32 = 4000;
 
 /// Why the store cannot be used at all: one sentence.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Unusable(pub(super) String);
+#[error("{sentence}")]
+pub struct Unusable {
+    pub(super) sentence: String,
+    /// It may be another at the next try: a lock, a full disk, a folder that is not there yet.
+    pub passes: bool,
+}
 
 /// What a restart finds.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -37,9 +48,11 @@ pub struct Restored {
     pub overrides: Vec<OverrideRow>,
     /// Wrong attempts that still count.
     pub tallies: Vec<TallyRow>,
-    /// The references of calls that were going on when the last run died; they are closed now, with a fact each.
+    /// The references of calls that were going on when the last run died; they are closed, with a fact each.
     pub crash_lost: Vec<String>,
     pub queueing: Queueing,
+    /// Why nothing can be written now: what the last run left open is closed later.
+    pub unwritten: Option<String>,
 }
 
 pub struct Book {
@@ -49,6 +62,8 @@ pub struct Book {
     boot: i64,
     /// How many groups were begun, given up ones among them.
     groups: i64,
+    /// What runs before this moment left open is to be closed.
+    owed: Option<Wall>,
 }
 
 impl Book {
@@ -64,34 +79,57 @@ impl Book {
                 }
                 _ => "",
             };
-            Unusable(format!("could not open the database {}: {fault}{hint}", path.display()))
+            let sentence = format!("could not open the database {}: {fault}{hint}", path.display());
+            Unusable { sentence, passes: may_pass(&fault) }
         };
-        let mut connection = connect(path).map_err(unusable)?;
-        let seen = version(&connection).map_err(unusable)?;
+        let opened = || {
+            let connection = connect(path)?;
+            let seen = version(&connection)?;
+            Ok((connection, seen))
+        };
+        let (mut connection, seen) = patiently(opened).map_err(unusable)?;
         if seen > MIGRATIONS.len() {
             let known = MIGRATIONS.len();
-            return Err(Unusable(format!(
-                "could not open the database {}: it was written by a newer centrala (schema {seen}, this one knows {known})",
-                path.display()
-            )));
+            let newer = format!("it was written by a newer centrala (schema {seen}, this one knows {known})");
+            let sentence = format!("could not open the database {}: {newer}", path.display());
+            return Err(Unusable { sentence, passes: false });
         }
-        migrate(&mut connection, seen).map_err(unusable)?;
-        Ok(Book { connection: Some(connection), path: path.to_owned(), boot, groups: 0 })
+        patiently(|| {
+            let seen = version(&connection)?;
+            migrate(&mut connection, seen)
+        })
+        .map_err(unusable)?;
+        Ok(Book { connection: Some(connection), path: path.to_owned(), boot, groups: 0, owed: None })
     }
 
-    /// What outlived the last run. Calls that it left open are closed as lost.
+    /// What outlived the last run. What it left open is closed: calls as lost, places in queues; now, or as soon as that can be written.
     pub fn restore(&mut self, now: Wall) -> Result<Restored, Unusable> {
         let path = self.path.display().to_string();
-        let unusable = |fault: rusqlite::Error| Unusable(format!("could not read the database {path}: {fault}"));
-        let connection = self.connection.as_mut().ok_or_else(|| Unusable("the database is closed".into()))?;
-        let transaction = writing(connection).map_err(unusable)?;
-        let crash_lost = close_lost_calls(&transaction, now).map_err(unusable)?;
-        let bindings = live_bindings(&transaction, now).map_err(unusable)?;
-        let overrides = calendars::live(&transaction, now).map_err(unusable)?;
-        let queueing = queueing::restore(&transaction, now).map_err(unusable)?;
-        let tallies = customers::live_tallies(&transaction, now).map_err(unusable)?;
-        transaction.commit().map_err(unusable)?;
-        Ok(Restored { bindings, overrides, tallies, crash_lost, queueing })
+        let unusable = |fault: rusqlite::Error| {
+            let sentence = format!("could not read the database {path}: {fault}");
+            Unusable { sentence, passes: may_pass(&fault) }
+        };
+        let closed = || Unusable { sentence: format!("the database {path} is closed"), passes: true };
+        let connection = self.connection.as_mut().ok_or_else(closed)?;
+        let mut restored = patiently(|| read(&connection.transaction()?, now)).map_err(unusable)?;
+        self.owed = Some(now);
+        match self.settle() {
+            Ok(()) => {}
+            Err(fault) if may_pass(&fault) => restored.unwritten = Some(fault.to_string()),
+            Err(fault) => return Err(unusable(fault)),
+        }
+        Ok(restored)
+    }
+
+    /// Closes what earlier runs left open, if that is still to be done.
+    fn settle(&mut self) -> rusqlite::Result<()> {
+        if let (Some(since), Some(connection)) = (self.owed, self.connection.as_mut()) {
+            let transaction = writing(connection)?;
+            close_what_was_left(&transaction, since)?;
+            transaction.commit()?;
+            self.owed = None;
+        }
+        Ok(())
     }
 
     /// One transaction for the whole group.
@@ -122,17 +160,24 @@ impl Book {
                 let reached: (i64, i64) = connection.query_row("SELECT boot, groups FROM progress", [], read)?;
                 let connection = self.connection.insert(connection);
                 if reached == (boot, number) {
+                    self.owed = None;
                     return Ok(());
                 }
                 connection
             }
         };
         let transaction = writing(connection)?;
+        // Before the first record of this run, or its own calls would be among those that are closed.
+        if let Some(since) = self.owed {
+            close_what_was_left(&transaction, since)?;
+        }
         for write in group {
             record(&transaction, write)?;
         }
         transaction.prepare_cached("UPDATE progress SET boot = ?1, groups = ?2")?.execute(params![boot, number])?;
-        transaction.commit()
+        transaction.commit()?;
+        self.owed = None;
+        Ok(())
     }
 
     /// Forgets whoever has this number. Records and facts stay, without a name. How many rows that was.
@@ -183,6 +228,23 @@ pub fn is_of_the_disk(fault: &rusqlite::Error) -> bool {
     )
 }
 
+/// Whether another try, later, may find it otherwise: a damaged database stays one.
+fn may_pass(fault: &rusqlite::Error) -> bool {
+    let damaged = matches!(fault.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase));
+    is_of_the_disk(fault) && !damaged
+}
+
+/// Tries until nobody else holds the database, as long as a start may wait for that.
+fn patiently<T>(mut act: impl FnMut() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+    let begun = Instant::now();
+    loop {
+        match act() {
+            Err(fault) if is_locked(&fault) && begun.elapsed() < BUSY_AT_START => std::thread::sleep(LOOK_ANEW),
+            done => return done,
+        }
+    }
+}
+
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY)?;
@@ -207,10 +269,32 @@ fn migrate(connection: &mut Connection, seen: usize) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// What outlived the last run; nothing is written.
+fn read(transaction: &Transaction<'_>, now: Wall) -> rusqlite::Result<Restored> {
+    let mut open = transaction.prepare("SELECT reference FROM calls WHERE ended IS NULL ORDER BY id")?;
+    Ok(Restored {
+        bindings: live_bindings(transaction, now)?,
+        overrides: calendars::live(transaction, now)?,
+        tallies: customers::live_tallies(transaction, now)?,
+        crash_lost: open.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?,
+        queueing: queueing::restore(transaction, now)?,
+        unwritten: None,
+    })
+}
+
+/// Closes what runs before then left open, and forgets what held no longer.
+fn close_what_was_left(transaction: &Transaction<'_>, since: Wall) -> rusqlite::Result<()> {
+    close_lost_calls(transaction, since)?;
+    transaction.execute("DELETE FROM bindings WHERE expires <= ?1", [since.unix_nanos()])?;
+    calendars::forget(transaction, since)?;
+    customers::forget_tallies(transaction, since)?;
+    queueing::close(transaction, since)
+}
+
 fn live_bindings(transaction: &Transaction<'_>, now: Wall) -> rusqlite::Result<Vec<BindingRow>> {
-    transaction.execute("DELETE FROM bindings WHERE expires <= ?1", [now.unix_nanos()])?;
-    let mut select = transaction.prepare("SELECT user, contact, expires, body FROM bindings ORDER BY user, contact")?;
-    let rows = select.query_map([], |row| {
+    let mut select = transaction
+        .prepare("SELECT user, contact, expires, body FROM bindings WHERE expires > ?1 ORDER BY user, contact")?;
+    let rows = select.query_map([now.unix_nanos()], |row| {
         let user: String = row.get(0)?;
         let expires = Wall::from_unix_nanos(row.get(2)?);
         Ok(BindingRow { user: Name::from(user), contact: row.get(1)?, expires, body: row.get(3)? })
@@ -220,7 +304,7 @@ fn live_bindings(transaction: &Transaction<'_>, now: Wall) -> rusqlite::Result<V
 
 /// A call without an end was going on when the last run died. It lasted at least until the last thing that is known, and not
 /// into the future should the civil clock have been set back.
-fn close_lost_calls(transaction: &Transaction<'_>, now: Wall) -> rusqlite::Result<Vec<String>> {
+fn close_lost_calls(transaction: &Transaction<'_>, now: Wall) -> rusqlite::Result<()> {
     let last: Option<i64> =
         transaction.query_row("SELECT at FROM facts ORDER BY id DESC LIMIT 1", [], |row| row.get(0)).optional()?;
     let last = last.unwrap_or(now.unix_nanos());
@@ -237,7 +321,7 @@ fn close_lost_calls(transaction: &Transaction<'_>, now: Wall) -> rusqlite::Resul
         let body = serde_json::json!({ "ended": ended, "outcome": CRASH_LOST });
         fact(transaction, now, "call lost", Some(reference), Some(*caller), &body)?;
     }
-    Ok(lost.into_iter().map(|(_, reference, ..)| reference).collect())
+    Ok(())
 }
 
 /// One write: its fact and its rows.

@@ -34,11 +34,17 @@ pub(super) fn cleared(transaction: &Transaction<'_>, at: Wall, calendar: &str) -
     fact(transaction, at, "calendar cleared", None, None, &json!({ "calendar": calendar }))
 }
 
-/// Those that have not expired; the others are forgotten.
-pub(super) fn live(transaction: &Transaction<'_>, now: Wall) -> rusqlite::Result<Vec<OverrideRow>> {
+/// Those that have expired are forgotten.
+pub(super) fn forget(transaction: &Transaction<'_>, now: Wall) -> rusqlite::Result<()> {
     transaction.execute("DELETE FROM calendar_overrides WHERE until <= ?1", [now.unix_nanos()])?;
-    let mut select = transaction.prepare("SELECT calendar, until, body FROM calendar_overrides ORDER BY calendar")?;
-    let rows = select.query_map([], |row| {
+    Ok(())
+}
+
+/// Those that have not expired.
+pub(super) fn live(transaction: &Transaction<'_>, now: Wall) -> rusqlite::Result<Vec<OverrideRow>> {
+    let mut select =
+        transaction.prepare("SELECT calendar, until, body FROM calendar_overrides WHERE until > ?1 ORDER BY calendar")?;
+    let rows = select.query_map([now.unix_nanos()], |row| {
         let calendar: String = row.get(0)?;
         Ok(OverrideRow { calendar: Name::from(calendar), until: Wall::from_unix_nanos(row.get(1)?), body: row.get(2)? })
     })?;

@@ -94,14 +94,19 @@ pub(super) fn attempted(transaction: &Transaction<'_>, at: Wall, note: &AttemptN
     fact(transaction, at, "authorization", call, party, &body)
 }
 
-/// The counts that still matter; the others are forgotten, and so are those of erased numbers.
-pub(super) fn live_tallies(transaction: &Transaction<'_>, now: Wall) -> rusqlite::Result<Vec<TallyRow>> {
+/// The counts that no longer matter are forgotten.
+pub(super) fn forget_tallies(transaction: &Transaction<'_>, now: Wall) -> rusqlite::Result<()> {
     transaction.execute("DELETE FROM attempts WHERE forget <= ?1 AND ifnull(locked_until, 0) <= ?1", [now.unix_nanos()])?;
+    Ok(())
+}
+
+/// The counts that still matter; those of erased numbers do not.
+pub(super) fn live_tallies(transaction: &Transaction<'_>, now: Wall) -> rusqlite::Result<Vec<TallyRow>> {
     let mut select = transaction.prepare(
         "SELECT a.customer, p.number, a.wrong, a.forget, a.locked_until FROM attempts a LEFT JOIN parties p ON p.id = a.party
-         WHERE a.customer IS NOT NULL OR p.number IS NOT NULL",
+         WHERE (a.customer IS NOT NULL OR p.number IS NOT NULL) AND (a.forget > ?1 OR ifnull(a.locked_until, 0) > ?1)",
     )?;
-    let rows = select.query_map([], |row| {
+    let rows = select.query_map([now.unix_nanos()], |row| {
         let locked: Option<i64> = row.get(4)?;
         let forget = Wall::from_unix_nanos(row.get(3)?);
         let tally = Tally { wrong: row.get(2)?, forget, locked_until: locked.map(Wall::from_unix_nanos) };

@@ -308,7 +308,7 @@ fn commit_when_free(shared: &Shared, book: &mut Book, group: &[Write]) -> rusqli
 
 impl Unusable {
     fn system(error: io::Error) -> Unusable {
-        Unusable(format!("the store could not be started: {error}"))
+        Unusable { sentence: format!("the store could not be started: {error}"), passes: true }
     }
 }
 

@@ -83,21 +83,30 @@ pub(super) fn agent(transaction: &Transaction<'_>, at: Wall, it: &AgentFact) -> 
     fact(transaction, at, "agent state", None, None, &json!({ "agent": name, "state": it.state }))
 }
 
+/// Places that were lost before then are forgotten.
+fn forgotten(now: Wall) -> i64 {
+    now.unix_nanos().saturating_sub(i64::try_from(FORGOTTEN.as_nanos()).unwrap_or(i64::MAX))
+}
+
+/// Who still waited when the last run ended has lost their place.
+pub(super) fn close(transaction: &Transaction<'_>, now: Wall) -> rusqlite::Result<()> {
+    transaction.execute("DELETE FROM waiting WHERE lost < ?1", [forgotten(now)])?;
+    transaction.execute("UPDATE waiting SET lost = ?1 WHERE lost IS NULL", [now.unix_nanos()])?;
+    Ok(())
+}
+
 /// Agents as they were, and the places of those who waited when the last run ended.
 pub(super) fn restore(transaction: &Transaction<'_>, now: Wall) -> rusqlite::Result<Queueing> {
-    let forgotten = now.unix_nanos().saturating_sub(i64::try_from(FORGOTTEN.as_nanos()).unwrap_or(i64::MAX));
-    transaction.execute("DELETE FROM waiting WHERE lost < ?1", [forgotten])?;
-    transaction.execute("UPDATE waiting SET lost = ?1 WHERE lost IS NULL", [now.unix_nanos()])?;
     let mut select = transaction.prepare("SELECT body FROM agents ORDER BY agent")?;
     let agents = select.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
     let mut select = transaction.prepare(
         "SELECT p.number, w.queue, w.arrival FROM waiting w JOIN parties p ON p.id = w.party
-         WHERE p.number IS NOT NULL ORDER BY w.arrival",
+         WHERE p.number IS NOT NULL AND (w.lost IS NULL OR w.lost >= ?1) ORDER BY w.arrival",
     )?;
     let place = |row: &rusqlite::Row<'_>| {
         Ok(PlaceRow { contact: row.get(0)?, queue: row.get(1)?, arrival: Wall::from_unix_nanos(row.get(2)?) })
     };
-    let places = select.query_map([], place)?.collect::<rusqlite::Result<_>>()?;
+    let places = select.query_map([forgotten(now)], place)?.collect::<rusqlite::Result<_>>()?;
     Ok(Queueing { agents, places })
 }
 

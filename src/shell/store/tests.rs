@@ -334,6 +334,49 @@ fn records_wait_for_another_program_that_holds_the_database_and_none_is_lost() {
 }
 
 #[test]
+fn a_start_while_nothing_can_be_written_finds_everything_and_closes_what_was_left_with_its_first_record() {
+    let folder = Folder::new("owed");
+    let (diary, _) = open(&folder, 1);
+    for write in writes([started("3333333333333333"), What::Bound(binding("1001", 600)), What::Bound(binding("1002", 5))]) {
+        diary.write(write);
+    }
+    diary.stop();
+    let other = rusqlite::Connection::open(folder.database()).expect("a database of ours");
+    other.execute_batch("BEGIN IMMEDIATE").expect("nobody holds it");
+    let (diary, restored) = open(&folder, 2);
+    assert!(restored.unwritten.is_some());
+    assert_eq!((restored.crash_lost, restored.bindings), (vec!["3333333333333333".into()], vec![binding("1001", 600)]));
+    other.execute_batch("ROLLBACK").expect("ours");
+    assert_eq!(count(&folder, "SELECT count(*) FROM calls WHERE ended IS NULL"), 1, "not yet");
+    diary.write(writes([started("4444444444444444")]).remove(0));
+    assert!(diary.settled().wait(Duration::from_secs(20)), "answered");
+    // The one that goes on is not among those that are closed.
+    assert_eq!(count(&folder, "SELECT count(*) FROM calls WHERE ended IS NULL AND reference LIKE '4%'"), 1);
+    assert_eq!(count(&folder, "SELECT count(*) FROM calls WHERE outcome = 'crash lost' AND reference LIKE '3%'"), 1);
+    assert_eq!(count(&folder, "SELECT count(*) FROM bindings"), 1);
+    diary.write(writes([ended("4444444444444444")]).remove(0));
+    diary.stop();
+    assert_eq!(count(&folder, "SELECT count(*) FROM facts WHERE kind = 'call lost'"), 1, "closed once");
+}
+
+#[test]
+fn a_lock_that_is_held_for_a_moment_is_waited_for_at_the_start() {
+    let folder = Folder::new("moment");
+    open(&folder, 1).0.stop();
+    let other = rusqlite::Connection::open(folder.database()).expect("a database of ours");
+    // Nobody may even read beside this one.
+    other.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; UPDATE progress SET groups = groups").expect("ours");
+    let held = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(300));
+        drop(other);
+    });
+    let (diary, restored) = open(&folder, 2);
+    assert_eq!(restored, Restored::default());
+    held.join().expect("no panic");
+    diary.stop();
+}
+
+#[test]
 fn what_cannot_be_opened_is_one_clear_sentence() {
     let check = |name: &str, prepare: &dyn Fn(&Folder) -> PathBuf, sentence: &str| {
         let folder = Folder::new(name);
