@@ -21,9 +21,12 @@ impl Lamp {
     /// The call goes through these states, as dialogs of this direction with this other one; then the lamp subscribes anew, and no more.
     fn of(whose: &str, address: &str, direction: &str, other: &str, states: &[&str], exchange: &Exchange) -> Lamp {
         let folder = Folder::new("lamp");
-        let free = format!("<dialog-info [^>]*state=\"full\" entity=\"sip:{whose}@[0-9.]+:[0-9]+\">.*<state>terminated</state>");
+        let free =
+            format!("<dialog-info [^>]*state=\"full\" entity=\"sip:{whose}@[0-9.]+:[0-9]+\">.*<state>terminated</state>");
         let call = |state: &&str| {
-            is_told(&format!("direction=\"{direction}\"><state>{state}</state>.*<remote><identity>sip:{other}@[0-9.]+:[0-9]+</identity>"))
+            is_told(&format!(
+                "direction=\"{direction}\"><state>{state}</state>.*<remote><identity>sip:{other}@[0-9.]+:[0-9]+</identity>"
+            ))
         };
         let steps = [
             subscribes(whose),
