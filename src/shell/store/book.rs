@@ -292,8 +292,8 @@ fn close_what_was_left(transaction: &Transaction<'_>, since: Wall) -> rusqlite::
 }
 
 fn live_bindings(transaction: &Transaction<'_>, now: Wall) -> rusqlite::Result<Vec<BindingRow>> {
-    let mut select = transaction
-        .prepare("SELECT user, contact, expires, body FROM bindings WHERE expires > ?1 ORDER BY user, contact")?;
+    let mut select =
+        transaction.prepare("SELECT user, contact, expires, body FROM bindings WHERE expires > ?1 ORDER BY user, contact")?;
     let rows = select.query_map([now.unix_nanos()], |row| {
         let user: String = row.get(0)?;
         let expires = Wall::from_unix_nanos(row.get(2)?);
