@@ -1,10 +1,13 @@
 //! `centrala outbound try`: would this extension's call to that number be made, by which trunks, and if not, why not.
 
 use crate::cli::table::{print_json, say};
-use crate::config::{self, Config, Destination, Overrides};
+use crate::config::{self, Class, Code, Config, Destination, Overrides, When};
+use crate::id::Name;
 use crate::pbx::policy::{self, Refusal, Verdict};
+use crate::pbx::{Lead, lead_of};
 use crate::shell::files;
 use crate::shell::sys::clock;
+use crate::sip::Source;
 use crate::time::{Moment, Now, Wall};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -51,6 +54,15 @@ pub fn run(arguments: &Outbound) -> Result<(), String> {
         let hint = known.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
         return Err(format!("there is no extension `{}`{hint}", arguments.extension));
     };
+    if let Some(service) = service(&config, &arguments.number) {
+        return match arguments.json {
+            true => print_json(&serde_json::json!({ "permitted": true, "inside": service })),
+            false => {
+                say!("inside: {service}");
+                Ok(())
+            }
+        };
+    }
     let now = Now { mono: Moment::from_nanos(0), wall: arguments.at.unwrap_or_else(|| clock::now().wall) };
     match policy::explain(&config, extension, policy::Way::Dialled, &arguments.number, now) {
         Ok(verdict) if arguments.json => print_json(&object(&config, extension, &verdict)),
@@ -65,6 +77,32 @@ pub fn run(arguments: &Outbound) -> Result<(), String> {
             }
             Err(why)
         }
+    }
+}
+
+/// The service that phones of the house reach under what is dialled.
+fn service(config: &Config, dialled: &str) -> Option<String> {
+    match lead_of(config, &Source::Extension(Name::default()), dialled) {
+        Ok(Lead::Code(code, rest)) => {
+            let what = match &code {
+                Code::Login => "login as an agent".into(),
+                Code::Logout => "logout as an agent".into(),
+                Code::Pause(reason) => format!("a pause ({reason})"),
+                Code::Resume => "the end of a pause".into(),
+                Code::Forward(When::Always) => format!("calls are forwarded to {rest}"),
+                Code::Forward(When::Busy) => format!("calls are forwarded to {rest} when busy"),
+                Code::Forward(When::NoAnswer) => format!("calls are forwarded to {rest} when nobody answers"),
+                Code::ForwardOff => "calls are forwarded no more".into(),
+                Code::Pickup => format!("the call that rings at {rest} is picked up"),
+                Code::Park => "whoever is transferred there is parked at the first free slot".into(),
+                Code::ThreeWay => "the phone's two calls come together".into(),
+                Code::Voicemail(flow) => format!("flow {flow}"),
+            };
+            let written = dialled.strip_suffix(rest.as_str()).unwrap_or(dialled);
+            Some(format!("feature code {written}: {what}"))
+        }
+        Ok(Lead::Slot(slot)) => Some(format!("parking slot {slot}")),
+        _ => None,
     }
 }
 
@@ -133,7 +171,12 @@ fn print(config: &Config, extension: &str, verdict: &Verdict) {
 fn refused(config: &Config, extension: &str, refusal: Refusal) -> String {
     let sentence = format!("not called: {refusal}");
     let classes: Vec<_> = config.outbound.allowance(extension).classes.iter().map(|class| class.word()).collect();
+    let countries = &config.outbound.allowance(extension).international;
     match refusal {
+        Refusal::NotPermitted(Class::International) if classes.contains(&Class::International.word()) => {
+            let open = if countries.is_empty() { "none".into() } else { countries.join(", ") };
+            format!("not called: that country is not open to this account; open to {extension}: {open}")
+        }
         Refusal::NotPermitted(_) => format!("{sentence}; permitted to {extension}: {}", list(&classes)),
         _ => sentence,
     }
@@ -174,6 +217,23 @@ mod tests {
         let verdict = policy::explain(&config, &"1001".into(), policy::Way::Dialled, "1005", now).expect("inside");
         let expected = serde_json::json!({ "permitted": true, "inside": "extension 1005" });
         assert_eq!(object(&config, "1001", &verdict), expected);
+        let mut config = Config::default();
+        config.services.codes.insert("*11".into(), Code::Login);
+        config.services.codes.insert("*21".into(), Code::Forward(When::Always));
+        config.services.parking =
+            Some(config::Parking { first: 701, last: 702, timeout: crate::time::Duration::from_secs(60) });
+        for (dialled, expected) in [
+            ("*11", Some("feature code *11: login as an agent")),
+            ("*21601234567", Some("feature code *21: calls are forwarded to 601234567")),
+            ("702", Some("parking slot 702")),
+            ("703", None),
+        ] {
+            assert_eq!(service(&config, dialled).as_deref(), expected, "{dialled}");
+        }
+        config.outbound.usual.classes = [Class::National, Class::International].into();
+        config.outbound.usual.international = ["+49".into(), "+420".into()].into();
+        let why = refused(&config, "1001", Refusal::NotPermitted(Class::International));
+        assert_eq!(why, "not called: that country is not open to this account; open to 1001: +49, +420");
         assert_eq!(line(&["--at", "tomorrow"]).map(drop).expect_err("no time").exit_code(), 2);
     }
 }

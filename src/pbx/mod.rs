@@ -91,6 +91,7 @@ mod unanswered;
 mod words;
 
 pub use call::{Attempt, AttemptId, Call, EndedBy, Outcome, Phase};
+pub use route::{Lead, route as lead_of};
 pub use words::*;
 
 use crate::acd::{self, Acd, ItemId, OfferId};
