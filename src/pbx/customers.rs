@@ -2,7 +2,7 @@
 //!
 //! Invariant: no PIN comes here: only its verifier.
 
-use super::{Action, Pbx};
+use super::{Action, Pbx, Unkept};
 use crate::control::{Customer, MAX_CUSTOMERS, Response, e164};
 use crate::id::ReplyId;
 use crate::store::What;
@@ -23,14 +23,14 @@ impl Pbx {
         for customer in &mut list {
             customer.numbers = customer.numbers.iter().map(|number| e164(number)).collect();
         }
-        self.write_then_reply(What::Customers(list), reply, now, out);
+        self.write_then_reply(What::Customers(list), reply, Unkept::Unchanged, now, out);
     }
 
     pub(super) fn remove_customers(&mut self, reply: ReplyId, ids: Vec<String>, now: Now, out: &mut Vec<Action>) {
         if ids.len() > MAX_CUSTOMERS {
             return out.push(Action::Reply { reply, response: Response::Failed(too_many()) });
         }
-        self.write_then_reply(What::CustomersGone(ids), reply, now, out);
+        self.write_then_reply(What::CustomersGone(ids), reply, Unkept::Unchanged, now, out);
     }
 }
 

@@ -3,7 +3,7 @@
 //! Invariant: an operator is told "done" when the forgiveness is on the disk, with a fact of it.
 
 use super::attempts::Subject;
-use super::{Action, Pbx};
+use super::{Action, Pbx, Unkept};
 use crate::control::{MAX_CUSTOMERS, Response, e164};
 use crate::id::ReplyId;
 use crate::store::{AttemptNote, Tally, What};
@@ -29,7 +29,7 @@ impl Pbx {
         for subject in others {
             self.write(unlocked(subject), now, out);
         }
-        self.write_then_reply(unlocked(last), reply, now, out);
+        self.write_then_reply(unlocked(last), reply, Unkept::HoldsNow, now, out);
     }
 
     pub(super) fn locks(&self, now: Now) -> Response {
