@@ -251,6 +251,14 @@ fn each_section_is_judged_at_its_place() {
             ],
         ),
         (
+            "hosts:\n  x.example:8443: {}\n  CRM.example: {}\nwebhooks:\n  \
+             a: {url: 'https://crm.example:99999/x', secret: '${file:1001}'}\n  b: {url: 'https://crm.example:8443/x', secret: '${file:1001}'}",
+            &[
+                "c.yaml:2:3 `x.example:8443` has a port: a host is named without one (`x.example`), and stands for all of its ports",
+                "c.yaml:5:12 a port is a number from 1 to 65535",
+            ],
+        ),
+        (
             "hosts: {127.0.0.1: {}, '::1': {}}\nwebhooks:\n  a: {url: 'http://127.0.0.1:8080', secret: '${file:1001}', events: [ofer], timeout: 1ms}\n  \
              b: {url: 'http://me@127.0.0.1/', events: []}\n  c: {url: 'http://[::1]:9/x?y', secret: '${file:1001}'}",
             &[

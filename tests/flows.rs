@@ -1,7 +1,9 @@
 //! Flows as an administrator writes them: what is complained about, and where; and what a caller then hears.
 
+use centrala::fault::{Fault, Faults};
 use centrala::id::{Name, PlayId, Rng};
-use centrala::ivr::{Cause, Command, DialEnd, Event, Flow, QueueEnd, Session, World};
+use centrala::ivr::rehearsal::{self, Props};
+use centrala::ivr::{Caller, Cause, Command, DialEnd, Event, Flow, QueueEnd, Session, World};
 use centrala::time::{Duration, Moment, Now, Wall};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -733,4 +735,65 @@ fn the_flow_in_the_documentation_is_a_good_one() {
     let text = include_str!("../docs/flows.md");
     let yaml = text.split("```yaml").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
     assert_eq!(faults("ivr-flows/reception.yaml", yaml.as_bytes()), Vec::<String>::new());
+}
+
+/// What is wrong with the tests of `test`, as line and message.
+fn faults_of_tests(yaml: &str) -> Vec<String> {
+    let mut faults = Faults::new();
+    rehearsal::read("test.test.yaml", yaml.as_bytes(), &"test".into(), &world(), &Caller::default(), &mut faults);
+    let Err(faults) = faults.judge() else { return Vec::new() };
+    let hint = |fault: &Fault| fault.suggestion.as_ref().map(|name| format!("; did you mean {name}?")).unwrap_or_default();
+    faults.iter().map(|fault| format!("{} {}{}", fault.place.line, fault.message, hint(fault))).collect()
+}
+
+#[test]
+fn a_test_that_would_prove_nothing_is_a_fault() {
+    let empty = "1 there is no test in this file: `- name: ...`";
+    assert_eq!(faults_of_tests("[]\n"), [empty]);
+    assert_eq!(faults_of_tests("# to come\n").len(), 1);
+    let yaml = "- name: one\n  calendars: {ofice: open, office: open}\n  queues: {suport: {waiting: 3}}\n  steps: [{ends: hangup}]\n\
+                - name: one\n  steps: [{ends: hangup}]\n";
+    let expected = [
+        "2 no calendar `ofice`; did you mean office?",
+        "3 no queue `suport`; did you mean support?",
+        "5 there is a test `one` already, in line 1",
+    ];
+    assert_eq!(faults_of_tests(yaml), expected);
+}
+
+#[test]
+fn a_test_that_fails_says_in_words_what_was_expected_and_who_has_the_caller() {
+    let flow = "start: a\nnodes:\n  a: {queue: {name: sales, failed: b}}\n  b: {hangup: {}}\n";
+    let flow = Flow::parse("test.yaml", flow.as_bytes(), &world()).unwrap_or_else(|faults| panic!("{}", faults[0]));
+    let flows = BTreeMap::from([(Name::from("test"), Arc::new(flow))]);
+    let check = |steps: &str, expected: &str, why: &str| {
+        let (yaml, mut faults) = (format!("- name: one\n  steps: [{steps}]\n"), Faults::new());
+        let caller = Caller { language: "pl".into(), ..Caller::default() };
+        let cases = rehearsal::read("test.test.yaml", yaml.as_bytes(), &"test".into(), &world(), &caller, &mut faults);
+        assert_eq!(faults.judge(), Ok(Vec::new()), "{yaml}");
+        let difference = rehearsal::play(&cases[0], &flows, &Props::default()).difference.expect("it differs");
+        assert_eq!((difference.expected.as_str(), difference.why.as_str()), (expected, why), "{yaml}");
+    };
+    let waits = "the caller waits in queue sales: say how that ends (`queue: answered`)";
+    check("{joins: support}", "the caller joins queue support", waits);
+    check("{ends: hangup}", "the call ends: hangup", waits);
+    check("{knows: {vars.order: 1}}", "vars.order is 1", "vars.order is nothing");
+    check("{leaves: {message: support}}", "the caller leaves a message for support", waits);
+}
+
+#[test]
+fn a_host_is_known_in_capitals_too_and_a_port_is_one_that_there_can_be() {
+    let world = World { hosts: Some([Name::from("X.example")].into()), ..world() };
+    let check = |url: &str, expected: Option<&str>| {
+        let yaml = format!("start: a\nnodes:\n  a: {{http: {{get: '{url}', ok: b, failed: b}}}}\n  b: {{hangup: {{}}}}\n");
+        let found = Flow::parse("test.yaml", yaml.as_bytes(), &world).err().unwrap_or_default();
+        let found: Vec<_> = found.iter().map(|fault| fault.message.as_str()).collect();
+        assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{url}");
+    };
+    check("https://x.example:8443/a", None);
+    check("https://X.Example/a", None);
+    check("https://[::1]/a", Some("host `::1` may not be asked: it is not among the allowed ones"));
+    for port in ["99999", "0", "x", ""] {
+        check(&format!("https://x.example:{port}/a"), Some("`get`: a port is a number from 1 to 65535"));
+    }
 }

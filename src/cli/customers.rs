@@ -352,7 +352,26 @@ fn list(place: &Where) -> Result<(), String> {
 }
 
 fn show(id: &str, place: &Where) -> Result<(), String> {
-    print_json(&without_pin(&find(id, place)?))
+    let found = find(id, place)?;
+    if place.json {
+        return print_json(&without_pin(&found));
+    }
+    let pin = if found.pin.is_empty() { "no" } else { "yes" };
+    let Customer { id, name, numbers, value, language, preferred_agent, fields, .. } = found;
+    let mut table = Table::new(&["CUSTOMER", "IS"]);
+    let rows = [
+        ("id", id),
+        ("name", name),
+        ("numbers", numbers.join(" ")),
+        ("value", value.to_string()),
+        ("language", language),
+        ("preferred agent", preferred_agent),
+        ("pin", pin.to_string()),
+    ];
+    rows.into_iter().for_each(|(what, is)| table.row([what.to_string(), is]));
+    fields.into_iter().for_each(|(field, is)| table.row([format!("fields.{field}"), is]));
+    table.print("nothing");
+    Ok(())
 }
 
 fn find(id: &str, place: &Where) -> Result<Customer, String> {

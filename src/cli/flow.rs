@@ -127,6 +127,7 @@ fn world_of(config: &Config, sources: &Sources) -> World {
         queues: names(config.queues.keys()),
         extensions: names(config.extensions.keys()),
         flows: names(config.flows.keys()),
+        calendars: names(config.calendars.keys()),
         ..World::default()
     }
 }

@@ -1,10 +1,13 @@
 //! `centrala outbound try`: would this extension's call to that number be made, by which trunks, and if not, why not.
 
 use crate::cli::table::{print_json, say};
-use crate::config::{self, Code, Config, Destination, Overrides};
+use crate::config::{self, Class, Code, Config, Destination, Overrides, When};
+use crate::id::Name;
 use crate::pbx::policy::{self, Refusal, Verdict};
+use crate::pbx::{Lead, lead_of};
 use crate::shell::files;
 use crate::shell::sys::clock;
+use crate::sip::Source;
 use crate::time::{Moment, Now, Wall};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -51,14 +54,16 @@ pub fn run(arguments: &Outbound) -> Result<(), String> {
         let hint = known.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
         return Err(format!("there is no extension `{}`{hint}", arguments.extension));
     };
-    let now = Now { mono: Moment::from_nanos(0), wall: arguments.at.unwrap_or_else(|| clock::now().wall) };
     if let Some(service) = service(&config, &arguments.number) {
-        if arguments.json {
-            return print_json(&serde_json::json!({ "permitted": true, "inside": service }));
-        }
-        say!("inside: {service}");
-        return Ok(());
+        return match arguments.json {
+            true => print_json(&serde_json::json!({ "permitted": true, "inside": service })),
+            false => {
+                say!("inside: {service}");
+                Ok(())
+            }
+        };
     }
+    let now = Now { mono: Moment::from_nanos(0), wall: arguments.at.unwrap_or_else(|| clock::now().wall) };
     match policy::explain(&config, extension, policy::Way::Dialled, &arguments.number, now) {
         Ok(verdict) if arguments.json => print_json(&object(&config, extension, &verdict)),
         Ok(verdict) => {
@@ -75,23 +80,30 @@ pub fn run(arguments: &Outbound) -> Result<(), String> {
     }
 }
 
-/// What a phone of the house reaches before any number: a service by its code, a parked caller by their slot.
+/// The service that phones of the house reach under what is dialled.
 fn service(config: &Config, dialled: &str) -> Option<String> {
-    let services = &config.services;
-    let slot = || Some(format!("parking slot {}", services.parking.as_ref()?.slot(dialled)?));
-    let code = services.code(dialled).map(|(code, rest)| match code {
-        Code::Login => "feature code: logs the agent in".to_string(),
-        Code::Logout => "feature code: logs the agent out".into(),
-        Code::Pause(reason) => format!("feature code: pauses the agent ({reason})"),
-        Code::Resume => "feature code: ends the agent's pause".into(),
-        Code::Forward(_) => format!("feature code: forwards the extension to {rest}"),
-        Code::ForwardOff => "feature code: ends the extension's forwards".into(),
-        Code::Pickup => format!("feature code: picks up the call that rings at {rest}"),
-        Code::Park => "feature code: parks a call".into(),
-        Code::ThreeWay => "feature code: brings the phone's two calls together".into(),
-        Code::Voicemail(flow) => format!("feature code: flow {flow}"),
-    });
-    code.or_else(slot)
+    match lead_of(config, &Source::Extension(Name::default()), dialled) {
+        Ok(Lead::Code(code, rest)) => {
+            let what = match &code {
+                Code::Login => "login as an agent".into(),
+                Code::Logout => "logout as an agent".into(),
+                Code::Pause(reason) => format!("a pause ({reason})"),
+                Code::Resume => "the end of a pause".into(),
+                Code::Forward(When::Always) => format!("calls are forwarded to {rest}"),
+                Code::Forward(When::Busy) => format!("calls are forwarded to {rest} when busy"),
+                Code::Forward(When::NoAnswer) => format!("calls are forwarded to {rest} when nobody answers"),
+                Code::ForwardOff => "calls are forwarded no more".into(),
+                Code::Pickup => format!("the call that rings at {rest} is picked up"),
+                Code::Park => "whoever is transferred there is parked at the first free slot".into(),
+                Code::ThreeWay => "the phone's two calls come together".into(),
+                Code::Voicemail(flow) => format!("flow {flow}"),
+            };
+            let written = dialled.strip_suffix(rest.as_str()).unwrap_or(dialled);
+            Some(format!("feature code {written}: {what}"))
+        }
+        Ok(Lead::Slot(slot)) => Some(format!("parking slot {slot}")),
+        _ => None,
+    }
 }
 
 /// What `print` says, for programs.
@@ -158,12 +170,12 @@ fn print(config: &Config, extension: &str, verdict: &Verdict) {
 
 fn refused(config: &Config, extension: &str, refusal: Refusal) -> String {
     let sentence = format!("not called: {refusal}");
-    let allowance = config.outbound.allowance(extension);
-    let classes: Vec<_> = allowance.classes.iter().map(|class| class.word()).collect();
+    let classes: Vec<_> = config.outbound.allowance(extension).classes.iter().map(|class| class.word()).collect();
+    let countries = &config.outbound.allowance(extension).international;
     match refusal {
-        Refusal::NotPermitted(config::Class::International) if !allowance.international.is_empty() => {
-            let countries = allowance.international.join(", ");
-            format!("not called: no calls to that country are permitted to {extension}; permitted: {countries}")
+        Refusal::NotPermitted(Class::International) if classes.contains(&Class::International.word()) => {
+            let open = if countries.is_empty() { "none".into() } else { countries.join(", ") };
+            format!("not called: that country is not open to this account; open to {extension}: {open}")
         }
         Refusal::NotPermitted(_) => format!("{sentence}; permitted to {extension}: {}", list(&classes)),
         _ => sentence,
@@ -196,26 +208,6 @@ mod tests {
     }
 
     #[test]
-    fn codes_slots_and_the_countries_that_are_open_are_said() {
-        use crate::config::{Parking, Services, When};
-        let codes = [("*11".to_string(), Code::Login), ("*21".to_string(), Code::Forward(When::Always))].into();
-        let parking = Some(Parking { first: 701, last: 709, timeout: crate::time::Duration::from_secs(60) });
-        let mut config = Config { services: Services { codes, parking, ..Services::default() }, ..Config::default() };
-        for (dialled, reached) in [
-            ("*11", Some("feature code: logs the agent in")),
-            ("*21601234567", Some("feature code: forwards the extension to 601234567")),
-            ("701", Some("parking slot 701")),
-            ("710", None),
-        ] {
-            assert_eq!(service(&config, dialled).as_deref(), reached, "{dialled}");
-        }
-        config.outbound.usual.classes = [config::Class::International].into();
-        config.outbound.usual.international = vec!["+49".into(), "+420".into()];
-        let why = refused(&config, "1001", Refusal::NotPermitted(config::Class::International));
-        assert_eq!(why, "not called: no calls to that country are permitted to 1001; permitted: +49, +420");
-    }
-
-    #[test]
     fn a_verdict_is_told_to_programs_and_what_is_no_time_is_a_mistake_of_the_command_line() {
         let line = |words: &[&str]| Line::try_parse_from(["outbound", "try", "1005", "--as", "1001"].iter().chain(words));
         let What::Try(arguments) = line(&["--config", "tests/lab", "--json"]).expect("good").outbound.what;
@@ -225,6 +217,23 @@ mod tests {
         let verdict = policy::explain(&config, &"1001".into(), policy::Way::Dialled, "1005", now).expect("inside");
         let expected = serde_json::json!({ "permitted": true, "inside": "extension 1005" });
         assert_eq!(object(&config, "1001", &verdict), expected);
+        let mut config = Config::default();
+        config.services.codes.insert("*11".into(), Code::Login);
+        config.services.codes.insert("*21".into(), Code::Forward(When::Always));
+        config.services.parking =
+            Some(config::Parking { first: 701, last: 702, timeout: crate::time::Duration::from_secs(60) });
+        for (dialled, expected) in [
+            ("*11", Some("feature code *11: login as an agent")),
+            ("*21601234567", Some("feature code *21: calls are forwarded to 601234567")),
+            ("702", Some("parking slot 702")),
+            ("703", None),
+        ] {
+            assert_eq!(service(&config, dialled).as_deref(), expected, "{dialled}");
+        }
+        config.outbound.usual.classes = [Class::National, Class::International].into();
+        config.outbound.usual.international = ["+49".into(), "+420".into()].into();
+        let why = refused(&config, "1001", Refusal::NotPermitted(Class::International));
+        assert_eq!(why, "not called: that country is not open to this account; open to 1001: +49, +420");
         assert_eq!(line(&["--at", "tomorrow"]).map(drop).expect_err("no time").exit_code(), 2);
     }
 }

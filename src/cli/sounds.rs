@@ -78,7 +78,11 @@ enum Verb {
         gender: Option<String>,
     },
     /// Exit 2 when a prompt has no sound, a sound was spoken from another text, or a WAV cannot be read
-    Check,
+    Check {
+        /// Print JSON, for programs: {"ok": bool, "faults": [{"sound": ..., "why": ...}]}
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// 0: done; 1: something could not be spoken; 2: prompts.yaml is wrong, or `check` found something.
@@ -97,8 +101,13 @@ fn work(arguments: &Sounds) -> Result<u8, String> {
     if matches!(arguments.verb, Verb::Build { .. }) && arguments.language.is_empty() {
         make_sounds(&arguments.sounds)?;
     }
-    if matches!(arguments.verb, Verb::Check) && arguments.language.is_empty() {
-        worst = check_wordless(&arguments.sounds);
+    let mut wrong: Vec<Wrong> = Vec::new();
+    if matches!(arguments.verb, Verb::Check { .. }) && arguments.language.is_empty() {
+        wrong.extend(wordless(&arguments.sounds));
+        worst = if wrong.is_empty() { 0 } else { 2 };
+    }
+    if matches!(arguments.verb, Verb::Check { json: false }) {
+        wrong.drain(..).for_each(|wrong| wrong.tell());
     }
     let mut listed = Vec::new();
     for language in languages(arguments)? {
@@ -114,23 +123,47 @@ fn work(arguments: &Sounds) -> Result<u8, String> {
                 let slot = Slot { case: case.as_deref().map(Into::into), gender: gender.as_deref().map(Into::into) };
                 say(&arguments.sounds.join(&language), &language, kind, value, &slot)?
             }
-            Verb::Check => folder.check(),
+            Verb::Check { json } => {
+                let found = folder.wrong();
+                let code = if found.is_empty() { 0 } else { 2 };
+                match json {
+                    true => wrong.extend(found),
+                    false if found.is_empty() => say!("{}: {} prompts, ok", language, folder.prompts.by_name.len()),
+                    false => found.iter().for_each(Wrong::tell),
+                }
+                code
+            }
         };
         worst = worst.max(code);
     }
     if matches!(arguments.verb, Verb::List { json: true }) {
         print_json(&listed)?;
     }
+    if matches!(arguments.verb, Verb::Check { json: true }) {
+        let faults: Vec<_> =
+            wrong.iter().map(|Wrong { sound, why }| serde_json::json!({ "sound": sound, "why": why })).collect();
+        print_json(&serde_json::json!({ "ok": faults.is_empty(), "faults": faults }))?;
+    }
     Ok(worst)
 }
 
-/// The sounds without words: 2 when one of them cannot be read.
-fn check_wordless(sounds: &Path) -> u8 {
-    let wrong = unreadable(&sounds.join(audio::ANY_LANGUAGE));
-    for (name, why) in &wrong {
-        say!("{}/{name} cannot be read: {why}", audio::ANY_LANGUAGE);
+/// A sound that `check` finds fault with.
+struct Wrong {
+    sound: String,
+    /// Follows the sound's name.
+    why: String,
+}
+
+impl Wrong {
+    fn tell(&self) {
+        say!("{} {}", self.sound, self.why);
     }
-    if wrong.is_empty() { 0 } else { 2 }
+}
+
+/// Of the sounds without words, those that cannot be read.
+fn wordless(sounds: &Path) -> impl Iterator<Item = Wrong> {
+    let wrong = unreadable(&sounds.join(audio::ANY_LANGUAGE)).into_iter();
+    wrong.map(|(name, why)| Wrong { sound: format!("{}/{name}", audio::ANY_LANGUAGE), why: format!("cannot be read: {why}") })
 }
 
 /// The sounds of a folder that nobody would hear, and why.
@@ -326,26 +359,20 @@ impl Folder {
         0
     }
 
-    fn check(&self) -> u8 {
-        let unreadable = unreadable(&self.path);
-        for (name, why) in &unreadable {
-            say!("{}/{name} cannot be read: {why}", self.language);
-        }
-        let mut wrong = unreadable.len();
+    fn wrong(&self) -> Vec<Wrong> {
+        let sound = |name: &str| format!("{}/{name}", self.language);
+        let unreadable = unreadable(&self.path).into_iter();
+        let mut wrong: Vec<Wrong> =
+            unreadable.map(|(name, why)| Wrong { sound: sound(&name), why: format!("cannot be read: {why}") }).collect();
         for (name, prompt) in &self.prompts.by_name {
             let why = match self.state(name, prompt) {
                 State::Missing => "has no sound",
                 State::Changed => "was spoken from another text",
                 State::Good | State::Recorded => continue,
             };
-            say!("{}/{name} {why}; `centrala sounds build` speaks it", self.language);
-            wrong += 1;
+            wrong.push(Wrong { sound: sound(name), why: format!("{why}; `centrala sounds build` speaks it") });
         }
-        if wrong == 0 {
-            say!("{}: {} prompts, ok", self.language, self.prompts.by_name.len());
-            return 0;
-        }
-        2
+        wrong
     }
 }
 
@@ -366,11 +393,15 @@ mod tests {
         fs::write(folder.join("pl").join(prompts::FILE), "voice: pl\nspeed: 150\nprompts:\n  welcome: Dzień dobry\n")
             .expect("a file");
         fs::write(folder.join("pl/welcome.wav"), &wav).expect("a file");
-        let check = || work(&arguments(&folder, Verb::Check));
+        let check = || work(&arguments(&folder, Verb::Check { json: false }));
         assert_eq!(check(), Ok(0));
         for broken in ["pl/welcome.wav", "pl/other.wav", "any/hold-music.wav"] {
             fs::write(folder.join(broken), "RIFF of nothing").expect("a file");
             assert_eq!(check(), Ok(2), "{broken}");
+            let folder_of = Folder::read(&folder, "pl").expect("a language").wrong();
+            let told: Vec<String> = folder_of.into_iter().chain(wordless(&folder)).map(|wrong| wrong.sound).collect();
+            assert_eq!(told.first().map(|sound| format!("{sound}.wav")), Some(broken.to_string()));
+            assert_eq!(work(&arguments(&folder, Verb::Check { json: true })), Ok(2), "{broken}");
             fs::write(folder.join(broken), &wav).expect("a file");
         }
         let rows: Vec<_> = Folder::read(&folder, "pl").expect("a language").rows().collect();

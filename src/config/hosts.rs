@@ -51,6 +51,18 @@ pub(super) fn read(sections: &Sections<'_>, secrets: Secrets<'_>, faults: &mut F
 fn host(section: Section<'_>, secrets: Secrets<'_>, faults: &mut Faults) -> Option<WebHost> {
     let mut reader = section.reader(faults);
     let name = &section.entry.key;
+    if let Some((host, port)) = name.split_once(':')
+        && !port.is_empty()
+        && port.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        let message = format!(
+            "`{}` has a port: a host is named without one (`{}`), and stands for all of its ports",
+            shorten(name),
+            shorten(host)
+        );
+        reader.fault(section.entry.spot, message);
+        return None;
+    }
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
     let is_name = !name.is_empty() && name.len() <= 253 && name.chars().all(plain);
     if !is_name && name.parse::<std::net::Ipv6Addr>().is_err() {

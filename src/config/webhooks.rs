@@ -13,7 +13,7 @@ use crate::fault::Faults;
 use crate::fault::fields::{Reader, shorten};
 use crate::fault::tree::Node;
 use crate::id::Name;
-use crate::ivr::host_of;
+use crate::ivr::{host_of, port_is_good};
 use crate::store::notices::Occasion;
 use crate::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -105,6 +105,10 @@ fn url(node: &Node, hosts: &BTreeSet<Name>, reader: &mut Reader<'_>) -> Option<S
         reader.fault(node.spot, message);
         return None;
     };
+    if !port_is_good(&beginning) {
+        reader.fault(node.spot, "a port is a number from 1 to 65535");
+        return None;
+    }
     let host = host.to_ascii_lowercase();
     if !url.starts_with("https://") && !is_here(&host) {
         reader.fault(node.spot, "what is told of callers goes over https; plain http only to this machine (127.0.0.1)");

@@ -41,7 +41,7 @@ mod words;
 
 pub use draft::MAX_NODES;
 pub use flow::{ANY_LANGUAGE, Flow, Node, RETURN, World, stem};
-pub use nodes::{VERBS, Verb, host_of};
+pub use nodes::{VERBS, Verb, host_of, port_is_good};
 pub use reading::{FieldShape, Kind, shapes};
 pub use session::{MAX_CALLED, MAX_STEPS, MAX_VISITS, Session};
 pub use turn::MAX_TYPED_AHEAD;

@@ -3,7 +3,7 @@
 //! Invariant: an operator is told "done" when their word is on the disk, so that it holds over a restart; a queue is open or
 //! closed as its calendar is for everybody who is in it, at most a minute late when the civil clock was put forward or back.
 
-use super::{Action, Pbx, Timer};
+use super::{Action, Pbx, Timer, Unkept};
 use crate::acd;
 use crate::calendar::{Override, State, parse_until};
 use crate::control::{CalendarOrder, CalendarRow, Response};
@@ -97,7 +97,7 @@ impl Pbx {
             Err(why) => return out.push(Action::Reply { reply, response: Response::Failed(why) }),
         };
         self.open_and_close_queues(now);
-        self.write_then_reply(what, reply, now, out);
+        self.write_then_reply(what, reply, Unkept::HoldsNow, now, out);
     }
 
     fn overridden(&self, name: &str, order: CalendarOrder, now: Wall) -> Result<Option<Override>, String> {

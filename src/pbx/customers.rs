@@ -2,7 +2,7 @@
 //!
 //! Invariant: no PIN comes here: only its verifier.
 
-use super::{Action, Pbx};
+use super::{Action, Pbx, Unkept};
 use crate::config::Plan;
 use crate::control::{Customer, MAX_CUSTOMERS, Response};
 use crate::id::ReplyId;
@@ -26,7 +26,7 @@ impl Pbx {
         for customer in &mut list {
             customer.numbers = customer.numbers.iter().map(|number| plan.telephone(number)).collect();
         }
-        self.write_then_reply(What::Customers(list), reply, now, out);
+        self.write_then_reply(What::Customers(list), reply, Unkept::Unchanged, now, out);
     }
 
     /// For whoever reads a file of customers.
@@ -39,7 +39,7 @@ impl Pbx {
         if ids.len() > MAX_CUSTOMERS {
             return out.push(Action::Reply { reply, response: Response::Failed(too_many()) });
         }
-        self.write_then_reply(What::CustomersGone(ids), reply, now, out);
+        self.write_then_reply(What::CustomersGone(ids), reply, Unkept::Unchanged, now, out);
     }
 }
 

@@ -3,7 +3,7 @@
 //! Invariant: an operator is told "done" when the forgiveness is on the disk, with a fact of it.
 
 use super::attempts::Subject;
-use super::{Action, Pbx};
+use super::{Action, Pbx, Unkept};
 use crate::config::Plan;
 use crate::control::{MAX_CUSTOMERS, Response};
 use crate::id::ReplyId;
@@ -30,7 +30,7 @@ impl Pbx {
         for subject in others {
             self.write(unlocked(subject, &self.config.outbound.plan), now, out);
         }
-        self.write_then_reply(unlocked(last, &self.config.outbound.plan), reply, now, out);
+        self.write_then_reply(unlocked(last, &self.config.outbound.plan), reply, Unkept::HoldsNow, now, out);
     }
 
     pub(super) fn locks(&self, now: Now) -> Response {

@@ -92,6 +92,7 @@ mod unanswered;
 mod words;
 
 pub use call::{Attempt, AttemptId, Call, EndedBy, Outcome, Phase};
+pub use route::{Lead, route as lead_of};
 pub use words::*;
 
 use crate::acd::{self, Acd, ItemId, OfferId};
@@ -170,7 +171,9 @@ pub struct Pbx {
     writes_open: u64,
     /// Operators who wait until what they ordered is kept.
     #[serde(with = "crate::time::pairs")]
-    replies: BTreeMap<WriteId, ReplyId>,
+    replies: BTreeMap<WriteId, (ReplyId, Unkept)>,
+    /// An order to an agent, while it is carried out, and whether it is answered when it is kept.
+    ordered: Option<(Name, ReplyId, bool)>,
     /// What operators say instead of calendars.
     overrides: calendar::Overrides,
     /// Wrong PINs.
@@ -260,6 +263,7 @@ impl Pbx {
             asks: BTreeMap::new(),
             writes_open: 0,
             replies: BTreeMap::new(),
+            ordered: None,
             overrides: calendar::Overrides::new(),
             pins: attempts::Attempts::default(),
             timers: Timers::new(),
@@ -380,9 +384,9 @@ impl Pbx {
     }
 
     /// As `write`, and whoever ordered it hears when it is kept, or why it could not be.
-    fn write_then_reply(&mut self, what: store::What, reply: ReplyId, now: Now, out: &mut Vec<Action>) {
+    fn write_then_reply(&mut self, what: store::What, reply: ReplyId, unkept: Unkept, now: Now, out: &mut Vec<Action>) {
         self.write(what, now, out);
-        self.replies.insert(WriteId(self.next.write), reply);
+        self.replies.insert(WriteId(self.next.write), (reply, unkept));
     }
 
     /// A play of the exchange's own, which no flow has asked for.
@@ -390,6 +394,15 @@ impl Pbx {
         self.next.play += 1;
         PlayId(OWN_PLAYS + self.next.play)
     }
+}
+
+/// How things stand when what an operator ordered could not be kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+enum Unkept {
+    /// In memory it is as ordered.
+    HoldsNow,
+    /// The store is the only place that has it.
+    Unchanged,
 }
 
 /// Chance for one room, from the exchange's own.

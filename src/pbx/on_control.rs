@@ -37,7 +37,7 @@ impl Pbx {
             Request::Explain(Explain::Agent(agent)) => self.explain_agent(&agent, now),
             Request::Queue { queue, order } => self.order_queue(&queue, order, now),
             Request::Callbacks => Response::Waiting(self.waiting_rows(None, Some(acd::Kind::Callback), now)),
-            Request::Agent { agent, order } => self.order_agent(agent.into(), order, now),
+            Request::Agent { agent, order } => return self.order_agent_then_reply(reply, agent.into(), order, now, out),
             Request::ReportSettings => Response::ReportSettings(self.report_settings()),
             Request::Cdr { .. } | Request::Report(_) | Request::QueueLog { .. } | Request::Webhooks => {
                 Response::Failed("records are read from the store, not asked of the exchange".into())
@@ -91,6 +91,18 @@ impl Pbx {
         let known = nearest(agent, self.config.agents.keys().map(AsRef::as_ref));
         let hint = known.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
         format!("there is no agent `{agent}`{hint}")
+    }
+
+    /// Answered when what has changed of the agent is kept, or could not be.
+    fn order_agent_then_reply(&mut self, reply: ReplyId, agent: Name, order: AgentOrder, now: Now, out: &mut Vec<Action>) {
+        self.ordered = Some((agent.clone(), reply, false));
+        let response = self.order_agent(agent, order, now);
+        if matches!(response, Response::Done) {
+            self.settle(now, out);
+        }
+        if !self.ordered.take().is_some_and(|(.., is_kept_first)| is_kept_first) {
+            out.push(Action::Reply { reply, response });
+        }
     }
 
     fn order_agent(&mut self, agent: Name, order: AgentOrder, now: Now) -> Response {

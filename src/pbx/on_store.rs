@@ -1,6 +1,6 @@
 //! What the store has kept.
 
-use super::{Action, Pbx};
+use super::{Action, Pbx, Unkept};
 use crate::control::Response;
 use crate::store::Committed;
 use crate::time::{Duration, Now};
@@ -18,9 +18,11 @@ impl Pbx {
         if let Err(why) = &committed.outcome {
             self.lost(why, now);
         }
-        if let Some(reply) = reply {
-            let kept =
-                committed.outcome.map_err(|why| format!("it holds now, but could not be kept for after a restart: {why}"));
+        if let Some((reply, unkept)) = reply {
+            let kept = committed.outcome.map_err(|why| match unkept {
+                Unkept::HoldsNow => format!("it holds now, but could not be kept for after a restart: {why}"),
+                Unkept::Unchanged => format!("it could not be written, and nothing was changed: {why}"),
+            });
             out.push(Action::Reply { reply, response: kept.map_or_else(Response::Failed, |()| Response::Done) });
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: nobody is given the place of a number that was withheld.
 
-use super::{Action, EndedBy, Pbx, Phase};
+use super::{Action, EndedBy, Pbx, Phase, Unkept};
 use crate::acd::{self, ItemId, ItemOutcome, Memory, Merits, PlaceMemory};
 use crate::config::Plan;
 use crate::id::{CallId, Name};
@@ -128,7 +128,15 @@ impl Pbx {
         }
         let memory = self.acd.memory_of(agent, now);
         let body = memory.and_then(|memory| serde_json::to_string(&memory).ok());
-        self.write(What::Agent(AgentFact { agent: agent.clone(), state, body }), now, out);
+        let what = What::Agent(AgentFact { agent: agent.clone(), state, body });
+        match &mut self.ordered {
+            Some((ordered, reply, is_kept_first)) if ordered == agent && !*is_kept_first => {
+                *is_kept_first = true;
+                let reply = *reply;
+                self.write_then_reply(what, reply, Unkept::HoldsNow, now, out);
+            }
+            _ => self.write(what, now, out),
+        }
     }
 
     pub(super) fn caller_of(&self, item: ItemId) -> Option<CallId> {
@@ -254,6 +262,50 @@ mod tests {
         pbx.tell_acd(acd::Event::AgentLogin { agent: "off".into() }, now);
         pbx.settle(now, &mut out);
         assert_eq!(told(&out), ["off available"]);
+    }
+
+    #[test]
+    fn an_order_to_an_agent_is_answered_when_it_is_kept_and_says_when_it_could_not_be() {
+        use crate::control::{AgentOrder, Request, Response};
+        use crate::id::ReplyId;
+        use crate::pbx::Event;
+        use crate::store::Committed;
+        let now = Now::default();
+        let agents = [(Name::from("anna"), acd::Agent { login: acd::Login::Always, ..acd::Agent::default() })].into();
+        let acd = std::sync::Arc::new(acd::Settings { agents, ..acd::Settings::default() });
+        let config = crate::config::Config { acd, ..crate::config::Config::default() };
+        let mut pbx = Pbx::new(std::sync::Arc::new(config), 1, crate::id::Rng::from_seed(1), now);
+        pbx.restore_queues(&[], Vec::new(), now, &mut Vec::new());
+        let mut tell = |event: Event| {
+            let mut out = Vec::new();
+            pbx.handle(event, now, &mut out);
+            let write = out.iter().find_map(|action| if let Action::Write(write) = action { Some(write.id) } else { None });
+            let said = out.into_iter().find_map(|action| match action {
+                Action::Reply { response, .. } => Some(response),
+                _ => None,
+            });
+            (write, said)
+        };
+        let order = |order| Event::Control { reply: ReplyId(1), request: Request::Agent { agent: "anna".into(), order } };
+        for (orders, outcome, expected) in [
+            (AgentOrder::Pause { reason: "lunch".into() }, Ok(()), Response::Done),
+            (
+                AgentOrder::Resume,
+                Err("the disk is full".to_string()),
+                Response::Failed("it holds now, but could not be kept for after a restart: the disk is full".into()),
+            ),
+        ] {
+            let (write, said) = tell(order(orders));
+            assert_eq!(said, None, "not before it is kept");
+            let id = write.expect("what the agent is now");
+            assert_eq!(tell(Event::Committed(Committed { id, outcome })).1, Some(expected));
+        }
+        // What changes nothing waits for nothing.
+        assert!(matches!(tell(order(AgentOrder::Resume)), (None, Some(Response::Failed(_)))));
+        let gone = Event::Control { reply: ReplyId(2), request: Request::RemoveCustomers(vec!["88".into()]) };
+        let id = tell(gone).0.expect("a write");
+        let said = tell(Event::Committed(Committed { id, outcome: Err("the disk is full".into()) })).1;
+        assert_eq!(said, Some(Response::Failed("it could not be written, and nothing was changed: the disk is full".into())));
     }
 
     #[test]

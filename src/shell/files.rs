@@ -27,12 +27,14 @@ pub fn gather(config: &Path) -> Result<Sources, String> {
     let entries =
         list(config).map_err(|error| format!("could not read the configuration folder `{shown}`: {}", reason(&error)))?;
     sources.icals = read_icals(&entries, &shown, &mut sources.unreadable);
+    let below: Vec<_> = entries.iter().filter(|(_, path)| path.is_dir()).cloned().collect();
     sources.files = read_yaml(entries, &shown, &mut sources.unreadable);
-    if sources.files.is_empty() && sources.unreadable.is_empty() {
+    if sources.files.is_empty() && sources.unreadable.iter().all(|fault| fault.warning) {
         return Err(format!("there is no configuration in `{shown}`: no file ends in `.yaml`"));
     }
     sources.folders = config::folders(&sources.files).resolve(&shown);
     let folders = sources.folders.clone();
+    passed_over(below, &shown, &folders, &mut sources.unreadable);
     let mut flows = named(&mut sources, "flows", &folders.flows);
     let tests = flows.extract_if(.., |(name, _)| name.ends_with(".test.yaml")).collect();
     sources.flows = read_yaml(flows, &folders.flows, &mut sources.unreadable);
@@ -132,7 +134,8 @@ fn read_yaml(entries: Vec<(String, PathBuf)>, folder: &str, unreadable: &mut Vec
     let mut files = BTreeMap::new();
     for (name, path) in entries {
         let shown = format!("{}/{name}", folder.trim_end_matches('/'));
-        if name.ends_with(".yml") {
+        let small = name.to_ascii_lowercase();
+        if small.ends_with(".yml") || (small.ends_with(".yaml") && !name.ends_with(".yaml")) {
             unreadable.push(fault(&shown, "the file is not read: its name must end in `.yaml`".into()));
         }
         if !name.ends_with(".yaml") {
@@ -151,6 +154,22 @@ fn read_yaml(entries: Vec<(String, PathBuf)>, folder: &str, unreadable: &mut Vec
         }
     }
     files
+}
+
+/// Folders among the files whose own files somebody may take for read; flows and sounds may stand there.
+fn passed_over(below: Vec<(String, PathBuf)>, shown: &str, folders: &Folders, unreadable: &mut Vec<Fault>) {
+    let known = [&folders.flows, &folders.sounds].map(|folder| fs::canonicalize(folder).ok());
+    for (name, path) in below {
+        if known.contains(&fs::canonicalize(&path).ok()) {
+            continue;
+        }
+        let Ok(inside) = list(&path) else { continue };
+        if let Some((file, _)) = inside.iter().find(|(file, _)| file.to_ascii_lowercase().ends_with(".yaml")) {
+            let message = format!("the folder is not read: `{file}` must stand beside the other files");
+            let place = format!("{}/{name}", shown.trim_end_matches('/'));
+            unreadable.push(Fault { warning: true, ..fault(&place, message) });
+        }
+    }
 }
 
 /// The `speech.yaml` of each language that has one.
@@ -246,4 +265,29 @@ fn reason(error: &io::Error) -> String {
 
 fn fault(file: &str, message: String) -> Fault {
     Fault { place: Place::whole(file), message, suggestion: None, warning: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_like_a_file_of_ours_and_is_not_read_is_named() {
+        let folder = std::env::temp_dir().join(format!("centrala-files-{}", std::process::id()));
+        for below in ["extra", "ivr-flows", "notes"] {
+            fs::create_dir_all(folder.join(below)).expect("a temporary folder");
+        }
+        let flows = folder.join("ivr-flows").display().to_string();
+        fs::write(folder.join("a.yaml"), format!("flows: {flows}\n")).expect("our folder");
+        for file in ["phones.YAML", "b.yml", "extra/queues.yaml", "ivr-flows/main.yaml", "notes/read.me"] {
+            fs::write(folder.join(file), "").expect("our folder");
+        }
+        let sources = gather(&folder).expect("a configuration");
+        let mut named: Vec<_> = sources.unreadable.iter().map(|fault| (fault.place.file.clone(), fault.warning)).collect();
+        named.retain(|(file, _)| file.starts_with(&folder.display().to_string()));
+        named.sort();
+        let expected = [("b.yml", false), ("extra", true), ("phones.YAML", false)];
+        assert_eq!(named, expected.map(|(name, warning)| (folder.join(name).display().to_string(), warning)));
+        fs::remove_dir_all(&folder).expect("ours");
+    }
 }

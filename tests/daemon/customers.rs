@@ -1,7 +1,7 @@
 //! Customers, their PINs, and those who try to pass for them; and the web service that a flow asks.
 
 use crate::endings::answered;
-use crate::exchange::{Exchange, Folder, centrala, until};
+use crate::exchange::{Exchange, Folder, centrala, said, until};
 use crate::lab::copied;
 use crate::line::{Call, Line};
 use crate::web::answers_once;
@@ -84,6 +84,11 @@ fn three_wrong_pins_lock_and_stay_locked_after_kill_9() {
     let file = file.display().to_string();
     assert_eq!(exchange.ask(&["customers", "import", &file])["imported"], 2);
     let listed = exchange.ask(&["customers", "list"]);
+    assert_eq!(exchange.ask(&["customers", "show", "7712"])["fields"]["tier"], "gold");
+    let data = exchange.folder.join("data").display().to_string();
+    let shown = said(&centrala(&["customers", "show", "7712", "--data", &data]));
+    let row = |line: &str| line.split_whitespace().collect::<Vec<_>>() == ["fields.tier", "gold"];
+    assert!(shown.lines().any(row) && !shown.contains('{'), "a table: {shown}");
     assert_eq!((&listed[0]["has_pin"], &listed[1]["numbers"][0]), (&true.into(), &"+48500100200".into()), "{listed:#}");
 
     let right = pairs(&[("ask", "accepted"), ("known", "yes"), ("right", "next"), ("end", "normal")]);

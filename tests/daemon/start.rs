@@ -60,7 +60,7 @@ fn what_may_pass_is_one_sentence_and_exit_code_1() {
     check_sentence("a taken TCP port", &refused(&lab(), &taken, &folder.join("b")), 1, &[&taken]);
     // Of a network that comes up later, as far as we know.
     let nowhere = "192.0.2.1:5060";
-    check_sentence("no such address", &refused(&lab(), nowhere, &folder.join("c")), 1, &[nowhere]);
+    check_sentence("no such address", &refused(&house().join("config"), nowhere, &folder.join("c")), 1, &[nowhere]);
     let database = folder.join("d/centrala.db");
     fs::create_dir_all(&database).expect("a folder in its place");
     check_sentence("no database", &refused(&lab(), "127.0.0.1:0", &folder.join("d")), 1, &["centrala.db"]);

@@ -86,7 +86,7 @@ fn print_failure(out: &mut impl Write, case: &Case, verdict: &Verdict) -> io::Re
     let Some(difference) = &verdict.difference else { return Ok(()) };
     writeln!(out, "FAILED  {}: {}", case.flow, case.name)?;
     let place = case.steps.get(difference.step).map_or(&case.place, |step| &step.place);
-    writeln!(out, "  {}:{}: expected that the caller {}", place.file, place.line, difference.expected)?;
+    writeln!(out, "  {}:{}: expected that {}", place.file, place.line, difference.expected)?;
     writeln!(out, "  {:>6} | {}", place.line, place.excerpt)?;
     writeln!(out, "  but {}; what happened:", difference.why)?;
     if difference.instead.is_empty() {

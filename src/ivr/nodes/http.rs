@@ -115,14 +115,25 @@ fn address(name: &'static str, fields: &mut NodeFields<'_, '_, '_>) -> Result<Op
         fields.reader.fault(spot, message);
         return Err(());
     };
+    if !port_is_good(template.beginning()) {
+        fields.reader.fault(spot, format!("`{name}`: a port is a number from 1 to 65535"));
+        return Err(());
+    }
     match &fields.world.hosts {
-        Some(allowed) if !allowed.contains(host) => {
+        Some(allowed) if !allowed.iter().any(|known| known.eq_ignore_ascii_case(host)) => {
             let message = format!("host `{}` may not be asked: it is not among the allowed ones", shorten(host));
             fields.reader.unknown(spot, message, host, allowed.iter().map(|host| &**host));
             Err(())
         }
         _ => Ok(Some(template)),
     }
+}
+
+/// Whether the port in the beginning of an address, if there is one, is one that there can be.
+pub fn port_is_good(beginning: &str) -> bool {
+    let authority = beginning.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let after = authority.rsplit_once(']').map_or(authority, |(_, after)| after);
+    after.split_once(':').is_none_or(|(_, port)| port.parse::<u16>().is_ok_and(|port| port > 0))
 }
 
 /// The host, without a port, of the beginning of an address that is sure to hold it.

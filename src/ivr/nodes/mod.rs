@@ -32,7 +32,7 @@ mod survey;
 mod transfer;
 mod voicemail;
 
-pub use http::host_of;
+pub use http::{host_of, port_is_good};
 
 use super::reading::NodeFields;
 use super::turn::Turn;

@@ -46,7 +46,7 @@ pub struct Difference {
 /// Plays one case. `props` is what every case may rely on: the calendars.
 pub fn play(case: &Case, flows: &BTreeMap<Name, Arc<Flow>>, props: &Props) -> Verdict {
     let Some(flow) = flows.get(&case.flow) else {
-        let expected = format!("flow {}", case.flow);
+        let expected = format!("the caller comes to flow {}", case.flow);
         let difference =
             Difference { step: 0, expected, why: "there is no such flow without faults".into(), instead: Vec::new() };
         return Verdict { difference: Some(difference), visited: BTreeSet::new(), lasted: Duration::ZERO };
@@ -182,7 +182,20 @@ impl Player {
             return "the call is over".into();
         }
         match self.stage.held() {
-            Some(held) => format!("the caller is with somebody else ({held:?}): say how that ends"),
+            Some(held) => {
+                let last = self.stage.log.iter().rev().map(|(_, _, happening)| happening);
+                let mut last = last.filter(|happening| held.is_begun_by(happening));
+                match last.next() {
+                    Some(Happening::Joins { queue, .. }) => {
+                        format!("the caller waits in queue {queue}: say how that ends (`queue: answered`)")
+                    }
+                    Some(Happening::Dials { to }) => format!("the phone of {to} rings: say how that ends (`dial: answered`)"),
+                    Some(Happening::Transfers { to }) => {
+                        format!("the caller is given to {to}: say how that ends (`dial: answered`)")
+                    }
+                    _ => "somebody else has the caller: say how that ends".into(),
+                }
+            }
             None => format!("nothing more happens in node {}", self.stage.session().node()),
         }
     }

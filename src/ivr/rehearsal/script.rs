@@ -138,7 +138,25 @@ pub fn read(file: &str, bytes: &[u8], usual: &Name, world: &World, defaults: &Ca
     if items.len() > MAX_CASES {
         desk.reader.fault(root.spot, format!("more than {MAX_CASES} tests in one file"));
     }
-    items.iter().take(MAX_CASES).filter_map(|item| desk.case(item)).collect()
+    if items.is_empty() && matches!(root.value, Value::List(_) | Value::Empty) {
+        desk.reader.fault(root.spot, "there is no test in this file: `- name: ...`");
+    }
+    let mut names: BTreeMap<String, u32> = BTreeMap::new();
+    let mut cases = Vec::new();
+    for item in items.iter().take(MAX_CASES) {
+        let Some(case) = desk.case(item) else { continue };
+        let line = case.place.line;
+        match names.get(&case.name) {
+            Some(first) => {
+                let message = format!("there is a test `{}` already, in line {first}", shorten(&case.name));
+                desk.reader.fault(item.spot, message);
+            }
+            None if case.name.is_empty() => {}
+            None => drop(names.insert(case.name.clone(), line)),
+        }
+        cases.push(case);
+    }
+    cases
 }
 
 /// A moment as it is written: `2026-12-24T15:00 Europe/Warsaw`. The error says how it should be.
@@ -213,11 +231,13 @@ impl Desk<'_, '_> {
         }
         if let Some(node) = fields.value("queues") {
             for entry in self.entries("`queues`", node) {
+                self.is_known("queue", entry, &self.world.queues);
                 props.queues.extend(self.glance(entry));
             }
         }
         if let Some(node) = fields.value("calendars") {
             for entry in self.entries("`calendars`", node) {
+                self.is_known("calendar", entry, &self.world.calendars);
                 let hours = self.reader.word(&entry.key, &entry.value, HOURS);
                 props.hours.extend(hours.map(|hours| (Name::from(&*entry.key), hours)));
             }
@@ -434,6 +454,14 @@ impl Desk<'_, '_> {
         Some(name)
     }
 
+    /// A mapping by names that there are.
+    fn is_known(&mut self, what: &str, entry: &Entry, known: &BTreeSet<Name>) {
+        if !known.contains(entry.key.as_str()) {
+            let message = format!("no {what} `{}`", shorten(&entry.key));
+            self.reader.unknown(entry.spot, message, &entry.key, known.iter().map(|name| &**name));
+        }
+    }
+
     fn texts(&mut self, node: &Node) -> Vec<String> {
         let items = self.reader.items(node).iter();
         items.filter_map(|item| self.reader.text("a number", item).map(str::to_string)).collect()
@@ -471,30 +499,43 @@ fn json(node: &Node) -> serde_json::Value {
     }
 }
 
+/// Finishes the sentence "expected that ...".
 impl fmt::Display for StepKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            StepKind::Hears(sounds) => write!(f, "hears {}", sounds.join(", ")),
-            StepKind::Presses(keys) => write!(f, "presses {keys}"),
-            StepKind::Interrupts(keys) => write!(f, "interrupts with {keys}"),
-            StepKind::SaysNothing(time) => write!(f, "says nothing for {} s", time.as_secs_f64()),
-            StepKind::HangsUp => f.write_str("hangs up"),
+            StepKind::Hears(sounds) => write!(f, "the caller hears {}", sounds.join(", ")),
+            StepKind::Presses(keys) => write!(f, "the caller presses {keys}"),
+            StepKind::Interrupts(keys) => write!(f, "the caller interrupts with {keys}"),
+            StepKind::SaysNothing(time) => write!(f, "the caller says nothing for {} s", time.as_secs_f64()),
+            StepKind::HangsUp => f.write_str("the caller hangs up"),
             StepKind::Joins { queue, need, value } => {
-                write!(f, "joins queue {queue}")?;
+                write!(f, "the caller joins queue {queue}")?;
                 need.as_ref().map_or(Ok(()), |need| write!(f, ", needs {need}"))?;
                 value.map_or(Ok(()), |value| write!(f, ", worth {value}"))
             }
-            StepKind::QueueEnds(end) => write!(f, "the queue ends: {end:?}"),
-            StepKind::Dials(to) => write!(f, "is put through to {to}"),
-            StepKind::Transfers(to) => write!(f, "is given to {to}"),
+            StepKind::QueueEnds(end) => {
+                let word = QUEUE_ENDS.iter().find(|(_, known)| known == end).map_or("over", |(word, _)| word);
+                write!(f, "the wait in the queue ends: {word}")
+            }
+            StepKind::Dials(to) => write!(f, "the caller is put through to {to}"),
+            StepKind::Transfers(to) => write!(f, "the caller is given to {to}"),
             StepKind::DialEnds(end) => write!(f, "the ringing ends: {}", end.word()),
             StepKind::Asks { url, posts, body } => {
-                write!(f, "{} {url}", if *posts { "POST" } else { "GET" })?;
+                write!(f, "the flow asks by {} {url}", if *posts { "POST" } else { "GET" })?;
                 body.as_ref().map_or(Ok(()), |body| write!(f, " {body}"))
             }
-            StepKind::Leaves(left) => write!(f, "leaves {left:?}"),
-            StepKind::Language(language) => write!(f, "hears {language}"),
-            StepKind::Node(node) => write!(f, "is in node {node}"),
+            StepKind::Leaves(Left::Message(mailbox)) => write!(f, "the caller leaves a message for {mailbox}"),
+            StepKind::Leaves(Left::Recording(name)) => write!(f, "the caller leaves a recording {name}"),
+            StepKind::Leaves(Left::Callback { queue, number }) => {
+                write!(f, "the caller wants to be called back by {queue}")?;
+                number.as_ref().map_or(Ok(()), |number| write!(f, " at {number}"))
+            }
+            StepKind::Leaves(Left::Survey { name, answers }) => {
+                write!(f, "the caller answers survey {name}")?;
+                answers.as_ref().map_or(Ok(()), |answers| write!(f, " with {answers}"))
+            }
+            StepKind::Language(language) => write!(f, "the caller hears the language {language}"),
+            StepKind::Node(node) => write!(f, "the caller is in node {node}"),
             StepKind::Knows(name, value) => write!(f, "{name} is {value}"),
             StepKind::Ends(ending) => write!(f, "the call ends: {}", ending.word()),
         }

@@ -108,6 +108,17 @@ pub enum Held {
     Transfer,
 }
 
+impl Held {
+    /// What has happened when it begins.
+    pub fn is_begun_by(self, happening: &Happening) -> bool {
+        match self {
+            Held::Queue => matches!(happening, Happening::Joins { .. }),
+            Held::Dial => matches!(happening, Happening::Dials { .. }),
+            Held::Transfer => matches!(happening, Happening::Transfers { .. }),
+        }
+    }
+}
+
 struct Playing {
     play: PlayId,
     language: Name,
