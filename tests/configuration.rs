@@ -730,12 +730,14 @@ fn what_can_never_be_called_is_a_warning_at_its_place() {
         ),
         (
             "hosts: {'x.example:8443': {}}",
-            &["c.yaml:1:9 `x.example:8443` is no host: a name or an address, without `https://` and port"],
+            &[
+                "c.yaml:1:9 `x.example:8443` has a port: a host is named without one (`x.example`), and stands for all of its ports",
+            ],
         ),
         (
             "hosts: {x.example: {}}\n\
              webhooks: {w: {url: 'https://x.example:99999/h', secret: 12345678901234567890}}",
-            &["c.yaml:2:21 `https://x.example:99999/h` is no address: https://HOST/PATH, in ASCII, without a user"],
+            &["c.yaml:2:21 a port is a number from 1 to 65535"],
         ),
     ] {
         check(yaml, expected);

@@ -149,8 +149,7 @@ pub fn host_of(beginning: &str) -> Option<&str> {
         Some(rest) => rest.split_once(']')?,
         None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
     };
-    let is_port = |port: &str| port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
-    (port.is_empty() || is_port(port)).then_some(host)
+    (port.is_empty() || port.starts_with(':')).then_some(host)
 }
 
 /// The outer `None` stands for a mistake.
