@@ -105,10 +105,11 @@ fn three_wrong_pins_lock_and_stay_locked_after_kill_9() {
         let path = types(&exchange, &[keys], calls);
         assert_eq!(path[0], ("ask".to_string(), "locked".to_string()), "{path:?}\n{}", exchange.log());
     }
-    // An operator lifts the lock of the calling number, however the record has it; the customers themselves were wrong less often than the flow allows.
+    // An operator lifts the lock of the calling number, in any of its forms; the customers themselves were wrong less often than the flow allows.
     let number = exchange.records(4)[0]["from"].as_str().expect("a number").to_string();
     let locks = exchange.ask(&["customers", "locked"]);
-    assert_eq!((locks.as_array().map(Vec::len), &locks[0]["number"]), (Some(1), &format!("+{number}").into()), "{locks:#}");
+    assert_eq!((locks.as_array().map(Vec::len), &locks[0]["number"]), (Some(1), &number.as_str().into()), "{locks:#}");
+    let number = number.trim_start_matches('+').to_string();
     assert_eq!(exchange.ask(&["customers", "unlock", "--number", &number])[&number], "unlocked", "{}", exchange.log());
     assert_eq!(exchange.ask(&["customers", "locked"]), Value::Array(Vec::new()));
     assert_ne!(exchange.ask(&["customers", "unlock", "--number", &number])[&number], "unlocked");
@@ -157,9 +158,11 @@ fn a_customer_is_recognised_however_the_provider_writes_the_number_which_is_nobo
         "{listed:#}"
     );
 
-    let forms = numbers.iter().flat_map(|number| [*number, &number[1..], &number[3..]]).map(String::from);
-    let forms = forms.chain(numbers.iter().map(|number| number.replace('+', "00")));
-    for (calls, number) in forms.enumerate() {
+    let forms = |number: &str| [number, &number[1..], &number[3..], &number.replace('+', "00")].map(String::from);
+    // One customer in every form, the others in one each: as their numbers did not stand in the file.
+    let calls_in = forms(numbers[0]).map(|number| (numbers[0], number)).into_iter();
+    let calls_in = calls_in.chain([(numbers[1], forms(numbers[1])[1].clone()), (numbers[2], forms(numbers[2])[0].clone())]);
+    for (calls, (telephone, number)) in calls_in.enumerate() {
         let mut line = Line::udp("127.0.0.2", exchange.sip);
         let mut call = Call::new(&line, &number, "600", exchange.sip);
         line.send(call.invite(None));
@@ -170,7 +173,11 @@ fn a_customer_is_recognised_however_the_provider_writes_the_number_which_is_nobo
             line.expect(SOON, |message| message.is_request("BYE")).unwrap_or_else(|| panic!("no BYE\n{}", exchange.log()));
         line.send(bye.ok());
         let record = exchange.records(calls + 1).pop().expect("a record");
-        assert_eq!((&record["path"][0]["outcome"], &record["from"]), (&"found".into(), &number.into()), "{record:#}");
+        assert_eq!(
+            (&record["path"][0]["outcome"], &record["from"]),
+            (&"found".into(), &telephone.into()),
+            "{number}: {record:#}"
+        );
     }
 
     let said = refused(&exchange, "8,Ula,500100200\r\n9,Iza,221234567 0048221234569\r\n");
